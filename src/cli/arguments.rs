@@ -1,0 +1,179 @@
+//! The arguments as typed.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit::Exit;
+
+const ABOUT: &str = "Splits one long computation into many short HTCondor jobs and merges their results";
+
+const EXAMPLE: &str = "\
+Example:
+  split plan --total 1..=100 --chunks 60 -- python3 sum.py {first} {last}
+  condor_submit_dag plan.dag
+  split reduce outputs/
+
+  split run --total 1..=100 --chunks 60 -- python3 sum.py {first} {last}     all of it, on this machine";
+
+const COMMAND: &str = "\
+In COMMAND:
+  {first} {last}    the first and the last item, both included
+  {start} {stop}    Python's half-open way: range(start, stop); with a step, range(start, stop, {step})
+  {count}           how many items
+  {chunk} {chunks}  the chunk's number, from 0, and how many there are
+  {{ }}             a brace
+The same as SPLIT_FIRST, SPLIT_LAST, ... in its environment. What it prints on standard output is its result.
+With no COMMAND the items themselves are the results.";
+
+/// Everything after `split`.
+#[derive(Debug, Parser)]
+#[command(name = "split", version, about = ABOUT, after_help = EXAMPLE, after_long_help = exit_codes())]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Task {
+    /// Cut the items into chunks and write plan.dag, with all that its jobs need
+    #[command(after_help = COMMAND)]
+    Plan(PlanOptions),
+    /// Compute on this machine, without HTCondor: the same options, or a planned folder
+    #[command(after_help = COMMAND)]
+    Run(RunOptions),
+    /// Prove that no item is missing or counted twice, merge the results and print the answer
+    Reduce(ReduceOptions),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanOptions {
+    #[command(flatten)]
+    pub(super) what: WhatOptions,
+
+    /// Print what would be written, and write nothing
+    #[arg(long, conflicts_with_all = ["keep", "force"])]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunOptions {
+    /// A planned folder, instead of the options that plan one
+    #[arg(value_name = "DIR", conflicts_with_all = ["total", "chunks", "chunk_size", "command", "keep", "force", "dir"])]
+    pub(super) planned: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) what: WhatOptions,
+
+    /// How many chunks to compute side by side [default: the cores of this machine / --cpus]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) jobs: Option<u16>,
+
+    /// Answer even if chunks fail, and say which items the answer is about
+    #[arg(long)]
+    pub(super) partial: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReduceOptions {
+    /// The folder with the partials, or the planned folder
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+
+    /// Answer even if items are missing, and say which items the answer is about
+    #[arg(long)]
+    pub(super) partial: bool,
+}
+
+/// What to compute and how: the same for `plan` and `run`.
+#[derive(Debug, Args)]
+pub(super) struct WhatOptions {
+    /// The items, a range: 1..=100, 0..1000, N (for 0..N), 1e6, 1_000_000, with a step 0..=1000:5
+    #[arg(long, value_name = "RANGE", allow_hyphen_values = true, help_heading = "Items")]
+    pub(super) total: Option<String>,
+
+    /// Cut into N chunks, whose sizes differ by at most one item
+    #[arg(long, value_name = "N", help_heading = "Cut", conflicts_with = "chunk_size")]
+    pub(super) chunks: Option<String>,
+
+    /// Cut into chunks of at most N items
+    #[arg(long, value_name = "N", help_heading = "Cut")]
+    pub(super) chunk_size: Option<String>,
+
+    /// How results are merged: sum, product, min, max, count, concat [default: sum]
+    #[arg(long, value_name = "REDUCER", help_heading = "Merge", conflicts_with = "reduce_with")]
+    pub(super) reduce: Option<String>,
+
+    /// Merge with a command of your own: 'COMMAND {left} {right}' is given two files with results, in item
+    /// order, 'COMMAND {parts}' a file that lists any number of them; it prints the merged result
+    #[arg(long, value_name = "COMMAND", help_heading = "Merge")]
+    pub(super) reduce_with: Option<String>,
+
+    /// Cores that each job asks for
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Jobs", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) cpus: u32,
+
+    /// Memory that each job asks for
+    #[arg(long, value_name = "SIZE", default_value = "1GB", help_heading = "Jobs")]
+    pub(super) memory: String,
+
+    /// Scratch space that each job asks for
+    #[arg(long, value_name = "SIZE", default_value = "1GB", help_heading = "Jobs")]
+    pub(super) disk: String,
+
+    /// How often a failed chunk is tried again
+    #[arg(long, value_name = "N", default_value_t = 2, help_heading = "Jobs")]
+    pub(super) retries: u32,
+
+    /// Set a variable in the program's environment (repeatable)
+    #[arg(long, value_name = "K=V", help_heading = "Jobs")]
+    pub(super) env: Vec<OsString>,
+
+    /// Set variables to the values that they have here, now; the values are written into the plan
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', help_heading = "Jobs", value_parser = NonEmptyStringValueParser::new())]
+    pub(super) getenv: Vec<String>,
+
+    /// A file or folder that each job gets, at the same relative place (repeatable); files that the command
+    /// line names are sent without being asked for
+    #[arg(long, value_name = "PATH", help_heading = "Jobs")]
+    pub(super) input: Vec<PathBuf>,
+
+    /// Run jobs in this container image, as HTCondor's container_image takes it
+    #[arg(long, value_name = "IMAGE", help_heading = "Jobs")]
+    pub(super) container: Option<String>,
+
+    /// The execute points see this folder and the program's files: transfer nothing
+    #[arg(long, help_heading = "Jobs")]
+    pub(super) shared_filesystem: bool,
+
+    /// A line for chunk.sub, such as 'requirements = HasAVX2' (repeatable)
+    #[arg(long, value_name = "LINE", help_heading = "Jobs")]
+    pub(super) submit: Vec<String>,
+
+    /// The folder to plan in
+    #[arg(long, value_name = "DIR", default_value = ".", help_heading = "Folder")]
+    pub(super) dir: PathBuf,
+
+    /// A folder with templates of your own in place of those of dag-templates/
+    #[arg(long, value_name = "DIR", help_heading = "Folder")]
+    pub(super) templates: Option<PathBuf>,
+
+    /// Where another plan is in the folder: let what it computed count as far as it fits
+    #[arg(long, help_heading = "Folder", conflicts_with = "force")]
+    pub(super) keep: bool,
+
+    /// Where another plan is in the folder: move it aside
+    #[arg(long, help_heading = "Folder")]
+    pub(super) force: bool,
+
+    /// The program to run for each chunk, and its arguments
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(super) command: Vec<OsString>,
+}
+
+fn exit_codes() -> String {
+    let lines: Vec<_> = Exit::ALL.iter().map(|(exit, what)| format!("  {:>3}  {what}", *exit as u8)).collect();
+    format!("{EXAMPLE}\n\nExit codes:\n{}", lines.join("\n"))
+}

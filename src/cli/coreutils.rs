@@ -1,0 +1,57 @@
+//! A good neighbour: `split` is also the name of a program of coreutils, and scripts that mean that one get it.
+
+use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use super::failure::Failure;
+use crate::exit::Exit;
+
+/// Whether the words are meant for coreutils' `split`: the first is an option that is not ours or names a file,
+/// or there is none and something is piped in. A command of ours that makes sense as such is ours even where a
+/// file has its name (`run`).
+pub(super) fn is_meant(words: &[OsString], makes_sense: bool) -> bool {
+    match words.first() {
+        None => is_piped(),
+        Some(first) if ["--help", "-h", "--version", "-V", "help"].iter().any(|ours| first == ours) => false,
+        Some(first) => !makes_sense && (first.as_encoded_bytes().starts_with(b"-") || Path::new(first).is_file()),
+    }
+}
+
+/// Whether standard input is a pipe or a file that somebody means to be read.
+fn is_piped() -> bool {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return false;
+    }
+    use rustix::fs::{FileType, fstat};
+    fstat(&stdin).is_ok_and(|stat| {
+        matches!(FileType::from_raw_mode(stat.st_mode), FileType::Fifo | FileType::RegularFile | FileType::Socket)
+    })
+}
+
+/// Becomes the next `split` on PATH; comes back only where that fails.
+pub(super) fn hand_over(words: &[OsString]) -> Failure {
+    let ours = std::env::current_exe().ok();
+    let identity = |path: &Path| path.metadata().ok().map(|found| (found.dev(), found.ino()));
+    let our_identity = ours.as_deref().and_then(identity);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let next = std::env::split_paths(&path)
+        .map(|folder| folder.join("split"))
+        .find(|candidate| is_program(candidate) && identity(candidate) != our_identity);
+    let first = words.first().map_or(OsStr::new("standard input"), OsString::as_os_str);
+    let Some(next) = next else {
+        return Failure::new(Exit::Usage, format!("`{}` is no command of split", first.display()))
+            .detail("it looks like a call of coreutils' split, and there is none on PATH")
+            .help("split --help lists the commands");
+    };
+    let error = Command::new(&next).args(words).exec();
+    Failure::new(Exit::Machine, format!("cannot start {}: {error}", next.display()))
+}
+
+fn is_program(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.is_file() && found.mode() & 0o111 != 0)
+}

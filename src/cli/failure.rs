@@ -1,0 +1,81 @@
+//! What is said when a command fails: what, why, and the command to type next.
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::exit::Exit;
+use crate::store::StoreError;
+
+/// A command's failure.
+#[derive(Debug)]
+pub(super) struct Failure {
+    exit: Exit,
+    message: String,
+    causes: Vec<String>,
+    details: Vec<String>,
+    help: Vec<String>,
+}
+
+impl Failure {
+    /// `message` is a fragment in lower case.
+    pub(super) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), causes: Vec::new(), details: Vec::new(), help: Vec::new() }
+    }
+
+    /// An error with all that caused it.
+    pub(super) fn from_error(exit: Exit, error: &dyn Error) -> Self {
+        let mut failure = Self::new(exit, error.to_string());
+        let mut source = error.source();
+        while let Some(cause) = source {
+            failure.causes.push(cause.to_string());
+            source = cause.source();
+        }
+        failure
+    }
+
+    /// One more line between the message and the help.
+    pub(super) fn detail(mut self, line: impl Into<String>) -> Self {
+        self.details.push(line.into());
+        self
+    }
+
+    /// What to do, with the command to type.
+    pub(super) fn help(mut self, line: impl Into<String>) -> Self {
+        self.help.push(line.into());
+        self
+    }
+
+    /// Prints it.
+    pub(super) fn report(self) -> ExitCode {
+        let mut text = format!("error: {}\n", self.message);
+        for cause in &self.causes {
+            text.push_str(&format!("caused by: {cause}\n"));
+        }
+        for detail in &self.details {
+            text.push_str(&format!("  {detail}\n"));
+        }
+        for help in &self.help {
+            text.push_str(&format!("help: {help}\n"));
+        }
+        // Nobody may be there to read it.
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+        self.exit.into()
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::from_error(Exit::Machine, &error)
+    }
+}
+
+/// Standard output that nobody reads any more is no failure.
+pub(super) fn printed(result: io::Result<()>) -> Result<Exit, Failure> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Exit::Machine, format!("cannot write to standard output: {error}")))
+        }
+        _ => Ok(Exit::Success),
+    }
+}

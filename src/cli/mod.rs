@@ -1,0 +1,55 @@
+//! The command line: arguments in, a report out. The only room that prints: data on standard output, talk on
+//! standard error.
+
+mod arguments;
+mod coreutils;
+mod exec;
+mod failure;
+mod output;
+mod plan;
+mod progress;
+mod reduce;
+mod request;
+mod run;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Task};
+use failure::Failure;
+
+use crate::exit::Exit;
+
+/// The command `split`.
+#[must_use]
+pub fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(exit) = exec::as_runner(&words) {
+        return exit;
+    }
+    let parsed = Arguments::try_parse_from(std::iter::once("split".into()).chain(words.iter().cloned()));
+    if coreutils::is_meant(&words, parsed.is_ok()) {
+        return coreutils::hand_over(&words).report();
+    }
+    let done = match parsed {
+        Ok(Arguments { task }) => match task {
+            Task::Plan(options) => plan::plan(&options),
+            Task::Run(options) => run::run(&options),
+            Task::Reduce(options) => reduce::reduce(&options),
+        },
+        Err(error) => {
+            // Prints help and version on standard output, and what is wrong on standard error.
+            let printed = error.print();
+            return if error.use_stderr() || printed.is_err() { Exit::Usage.into() } else { Exit::Success.into() };
+        }
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.report(),
+    }
+}
+
+/// How a command ends.
+type Done = Result<Exit, Failure>;

@@ -1,0 +1,222 @@
+//! `split plan`.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use object::Object;
+use object::read::elf::{FileHeader, ProgramHeader};
+
+use super::Done;
+use super::arguments::PlanOptions;
+use super::failure::{Failure, printed};
+use super::output::{bytes, count, say};
+use super::request::Request;
+use crate::dag::Text;
+use crate::exit::Exit;
+use crate::folder::{FolderError, Laid, LayDown, Programs, lay_down};
+use crate::inputs::{Fate, WordFate};
+use crate::plan::Word;
+
+pub(super) fn plan(options: &PlanOptions) -> Done {
+    let mut request = Request::new(&options.what)?;
+    let programs = programs()?;
+    if options.dry_run {
+        return dry_run(&request);
+    }
+    let laid = write(&mut request, &programs)?;
+    let mut lines = describe(&request, &programs);
+    let folder = Word::from(request.folder.clone().into_os_string()).quoted();
+    lines.push(match &laid {
+        Laid::New => format!("wrote {} and what it needs", shown(&request.folder, "plan.dag")),
+        Laid::Unchanged => format!("the same plan is in {folder} already: nothing was changed"),
+        Laid::Kept { aside, chunks_done, items_done } => format!(
+            "kept: {} of {} done by what was computed before ({}); the older plan is in {}",
+            chunks_done,
+            count(request.plan.cut.chunks(), "chunk"),
+            count(*items_done, "item"),
+            aside.display(),
+        ),
+        Laid::MovedAside { aside } => {
+            format!("wrote {}; what was there is in {}", shown(&request.folder, "plan.dag"), aside.display())
+        }
+    });
+    let submit = if request.folder == Path::new(".") { String::new() } else { format!("cd {folder} && ") };
+    lines.push(format!("next: {submit}condor_submit_dag plan.dag"));
+    let text = lines.join("\n") + "\n";
+    printed(io::stdout().lock().write_all(text.as_bytes()))
+}
+
+/// Lays the plan down.
+pub(super) fn write(request: &mut Request, programs: &Programs) -> Result<Laid, Failure> {
+    let Request { plan, folder, templates, existing, .. } = request;
+    lay_down(folder, plan, templates, programs, *existing).map_err(|error| explain(&error))
+}
+
+/// The programs that are copied into the plan's folder: this one, and the runner beside it.
+pub(super) fn programs() -> Result<Programs, Failure> {
+    let split = std::env::current_exe()
+        .map_err(|error| Failure::new(Exit::Machine, format!("cannot find the program itself: {error}")))?;
+    let beside = split.with_file_name("split-runner");
+    let runner = if beside.is_file() { beside } else { split.clone() };
+    Ok(Programs { runner, split })
+}
+
+/// What was decided, for people.
+pub(super) fn describe(request: &Request, programs: &Programs) -> Vec<String> {
+    let plan = &request.plan;
+    let chunks = plan.cut.chunks();
+    let (least, most) = {
+        let items = plan.space.count();
+        (items / u128::from(chunks), items.div_ceil(u128::from(chunks)))
+    };
+    let each = if least == most { count(most, "item") } else { format!("{least} or {}", count(most, "item")) };
+    let mut lines = vec![format!("{} of {each} each, over {}; {}", count(chunks, "chunk"), plan.space, plan.reduce)];
+    lines.extend(request.words.iter().map(describe_word));
+    if plan.command.is_none() {
+        lines.push("  no command: the items themselves are the results".to_owned());
+    }
+    lines.extend(notes(request));
+    if !plan.resources.shared_filesystem {
+        let runner = programs.runner.metadata().map_or(0, |found| found.len());
+        let files: u64 = plan.files.files.iter().map(|file| file.bytes).sum();
+        let what = match plan.files.files.len() {
+            0 => format!("the runner ({})", bytes(runner)),
+            number => {
+                format!("the runner ({}) and {} ({})", bytes(runner), count(number as u128, "file"), bytes(files))
+            }
+        };
+        let all = (runner + files).saturating_mul(chunks);
+        lines.push(format!("each job is sent {what}: {} in all", bytes(all)));
+    }
+    lines.extend(about_runner(programs));
+    lines
+}
+
+fn describe_word(WordFate { word, fate }: &WordFate) -> String {
+    let fate = match fate {
+        Fate::Transferred => "transferred to each job",
+        Fate::Shared => "read where it is, on the shared file system",
+        Fate::OnPath { here: true } => "looked for on the execute point's PATH (this machine has it)",
+        Fate::OnPath { here: false } => "looked for on the execute point's PATH (this machine does not have it)",
+        Fate::Absolute => "an absolute path: the execute point has to have it",
+        Fate::Folder => "a folder: not transferred (--input sends it)",
+        Fate::Absent => "not here: each job has to find it in its container",
+        Fate::Plain => "not a file: given as it stands",
+        Fate::Filled => "filled in for each chunk",
+    };
+    format!("  {:<20} {fate}", word.quoted())
+}
+
+/// What may not be meant.
+fn notes(request: &Request) -> Vec<String> {
+    let plan = &request.plan;
+    let mut notes = Vec::new();
+    if plan.command.as_ref().is_some_and(|command| !command.mentions_items()) {
+        notes.push(
+            "note: the command never names its items ({first} {last} or {start} {stop}); fine if it reads \
+             SPLIT_FIRST and SPLIT_LAST"
+                .to_owned(),
+        );
+    }
+    for WordFate { word, fate } in &request.words {
+        let quoted = word.quoted();
+        match fate {
+            Fate::Absent if plan.resources.container.is_none() => {
+                notes.push(format!("note: there is no {quoted} here, and jobs are not sent one"));
+            }
+            Fate::Plain | Fate::Filled => {
+                let text = String::from_utf8_lossy(word.as_bytes());
+                let value = text.split_once('=').map(|(_, value)| value).filter(|value| Path::new(value).is_file());
+                notes.extend(value.map(|file| {
+                    format!("note: {quoted} names the file {file}, which is not sent: --input {file} sends it")
+                }));
+            }
+            _ => {}
+        }
+    }
+    notes
+}
+
+/// What is wrong with the runner at hand, if anything.
+fn about_runner(programs: &Programs) -> Vec<String> {
+    let mut lines = Vec::new();
+    let how = "cargo build --release, in the sources of split, makes the small static one";
+    if programs.runner == programs.split {
+        lines.push(format!("note: there is no split-runner beside split, so each job is sent split itself; {how}"));
+    }
+    if is_dynamic(&programs.runner) {
+        lines.push(format!("note: the runner needs this machine's glibc, which execute points may not have; {how}"));
+    }
+    lines
+}
+
+/// Whether a program asks for a dynamic loader.
+fn is_dynamic(program: &Path) -> bool {
+    let Ok(bytes) = std::fs::read(program) else { return false };
+    let Ok(header) = object::elf::FileHeader64::<object::Endianness>::parse(&*bytes) else {
+        return object::File::parse(&*bytes).is_ok_and(|file| file.has_debug_symbols());
+    };
+    let Ok(endian) = header.endian() else { return false };
+    let headers = header.program_headers(endian, &*bytes).unwrap_or_default();
+    headers.iter().any(|header| header.p_type(endian) == object::elf::PT_INTERP)
+}
+
+fn dry_run(request: &Request) -> Done {
+    let plan = &request.plan;
+    let text = Text::new(plan, &request.templates).map_err(|error| explain(&error.into()))?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut print = || -> io::Result<()> {
+        writeln!(out, "==> {} <==", shown(&request.folder, "plan.dag"))?;
+        text.write_dag(plan, &|_| false, &mut out)?;
+        for (name, content) in [
+            ("chunk.sub", text.chunk_sub().as_bytes()),
+            ("reduce.sub", text.reduce_sub().as_bytes()),
+            ("plan.json", &plan.to_json()),
+            ("job/job.json", &plan.job().to_json()),
+        ] {
+            writeln!(out, "\n==> {} <==", shown(&request.folder, name))?;
+            out.write_all(content)?;
+        }
+        out.flush()
+    };
+    let done = printed(print())?;
+    say("nothing was written (--dry-run)");
+    Ok(done)
+}
+
+/// A path in the plan's folder as a person would type it.
+pub(super) fn shown(folder: &Path, name: &str) -> String {
+    let path: PathBuf = if folder == Path::new(".") { name.into() } else { folder.join(name) };
+    path.display().to_string()
+}
+
+/// Why the plan could not be laid down.
+fn explain(error: &LayDown) -> Failure {
+    let exit = match error {
+        LayDown::Differs { .. } | LayDown::Unexplained(_) | LayDown::NothingFits(_) => Exit::Differs,
+        LayDown::Busy { .. } => Exit::Busy,
+        LayDown::Folder(FolderError::NoPlan(_) | FolderError::Document { .. }) => Exit::NoPlan,
+        LayDown::Template(_) => Exit::Usage,
+        LayDown::Folder(FolderError::Unreadable { .. }) | LayDown::Machine(_) => Exit::Machine,
+    };
+    let mut failure = Failure::from_error(exit, error);
+    match error {
+        LayDown::Differs { differences, fits, .. } => {
+            for difference in differences {
+                failure =
+                    failure.detail(format!("{}: was {}, now {}", difference.what, difference.before, difference.now));
+            }
+            if *fits {
+                failure = failure.help("--keep lets what was computed count as far as it fits");
+            }
+            failure.help("--force moves it aside, --dir DIR plans elsewhere; nothing is deleted")
+        }
+        LayDown::Unexplained(_) => failure.help("--force moves it aside, --dir DIR plans elsewhere"),
+        LayDown::NothingFits(_) => failure.help("--force moves it aside; nothing is deleted"),
+        LayDown::Busy { pid, .. } => {
+            failure.help(format!("wait for it, or end it: condor_q -nobatch shows its job (process {pid})"))
+        }
+        LayDown::Folder(FolderError::Document { .. }) => failure.help("--force moves it aside; nothing is deleted"),
+        LayDown::Folder(_) | LayDown::Machine(_) | LayDown::Template(_) => failure,
+    }
+}

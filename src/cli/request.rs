@@ -1,0 +1,324 @@
+//! What was asked for, validated: after this nothing is "maybe".
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use super::arguments::WhatOptions;
+use super::failure::Failure;
+use crate::cut::{Cut, CutError, MOST_CHUNKS};
+use crate::dag::Templates;
+use crate::exit::Exit;
+use crate::folder::Existing;
+use crate::inputs::{FindError, WordFate, find};
+use crate::plan::{
+    Command, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Resources, Size, Word,
+};
+use crate::space::{Range, Space};
+
+/// Without a command the items themselves are the results: more of them than this is a mistake, or a disk full.
+const MOST_LISTED: u128 = 1_000_000_000;
+
+/// Commands of a submit file that the plan itself sets, and how to say what is meant instead.
+const OURS: [(&str, &str); 15] = [
+    ("executable", "the command after -- is what runs"),
+    ("arguments", "the command after -- is what runs"),
+    ("universe", "use --container for containers"),
+    ("container_image", "use --container"),
+    ("initialdir", "partials would not come back to outputs/"),
+    ("transfer_input_files", "use --input"),
+    ("transfer_output_files", "partials would not come back"),
+    ("should_transfer_files", "use --shared-filesystem"),
+    ("when_to_transfer_output", "partials of failed jobs would not come back"),
+    ("log", "split follows the jobs in logs/events.log"),
+    ("request_cpus", "use --cpus"),
+    ("request_memory", "use --memory"),
+    ("request_disk", "use --disk"),
+    ("environment", "use --env"),
+    ("getenv", "use --getenv"),
+];
+
+/// A plan that is wanted, and where.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) plan: Plan,
+    pub(super) folder: PathBuf,
+    pub(super) templates: Templates,
+    pub(super) existing: Existing,
+    /// What becomes of each word of the command.
+    pub(super) words: Vec<WordFate>,
+}
+
+fn usage(message: impl Into<String>) -> Failure {
+    Failure::new(Exit::Usage, message)
+}
+
+impl Request {
+    /// Checks the options and finds the files; writes nothing.
+    pub(super) fn new(options: &WhatOptions) -> Result<Self, Failure> {
+        let space = space(options)?;
+        let cut = cut(options, space.count())?;
+        let command = command(options)?;
+        if command.is_none() && space.count() > MOST_LISTED {
+            return Err(usage(format!("without a command the {} items themselves are the results", space.count()))
+                .detail("each would be written down and read again")
+                .help("name the program after `--`, such as: -- python3 sum.py {first} {last}"));
+        }
+        let reduce = reduction(options)?;
+        let environment = environment(options)?;
+
+        let here = std::env::current_dir()
+            .map_err(|error| Failure::new(Exit::Machine, format!("the current folder is gone: {error}")))?;
+        let folder = absolute(&here, &options.dir);
+        let base = pathdiff::diff_paths(&here, &folder).filter(|base| !base.as_os_str().is_empty());
+        let base = base.unwrap_or_else(|| PathBuf::from("."));
+        let resources = resources(options, &here, &base)?;
+        let leave_out = |path: &Path| {
+            let name = path.strip_prefix(&folder).ok().map(|below| below.as_os_str().as_bytes());
+            name.is_some_and(|name| {
+                name.starts_with(b"plan.")
+                    || name.starts_with(b"aside-")
+                    || [&b"bin"[..], b"job", b"outputs", b"logs", b"chunk.sub", b"reduce.sub", b"result.json"]
+                        .contains(&name)
+                        && folder.join("plan.json").exists()
+            })
+        };
+        let shared = resources.shared_filesystem;
+        let found = find(&here, command.as_ref(), &options.input, &environment, shared, &leave_out);
+        let found = found.map_err(|error| explain(&error))?;
+
+        let templates = templates(options.templates.as_deref())?;
+        let plan = Plan {
+            format: FORMAT,
+            identity: Identity::of_plan(&space, &cut, command.as_ref()),
+            generation: 1,
+            space,
+            cut,
+            command,
+            reduce,
+            base: base.into_os_string().into(),
+            environment,
+            files: found.files,
+            code: found.code,
+            resources,
+            templates: templates.identity(),
+        };
+        let existing = match (options.keep, options.force) {
+            (true, _) => Existing::Keep,
+            (_, true) => Existing::MoveAside,
+            _ => Existing::Refuse,
+        };
+        Ok(Self { plan, folder: options.dir.clone(), templates, existing, words: found.words })
+    }
+}
+
+fn space(options: &WhatOptions) -> Result<Space, Failure> {
+    let Some(total) = &options.total else {
+        return Err(usage("nothing says what to compute").help("name a range, such as: --total 1..=100"));
+    };
+    let range: Result<Range, _> = total.parse();
+    range.map(Space::Range).map_err(|error| {
+        usage(format!("--total {}: {error}", Word::from(total.as_str()).quoted()))
+            .help("ranges are written 1..=100, 0..1000, 1000 (for 0..1000), 0..=1e6, -5..=5, 0..=1000:5")
+    })
+}
+
+fn cut(options: &WhatOptions, items: u128) -> Result<Cut, Failure> {
+    let number = |name: &str, text: &str| {
+        let number: Option<Range> = text.parse().ok();
+        // A number of chunks is written as a range's end is: 1e3, 1_000.
+        let plain = !text.contains("..") && !text.contains(':');
+        number
+            .filter(|_| plain)
+            .map(|range| range.count())
+            .ok_or_else(|| usage(format!("{name} {}: not a whole number above 0", Word::from(text).quoted())))
+    };
+    let cut = match (&options.chunks, &options.chunk_size) {
+        (Some(chunks), _) => {
+            let chunks = number("--chunks", chunks)?;
+            match u64::try_from(chunks) {
+                Ok(chunks) => Cut::into_chunks(items, chunks),
+                Err(_) if chunks > items => Cut::into_chunks(items, u64::MAX),
+                Err(_) => Err(CutError::TooMany { chunks }),
+            }
+        }
+        (None, Some(size)) => Cut::of_size(items, number("--chunk-size", size)?),
+        (None, None) => {
+            return Err(usage("nothing says how to cut the items into chunks")
+                .help("aim at about ten minutes of work a chunk: --chunks N or --chunk-size N"));
+        }
+    };
+    cut.map_err(|error| {
+        let failure = usage(error.to_string());
+        match error {
+            CutError::MoreChunksThanItems { items, .. } => {
+                failure.help(format!("--chunks {items} gives each item a chunk of its own"))
+            }
+            CutError::TooMany { .. } => failure.help(format!("--chunks {MOST_CHUNKS} or fewer")),
+            CutError::Nothing => failure,
+        }
+    })
+}
+
+fn command(options: &WhatOptions) -> Result<Option<Command>, Failure> {
+    if options.command.is_empty() {
+        return Ok(None);
+    }
+    let words: Vec<_> = options.command.iter().cloned().map(Word::from).collect();
+    let known: Vec<_> = Placeholder::ALL.iter().map(|placeholder| format!("{{{}}}", placeholder.name())).collect();
+    Command::try_from(words).map(Some).map_err(|error| {
+        usage(error.to_string()).help(format!("there are {}; a brace is written {{{{ or }}}}", known.join(" ")))
+    })
+}
+
+fn reduction(options: &WhatOptions) -> Result<Reduction, Failure> {
+    let names: Vec<_> = Reduction::NAMED.iter().map(|(name, _)| *name).collect();
+    match (&options.reduce, &options.reduce_with) {
+        (Some(name), _) => name.parse().map_err(|error: ReductionError| {
+            usage(format!("--reduce: {error}")).help(format!("there are {}", names.join(", ")))
+        }),
+        (None, Some(text)) => {
+            let words = shell_words::split(text)
+                .map_err(|error| usage(format!("--reduce-with {}: {error}", Word::from(text.as_str()).quoted())))?;
+            let words: Vec<_> = words.iter().map(|word| Word::from(word.as_str())).collect();
+            MergeCommand::try_from(words).map(Reduction::With).map_err(|error| {
+                usage(format!("--reduce-with: {error}"))
+                    .help("write --reduce-with 'COMMAND {left} {right}' or --reduce-with 'COMMAND {parts}'")
+            })
+        }
+        (None, None) => Ok(Reduction::Sum),
+    }
+}
+
+fn environment(options: &WhatOptions) -> Result<BTreeMap<String, Word>, Failure> {
+    let mut environment = BTreeMap::new();
+    let mut set = |option: &str, name: &str, value: Word| {
+        if name.is_empty() || name.contains('=') {
+            return Err(usage(format!("{option}: `{name}` is no name of a variable")));
+        }
+        if Placeholder::ALL.iter().any(|placeholder| placeholder.variable() == name) {
+            return Err(usage(format!("{option}: {name} is set for each chunk")));
+        }
+        environment.insert(name.to_owned(), value);
+        Ok(())
+    };
+    for name in &options.getenv {
+        let value =
+            std::env::var_os(name).ok_or_else(|| usage(format!("--getenv {name}: there is no such variable here")))?;
+        set("--getenv", name, value.into())?;
+    }
+    for pair in &options.env {
+        let bytes = pair.as_bytes();
+        let split = bytes.iter().position(|&byte| byte == b'=');
+        let name = split.and_then(|at| std::str::from_utf8(&bytes[..at]).ok());
+        let (Some(at), Some(name)) = (split, name) else {
+            let shown = Word::from(pair.clone()).quoted();
+            return Err(usage(format!("--env {shown}: not of the form NAME=VALUE"))
+                .help("--getenv NAME takes the value that NAME has here"));
+        };
+        set("--env", name, Word::from(bytes[at + 1..].to_vec()))?;
+    }
+    Ok(environment)
+}
+
+fn resources(options: &WhatOptions, here: &Path, base: &Path) -> Result<Resources, Failure> {
+    let size = |name: &str, text: &str| -> Result<Size, Failure> {
+        text.parse().map_err(|error| usage(format!("{name}: {error}")))
+    };
+    for line in &options.submit {
+        check_submit(line)?;
+    }
+    let container = options.container.as_ref().map(|image| {
+        let path = Path::new(image);
+        // An image file is named from outputs/, where the jobs' relative paths start.
+        let file = path.is_relative() && here.join(path).exists();
+        if file { Path::new("..").join(base).join(path).to_string_lossy().into_owned() } else { image.clone() }
+    });
+    if let Some(image) = container.as_ref().filter(|image| image.is_empty() || image.contains(['\n', '\r', ','])) {
+        return Err(usage(format!("--container {image:?}: no name of an image")));
+    }
+    Ok(Resources {
+        cpus: options.cpus,
+        memory: size("--memory", &options.memory)?,
+        disk: size("--disk", &options.disk)?,
+        retries: options.retries,
+        container,
+        shared_filesystem: options.shared_filesystem,
+        submit: options.submit.clone(),
+    })
+}
+
+/// A line for the submit file must be one, and none that the plan itself writes.
+fn check_submit(line: &str) -> Result<(), Failure> {
+    let shown = Word::from(line).quoted();
+    let odd = || usage(format!("--submit {shown}: not of the form NAME = VALUE"));
+    if line.contains(['\n', '\r', '\0']) || line.trim_end().ends_with('\\') {
+        return Err(usage(format!("--submit {shown}: more than one line")).help("give --submit once for each line"));
+    }
+    let (name, _) = line.split_once('=').ok_or_else(odd)?;
+    let name = name.trim();
+    let plain = name.strip_prefix('+').or_else(|| name.strip_prefix("MY.")).unwrap_or(name);
+    if plain.is_empty() || !plain.chars().all(|letter| letter.is_ascii_alphanumeric() || "_.".contains(letter)) {
+        return Err(odd());
+    }
+    match OURS.iter().find(|(ours, _)| name.eq_ignore_ascii_case(ours)) {
+        Some((ours, instead)) => Err(usage(format!("--submit {shown}: the plan sets {ours} itself")).help(*instead)),
+        None => Ok(()),
+    }
+}
+
+fn templates(folder: Option<&Path>) -> Result<Templates, Failure> {
+    let mut templates = Templates::built_in();
+    let Some(folder) = folder else { return Ok(templates) };
+    let mut any = false;
+    for name in Templates::NAMES {
+        let path = folder.join(name);
+        match std::fs::read_to_string(&path) {
+            Ok(text) if text.contains('\0') => {
+                return Err(usage(format!("--templates: {} holds a NUL byte", path.display())));
+            }
+            Ok(text) => {
+                templates.replace(name, text);
+                any = true;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(usage(format!("--templates: cannot read {}: {error}", path.display()))),
+        }
+    }
+    if any {
+        return Ok(templates);
+    }
+    Err(usage(format!("--templates {}: it holds none of {}", folder.display(), Templates::NAMES.join(", "))))
+}
+
+/// `path` without `.`, `..` and links as far as it exists, so that relative paths from it hold.
+fn absolute(here: &Path, path: &Path) -> PathBuf {
+    let joined = here.join(path);
+    let mut missing = Vec::new();
+    let mut there = joined.as_path();
+    loop {
+        if let Ok(found) = there.canonicalize() {
+            let rest: PathBuf = missing.iter().rev().collect();
+            return if rest.as_os_str().is_empty() { found } else { found.join(rest) };
+        }
+        match (there.file_name(), there.parent()) {
+            (Some(name), Some(parent)) => {
+                missing.push(name.to_owned());
+                there = parent;
+            }
+            _ => return joined,
+        }
+    }
+}
+
+fn explain(error: &FindError) -> Failure {
+    let failure = Failure::from_error(Exit::Usage, error);
+    let quoted = |path: &Path| Word::from(path.as_os_str().to_owned().into_vec()).quoted();
+    match error {
+        FindError::NotExecutable(path) => failure.help(format!("chmod +x {}", quoted(path))),
+        FindError::NotOnPath(path) => failure.help(format!("write it with its folder: ./{}", quoted(path))),
+        FindError::SamePlace { .. } => failure.help("rename one of them, or name them by relative paths"),
+        FindError::Unreadable { .. } | FindError::PastRoot(_) => failure,
+    }
+}

@@ -1,0 +1,137 @@
+//! `split run`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::process::Signal;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::Done;
+use super::arguments::RunOptions;
+use super::failure::Failure;
+use super::output::{count, last_lines, say};
+use super::plan::{describe, programs, shown, write};
+use super::request::Request;
+use super::{progress, reduce};
+use crate::exit::Exit;
+use crate::folder::{Laid, Layout, locate};
+use crate::local::{self, ChunkFailure, LocalError, Options, Report};
+use crate::plan::{Plan, Word};
+use crate::record::Gathered;
+use crate::runner::Running;
+
+/// So many failed chunks are shown; the rest is counted.
+const SHOWN: usize = 5;
+
+pub(super) fn run(options: &RunOptions) -> Done {
+    let (layout, plan) = match &options.planned {
+        Some(folder) => reduce::find(folder)?,
+        None if options.what.total.is_none() && Path::new("plan.json").is_file() => reduce::find(Path::new("."))?,
+        None => planned(options)?,
+    };
+    let gathered = reduce::read(&layout, &plan)?;
+    let gathered = if gathered.tiling.gaps.is_empty() {
+        say("nothing is left to compute");
+        gathered
+    } else {
+        let report = compute(&layout, &plan, &gathered, options)?;
+        if report.stopped {
+            return Err(interrupted(&layout, &report));
+        }
+        if !report.failures.is_empty() && !options.partial {
+            return Err(chunks_failed(&layout, &plan, &report));
+        }
+        reduce::read(&layout, &plan)?
+    };
+    reduce::answer(&layout, &plan, &gathered, options.partial)
+}
+
+/// Plans as `split plan` does, with a shorter account.
+fn planned(options: &RunOptions) -> Result<(Layout, Plan), Failure> {
+    let mut request = Request::new(&options.what)?;
+    let programs = programs()?;
+    let laid = write(&mut request, &programs)?;
+    if laid != Laid::Unchanged {
+        for line in describe(&request, &programs).iter().filter(|line| !line.starts_with("each job")) {
+            say(line);
+        }
+    }
+    if let Laid::Kept { aside, .. } | Laid::MovedAside { aside } = &laid {
+        say(&format!("the older plan is in {}", aside.display()));
+    }
+    locate(&request.folder).map_err(|error| Failure::from_error(Exit::NoPlan, &error))
+}
+
+fn compute(layout: &Layout, plan: &Plan, gathered: &Gathered, options: &RunOptions) -> Result<Report, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cpus = usize::try_from(plan.resources.cpus).unwrap_or(usize::MAX);
+    let workers = options.jobs.map_or((cores / cpus).max(1), usize::from);
+    let done = gathered.covered();
+    if done > 0 {
+        say(&format!("{} of {} have results already", done, count(plan.space.count(), "item")));
+    }
+    // Items may be past 64 bits: the bar counts chunks.
+    let first = gathered.tiling.gaps.iter().map(|&gap| plan.chunks_of(gap));
+    let left: u64 = first.map(|(first, last)| last - first + 1).sum();
+    let bar = progress::ticking(progress::bar(plan.cut.chunks().max(left), "computing"));
+    bar.set_position(plan.cut.chunks().saturating_sub(left));
+    bar.reset_eta();
+
+    let running = Arc::new(Running::new());
+    let stop = Arc::clone(&running);
+    let listen = Signals::new([SIGINT, SIGTERM]);
+    let mut signals =
+        listen.map_err(|error| Failure::new(Exit::Machine, format!("cannot listen for signals: {error}")))?;
+    let handle = signals.handle();
+    let listener = std::thread::spawn(move || {
+        for (number, _) in signals.forever().enumerate() {
+            // The second time no program is asked any more.
+            stop.stop(if number == 0 { Signal::TERM } else { Signal::KILL });
+        }
+    });
+    let report = local::run(layout, plan, gathered, Options { workers }, &running, &|_| bar.inc(1));
+    handle.close();
+    let _ = listener.join();
+    bar.finish_and_clear();
+    report.map_err(|error| match &error {
+        LocalError::Store(source) => Failure::from_error(Exit::Machine, source),
+        LocalError::Run(source) => Failure::from_error(Exit::Machine, source),
+    })
+}
+
+/// How to go on in a folder.
+fn again(layout: &Layout) -> String {
+    let root = Word::from(layout.root().as_os_str().to_owned()).quoted();
+    format!("split run {root}")
+}
+
+fn interrupted(layout: &Layout, report: &Report) -> Failure {
+    Failure::new(Exit::Interrupted, format!("stopped; {} done by now are kept", count(report.computed, "chunk")))
+        .help(format!("{} goes on where it stopped", again(layout)))
+}
+
+fn chunks_failed(layout: &Layout, plan: &Plan, report: &Report) -> Failure {
+    let number = report.failures.len();
+    let mut failure = Failure::new(Exit::ChunksFailed, format!("{} failed", count(number as u128, "chunk")));
+    for ChunkFailure { chunk, items, cause, last_words, tries } in report.failures.iter().take(SHOWN) {
+        let what = if items.count() == 1 { "item" } else { "items" };
+        let range = plan.space.describe(*items);
+        let tried = if *tries > 1 { format!(", the last of {tries} times") } else { String::new() };
+        failure = failure.detail(format!("chunk {chunk}, {what} {range}: {cause}{tried}"));
+        for line in last_lines(last_words, 5) {
+            failure = failure.detail(format!("  {line}"));
+        }
+    }
+    if number > SHOWN {
+        failure = failure.detail(format!("... and {} more", number - SHOWN));
+    }
+    failure
+        .detail(format!(
+            "{} done; their results are in {}",
+            count(report.computed, "chunk"),
+            shown(layout.root(), "outputs")
+        ))
+        .help(format!("mend the program, then {} computes what is missing", again(layout)))
+        .help("--partial answers without them, and says so")
+}

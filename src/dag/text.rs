@@ -1,0 +1,207 @@
+//! The files' text.
+
+use std::io::{self, Write};
+
+use minijinja::context;
+use rayon::prelude::*;
+
+use super::node::Node;
+use super::templates::{TemplateError, Templates};
+use crate::exit::Exit;
+use crate::plan::Plan;
+
+/// Nodes that are written into one piece of memory.
+const BLOCK: u64 = 1 << 14;
+
+/// Stand for the nodes and for their names in the rendered plan.dag; no template holds NUL.
+const NODES: &str = "\0nodes\0";
+const NAMES: &str = "\0names\0";
+
+/// The text of a plan's files; plan.dag is written piece by piece, since it may be large.
+#[derive(Clone, Debug)]
+pub struct Text {
+    chunk_sub: String,
+    reduce_sub: String,
+    dag: String,
+    node: Node,
+}
+
+impl Text {
+    /// Renders the templates for `plan`.
+    ///
+    /// # Errors
+    /// Where a template is broken, or leaves out what DAGMan has to know.
+    pub fn new(plan: &Plan, templates: &Templates) -> Result<Self, TemplateError> {
+        let resources = &plan.resources;
+        let values = context! {
+            chunks => plan.cut.chunks(),
+            items => plan.space.count().to_string(),
+            space => plan.space.to_string(),
+            reduce_name => format!("reduce-g{}", plan.generation),
+            nodes => NODES,
+            names => NAMES,
+            retries => resources.retries,
+            stop_code => Exit::StopDag as u8,
+            cpus => resources.cpus,
+            memory => resources.memory.to_string(),
+            disk => resources.disk.to_string(),
+            container => resources.container.clone(),
+            shared_filesystem => resources.shared_filesystem,
+            submit => resources.submit.clone(),
+            log => "../logs/events.log",
+        };
+        let dag = templates.render("plan.dag", &values)?;
+        for (mark, variable, least) in [(NODES, "nodes", 1), (NAMES, "names", 1)] {
+            let times = dag.matches(mark).count();
+            if times < least || (mark == NODES && times > 1) {
+                let why = format!("the variable `{variable}` is used {times} times");
+                return Err(TemplateError { name: "plan.dag", line: 1, why });
+            }
+        }
+        Ok(Self {
+            chunk_sub: templates.render("chunk.sub", &values)?,
+            reduce_sub: templates.render("reduce.sub", &values)?,
+            dag,
+            node: Node::compile(templates.get("node.dag"), plan.generation)?,
+        })
+    }
+
+    /// The text of chunk.sub.
+    #[must_use]
+    pub fn chunk_sub(&self) -> &str {
+        &self.chunk_sub
+    }
+
+    /// The text of reduce.sub.
+    #[must_use]
+    pub fn reduce_sub(&self) -> &str {
+        &self.reduce_sub
+    }
+
+    /// Writes plan.dag. Chunks for which `done` is true are marked as such: DAGMan does not run them.
+    ///
+    /// # Errors
+    /// Where `out` cannot be written.
+    pub fn write_dag(&self, plan: &Plan, done: &(dyn Fn(u64) -> bool + Sync), out: &mut impl Write) -> io::Result<()> {
+        let mut rest = self.dag.as_str();
+        while let Some(mark) = rest.find('\0') {
+            out.write_all(rest[..mark].as_bytes())?;
+            if rest[mark..].starts_with(NODES) {
+                let count = plan.space.count();
+                blocks(plan, out, |text, chunk| {
+                    self.node.append(text, chunk, plan.cut.chunk(count, chunk), done(chunk));
+                })?;
+                rest = &rest[mark + NODES.len()..];
+            } else {
+                blocks(plan, out, |text, chunk| {
+                    if chunk > 0 {
+                        text.push(b' ');
+                    }
+                    self.node.append_name(text, chunk);
+                })?;
+                rest = &rest[mark + NAMES.len()..];
+            }
+        }
+        out.write_all(rest.as_bytes())
+    }
+}
+
+/// Writes what `append` makes of every chunk, in order; some blocks at a time are made side by side.
+fn blocks(plan: &Plan, out: &mut impl Write, append: impl Fn(&mut Vec<u8>, u64) + Sync) -> io::Result<()> {
+    let chunks = plan.cut.chunks();
+    let width = rayon::current_num_threads().max(1) as u64;
+    let mut start = 0;
+    let mut texts = vec![Vec::new(); usize::try_from(width).unwrap_or(1)];
+    while start < chunks {
+        texts.par_iter_mut().enumerate().for_each(|(place, text)| {
+            text.clear();
+            let from = start + place as u64 * BLOCK;
+            (from..chunks.min(from + BLOCK)).for_each(|chunk| append(text, chunk));
+        });
+        texts.iter().try_for_each(|text| out.write_all(text))?;
+        start += width * BLOCK;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::cut::Cut;
+    use crate::plan::{FORMAT, Identity, JobFiles, Reduction, Resources, Size, Word};
+    use crate::space::Space;
+
+    fn plan(total: &str, chunks: u64) -> Plan {
+        let space = Space::Range(total.parse().expect("a range"));
+        let cut = Cut::into_chunks(space.count(), chunks).expect("a cut");
+        Plan {
+            format: FORMAT,
+            identity: Identity::of_plan(&space, &cut, None),
+            generation: 1,
+            space,
+            cut,
+            command: None,
+            reduce: Reduction::Sum,
+            base: Word::from("."),
+            environment: BTreeMap::new(),
+            files: JobFiles::default(),
+            code: Identity::of_bytes(b""),
+            resources: Resources {
+                cpus: 1,
+                memory: Size::gibibytes(1),
+                disk: Size::gibibytes(1),
+                retries: 2,
+                container: None,
+                shared_filesystem: false,
+                submit: vec![],
+            },
+            templates: Templates::built_in().identity(),
+        }
+    }
+
+    fn dag(plan: &Plan, templates: &Templates) -> String {
+        let mut out = Vec::new();
+        let text = Text::new(plan, templates).expect("rendered");
+        text.write_dag(plan, &|chunk| chunk == 1, &mut out).expect("in memory");
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn the_generated_files() {
+        let mut plan = plan("1..=10", 3);
+        let text = Text::new(&plan, &Templates::built_in()).expect("rendered");
+        insta::assert_snapshot!("plan.dag", dag(&plan, &Templates::built_in()));
+        insta::assert_snapshot!("chunk.sub", text.chunk_sub());
+        insta::assert_snapshot!("reduce.sub", text.reduce_sub());
+        plan.resources.container = Some("docker://python:3.13".to_owned());
+        plan.resources.shared_filesystem = true;
+        plan.resources.submit = vec!["+ProjectName = \"physics\"".to_owned(), "rank = Mips".to_owned()];
+        let text = Text::new(&plan, &Templates::built_in()).expect("rendered");
+        insta::assert_snapshot!("chunk.sub with everything", text.chunk_sub());
+    }
+
+    #[test]
+    fn blocks_are_in_order_and_whole() {
+        let plan = plan("1..=100000", 100_000);
+        let text = dag(&plan, &Templates::built_in());
+        assert_eq!(text.matches("\nJOB chunk-").count(), 100_000);
+        let parents = text.lines().find(|line| line.starts_with("PARENT ")).expect("a PARENT line");
+        assert!(parents.split(' ').skip(1).take(100_000).is_sorted());
+        assert!(parents.ends_with(" chunk-099999-g1 CHILD reduce-g1"));
+    }
+
+    #[test]
+    fn a_broken_template_names_line_and_variable() {
+        let check = |name: &str, text: &str, message: &str| {
+            let mut templates = Templates::built_in();
+            templates.replace(name, text.to_owned());
+            let error = Text::new(&plan("1..=10", 3), &templates).expect_err(message);
+            assert_eq!(error.to_string(), message);
+        };
+        check("chunk.sub", "a\nb = {{ cpuss }}\n", "template chunk.sub, line 2: there is no variable `cpuss`");
+        check("reduce.sub", "{% if %}", "template reduce.sub, line 1: unexpected end of block at `%}`");
+        check("plan.dag", "JOB x\n{{ names }}", "template plan.dag, line 1: the variable `nodes` is used 0 times");
+    }
+}

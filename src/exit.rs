@@ -1,0 +1,78 @@
+//! Every exit code of `split` and of its runner, in one place.
+
+/// How a process of ours ends. The numbers are part of the interface: scripts, DAGMan's `RETRY` and
+/// `ABORT-DAG-ON` depend on them, so none is ever given a second meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done.
+    Success = 0,
+    /// This machine would not: a file could not be read or written, a process not be started.
+    Machine = 1,
+    /// The arguments make no sense; nothing was written.
+    Usage = 2,
+    /// Another plan stands in the folder; nothing was written.
+    Differs = 3,
+    /// A DAGMan is running in the folder; nothing was written.
+    Busy = 4,
+    /// The folder holds no plan, or one that cannot be read.
+    NoPlan = 5,
+    /// Items have no record.
+    Missing = 20,
+    /// Items are missing because a partial ends too early.
+    Truncated = 21,
+    /// Items are missing because a partial's bytes are not those that were written.
+    Corrupt = 22,
+    /// Items are missing and the folder holds partials of another plan.
+    OtherPlan = 23,
+    /// A result is not what the reducer takes, such as text where a number is due.
+    BadResult = 24,
+    /// The command of `--reduce-with` failed.
+    ReduceCommand = 25,
+    /// Chunks failed after all their retries (`split run`).
+    ChunksFailed = 30,
+    /// In a job: the program ended with an exit code other than 0.
+    ProgramFailed = 70,
+    /// In a job: the program was ended by a signal.
+    ProgramKilled = 71,
+    /// In a job: the program printed nothing where a result is due.
+    NoResult = 72,
+    /// In a job: the program could not be started at all.
+    NotStarted = 73,
+    /// In a job: the machine would not (disk full, files not as they were sent).
+    JobMachine = 74,
+    /// From the POST script: the program starts nowhere; DAGMan ends the DAG.
+    StopDag = 76,
+    /// Ended by Ctrl-C or SIGTERM; what was done is kept.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// Every exit code, for the table that `split --help` and the README show.
+    pub const ALL: [(Exit, &'static str); 18] = [
+        (Exit::Success, "done"),
+        (Exit::Machine, "this machine would not: a file or a process"),
+        (Exit::Usage, "the arguments make no sense; nothing was written"),
+        (Exit::Differs, "another plan stands in the folder; nothing was written"),
+        (Exit::Busy, "a DAGMan is running in the folder; nothing was written"),
+        (Exit::NoPlan, "no plan in the folder, or none that can be read"),
+        (Exit::Missing, "items have no record"),
+        (Exit::Truncated, "items missing: a partial ends too early"),
+        (Exit::Corrupt, "items missing: a partial is damaged"),
+        (Exit::OtherPlan, "items missing: partials of another plan"),
+        (Exit::BadResult, "a result is not what the reducer takes"),
+        (Exit::ReduceCommand, "the command of --reduce-with failed"),
+        (Exit::ChunksFailed, "chunks failed after all their retries"),
+        (Exit::ProgramFailed, "in a job: the program's exit code was not 0"),
+        (Exit::ProgramKilled, "in a job: a signal ended the program"),
+        (Exit::NoResult, "in a job: the program printed nothing"),
+        (Exit::NotStarted, "in a job: the program could not be started"),
+        (Exit::JobMachine, "in a job: the machine would not"),
+    ];
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}

@@ -1,0 +1,72 @@
+//! What differs between two plans.
+
+use std::collections::BTreeMap;
+
+use crate::plan::{JobFile, Plan, Word};
+
+/// One thing that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// What it is, as the user named it.
+    pub what: String,
+    /// As the plan in the folder has it.
+    pub before: String,
+    /// As it is now.
+    pub now: String,
+}
+
+/// What differs between the plan in the folder and the one that is wanted, for people; empty where they are the
+/// same. How often the folder was planned does not count.
+#[must_use]
+pub fn differences(before: &Plan, now: &Plan) -> Vec<Difference> {
+    let mut found = Vec::new();
+    let mut differ = |what: &str, before: String, now: String| {
+        if before != now {
+            found.push(Difference { what: what.to_owned(), before, now });
+        }
+    };
+    let command = |plan: &Plan| plan.command.as_ref().map_or("none".to_owned(), ToString::to_string);
+    let words = |words: &[String]| if words.is_empty() { "none".to_owned() } else { words.join("; ") };
+    differ("items", before.space.to_string(), now.space.to_string());
+    differ("chunks", before.cut.chunks().to_string(), now.cut.chunks().to_string());
+    differ("command", command(before), command(now));
+    differ("--reduce", before.reduce.to_string(), now.reduce.to_string());
+    differ("the folder that was planned in", before.base.quoted(), now.base.quoted());
+    let (was, is) = (&before.resources, &now.resources);
+    differ("--cpus", was.cpus.to_string(), is.cpus.to_string());
+    differ("--memory", was.memory.to_string(), is.memory.to_string());
+    differ("--disk", was.disk.to_string(), is.disk.to_string());
+    differ("--retries", was.retries.to_string(), is.retries.to_string());
+    let container = |name: &Option<String>| name.clone().unwrap_or("none".to_owned());
+    differ("--container", container(&was.container), container(&is.container));
+    differ("--shared-filesystem", was.shared_filesystem.to_string(), is.shared_filesystem.to_string());
+    differ("--submit", words(&was.submit), words(&is.submit));
+    differ("the templates", before.templates.short(), now.templates.short());
+    // Values may be secrets: the names alone.
+    by_key(&before.environment, &now.environment, |name, before, now| {
+        found.push(Difference { what: format!("the variable {name}"), before: before.to_owned(), now: now.to_owned() });
+    });
+    let places = |plan: &Plan| -> BTreeMap<Word, (crate::plan::Identity, Word)> {
+        let entry = |file: &JobFile| (file.place.clone(), (file.content, file.source.clone()));
+        plan.files.files.iter().map(entry).collect()
+    };
+    by_key(&places(before), &places(now), |place, before, now| {
+        let (before, now) = (before.to_owned(), now.to_owned());
+        found.push(Difference { what: format!("the file {}", place.quoted()), before, now });
+    });
+    found
+}
+
+/// Calls `differ` with every key whose values differ, and what became of it.
+fn by_key<K: Ord, V: PartialEq>(before: &BTreeMap<K, V>, now: &BTreeMap<K, V>, mut differ: impl FnMut(&K, &str, &str)) {
+    for (key, value) in before {
+        match now.get(key) {
+            None => differ(key, "there", "gone"),
+            Some(new) if new != value => differ(key, "as it was", "changed"),
+            Some(_) => {}
+        }
+    }
+    for key in now.keys().filter(|key| !before.contains_key(key)) {
+        differ(key, "not there", "new");
+    }
+}

@@ -1,0 +1,130 @@
+//! Where what lies in a plan's folder.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::plan::{DocumentError, Plan};
+
+/// The paths of a plan's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    root: PathBuf,
+    /// Where the partials are: `outputs/` below the root, or the folder that was named where it stands alone.
+    outputs: PathBuf,
+}
+
+/// There is no plan to be had.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// No such folder, or no plan.json in it.
+    #[error("there is no plan in {}", .0.display())]
+    NoPlan(PathBuf),
+    /// The document cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// The document.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The document is none of ours.
+    #[error("{} cannot be used", path.display())]
+    Document {
+        /// The document.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: DocumentError,
+    },
+}
+
+impl Layout {
+    /// The folder `root`.
+    #[must_use]
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned(), outputs: root.join("outputs") }
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The DAG.
+    #[must_use]
+    pub fn dag(&self) -> PathBuf {
+        self.root.join("plan.dag")
+    }
+
+    /// The plan's document.
+    #[must_use]
+    pub fn plan(&self) -> PathBuf {
+        self.root.join("plan.json")
+    }
+
+    /// The partials.
+    #[must_use]
+    pub fn outputs(&self) -> &Path {
+        &self.outputs
+    }
+
+    /// The answer with its provenance.
+    #[must_use]
+    pub fn result(&self) -> PathBuf {
+        self.root.join("result.json")
+    }
+
+    /// The answer itself, where it is too long for the document.
+    #[must_use]
+    pub fn result_data(&self) -> PathBuf {
+        self.root.join("result.data")
+    }
+
+    /// The plan.
+    ///
+    /// # Errors
+    /// Where there is none, or none that can be used.
+    pub fn read_plan(&self) -> Result<Plan, FolderError> {
+        read_plan(&self.plan())?.ok_or_else(|| FolderError::NoPlan(self.root.clone()))
+    }
+}
+
+/// The plan that `folder` holds or belongs to: `folder` is a plan's folder, or its `outputs/`, or such a folder
+/// that was moved away from its plan (it holds a copy of it).
+///
+/// # Errors
+/// Where there is none, or none that can be used.
+pub fn locate(folder: &Path) -> Result<(Layout, Plan), FolderError> {
+    let plan = read_plan(&folder.join("plan.json"))?.ok_or_else(|| FolderError::NoPlan(folder.to_owned()))?;
+    if folder.join("outputs").is_dir() {
+        return Ok((Layout::new(folder), plan));
+    }
+    // A relative `outputs/` has its parent in the current folder.
+    let above = folder.canonicalize().ok().and_then(|folder| folder.parent().map(Path::to_owned));
+    if let Some(above) = above {
+        let layout = Layout::new(&above);
+        if let Ok(Some(there)) = read_plan(&layout.plan())
+            && there == plan
+            && fs::canonicalize(layout.outputs()).ok() == folder.canonicalize().ok()
+        {
+            return Ok((layout, plan));
+        }
+    }
+    Ok((Layout { root: folder.to_owned(), outputs: folder.to_owned() }, plan))
+}
+
+/// The document at `path`; `None` where nothing is there.
+pub(super) fn read_plan(path: &Path) -> Result<Option<Plan>, FolderError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        Err(source) => return Err(FolderError::Unreadable { path: path.to_owned(), source }),
+    };
+    let plan = Plan::from_json(&bytes);
+    plan.map(Some).map_err(|source| FolderError::Document { path: path.to_owned(), source })
+}

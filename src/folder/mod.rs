@@ -1,0 +1,22 @@
+//! A plan's folder: where what lies, laying a plan down in it, finding the plan again.
+//!
+//! ```text
+//! plan.dag  chunk.sub  reduce.sub    what condor_submit_dag takes
+//! plan.json                          the plan
+//! bin/                               the runner and split, as they were when the plan was made
+//! job/                               what each job is given: job.json, and links to the user's files in work/
+//! outputs/                           the partials, and plan.json again
+//! logs/                              the event log, and what the reduce node said
+//! result.json                        the answer and where it comes from
+//! aside-001/                         what an earlier plan left, out of the way
+//! ```
+//!
+//! Invariant: plan.json is written last, so that a folder with one is complete; nothing is ever deleted.
+
+mod compare;
+mod layout;
+mod write;
+
+pub use compare::{Difference, differences};
+pub use layout::{FolderError, Layout, locate};
+pub use write::{Existing, Laid, LayDown, Programs, lay_down};

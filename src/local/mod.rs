@@ -1,0 +1,8 @@
+//! A plan's run on this machine: the same runner and the same partials as in a job, so that what one has
+//! finished the other does not repeat.
+//!
+//! Invariant: only items without a valid record are computed, and an interrupted run loses no finished chunk.
+
+mod run;
+
+pub use run::{ChunkFailure, LocalError, Options, Report, run};

@@ -1,0 +1,263 @@
+//! Workers, each taking the next items that have no record.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::folder::Layout;
+use crate::inputs::Copies;
+use crate::plan::{Identity, Job, Plan};
+use crate::record::{Cause, Gathered};
+use crate::runner::{Attempt, Base, Outcome, Place, RunError, Running};
+use crate::space::Interval;
+use crate::store::StoreError;
+
+/// How to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How many programs run side by side; at least 1.
+    pub workers: usize,
+}
+
+/// What came of a run.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Chunks, or parts of chunks, that were computed.
+    pub computed: u64,
+    /// Those that failed on all tries, in item order.
+    pub failures: Vec<ChunkFailure>,
+    /// How often a program failed and was tried again.
+    pub retried: u64,
+    /// Whether it was told to stop.
+    pub stopped: bool,
+}
+
+/// A chunk that failed on all its tries.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChunkFailure {
+    /// Its number.
+    pub chunk: u64,
+    /// The items that have no result.
+    pub items: Interval,
+    /// Why, at the last try.
+    pub cause: Cause,
+    /// The end of what the program wrote on standard error at the last try.
+    pub last_words: Vec<u8>,
+    /// How often it was tried.
+    pub tries: u32,
+}
+
+/// The run could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// A folder or copy could not be made.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A partial could not be written.
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+/// What is still to be computed: (chunk, items), in item order.
+struct Pending<'a> {
+    plan: &'a Plan,
+    gaps: std::slice::Iter<'a, Interval>,
+    /// What is left of the gap at hand.
+    gap: Option<Interval>,
+}
+
+impl Iterator for Pending<'_> {
+    type Item = (u64, Interval);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let gap = match self.gap.take() {
+            Some(gap) => gap,
+            None => *self.gaps.next()?,
+        };
+        let (chunk, _) = self.plan.chunks_of(gap);
+        let items = self.plan.chunk(chunk).intersect(gap).expect("the chunk holds the gap's first item");
+        self.gap = Interval::new(items.stop(), gap.stop());
+        Some((chunk, items))
+    }
+}
+
+/// Computes what `gathered` lacks. `tick` is called after each chunk, or part of one, with its share of items.
+/// Stops early when `running` is told to.
+///
+/// # Errors
+/// Where files cannot be written; what was recorded by then stays.
+pub fn run(
+    layout: &Layout,
+    plan: &Plan,
+    gathered: &Gathered,
+    options: Options,
+    running: &Running,
+    tick: &(dyn Fn(Interval) + Sync),
+) -> Result<Report, LocalError> {
+    let root = tempfile::Builder::new()
+        .prefix("split-run-")
+        .tempdir()
+        .map_err(StoreError::on("make a folder in", &std::env::temp_dir()))?;
+    let base = layout.root().join(plan.base.as_os_str());
+    let base = base.canonicalize().map_err(StoreError::on("find", &base))?;
+    let outputs = layout.outputs().canonicalize().map_err(StoreError::on("find", layout.outputs()))?;
+    let cache = root.path().join("inputs");
+    crate::store::make_folder(&cache)?;
+    let copies = Copies::take(plan, &base, &cache)?;
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let shared = Shared {
+        job: plan.job(),
+        code: copies.code(),
+        copies: (!plan.resources.shared_filesystem).then_some(&copies),
+        base: &base,
+        outputs: &outputs,
+        host: &host,
+        environment: Base::Here { cpus: plan.resources.cpus },
+        retries: plan.resources.retries,
+        running,
+        tick,
+        pending: Mutex::new(Pending { plan, gaps: gathered.tiling.gaps.iter(), gap: None }),
+        computed: AtomicU64::new(0),
+        retried: AtomicU64::new(0),
+        starts_nowhere: AtomicBool::new(false),
+    };
+    let any_before = gathered.covered() > 0;
+    let shared = &shared;
+    let outcomes: Vec<Result<Vec<ChunkFailure>, LocalError>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..options.workers.max(1))
+            .map(|number| {
+                let folder = root.path().join(format!("worker-{number}"));
+                scope.spawn(move || shared.work(&folder, any_before))
+            })
+            .collect();
+        let join = |worker: std::thread::ScopedJoinHandle<'_, _>| worker.join().expect("a worker does not panic");
+        workers.into_iter().map(join).collect()
+    });
+    let mut report = Report {
+        computed: shared.computed.load(Ordering::Relaxed),
+        retried: shared.retried.load(Ordering::Relaxed),
+        stopped: running.stopped(),
+        failures: Vec::new(),
+    };
+    for outcome in outcomes {
+        report.failures.extend(outcome?);
+    }
+    report.failures.sort_by_key(|failure| failure.items);
+    Ok(report)
+}
+
+struct Shared<'a> {
+    job: Job,
+    code: Identity,
+    /// What to lay out for each run; on a shared file system programs run among the user's files.
+    copies: Option<&'a Copies>,
+    base: &'a Path,
+    outputs: &'a Path,
+    host: &'a str,
+    environment: Base,
+    retries: u32,
+    running: &'a Running,
+    tick: &'a (dyn Fn(Interval) + Sync),
+    pending: Mutex<Pending<'a>>,
+    computed: AtomicU64,
+    retried: AtomicU64,
+    /// The program cannot be started and nothing is done: here, unlike on a pool, it will not start elsewhere.
+    starts_nowhere: AtomicBool,
+}
+
+impl Shared<'_> {
+    fn work(&self, folder: &Path, any_before: bool) -> Result<Vec<ChunkFailure>, LocalError> {
+        let mut failures = Vec::new();
+        let mut desk = Desk { tree: folder.join("work"), scratch: folder.join("own"), laid_out: None };
+        crate::store::make_folder(&desk.scratch)?;
+        while !self.running.stopped() && !self.starts_nowhere.load(Ordering::Relaxed) {
+            let next = self.pending.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((chunk, items)) = next else { break };
+            match self.chunk(&mut desk, chunk, items).inspect_err(|_| {
+                // Where one worker cannot write, none can: the others end after the chunk at hand.
+                self.starts_nowhere.store(true, Ordering::Relaxed);
+            })? {
+                None => {
+                    self.computed.fetch_add(1, Ordering::Relaxed);
+                    (self.tick)(items);
+                }
+                Some(failure) => {
+                    let nothing_yet = !any_before && self.computed.load(Ordering::Relaxed) == 0;
+                    if matches!(failure.cause, Cause::NotStarted(_)) && nothing_yet {
+                        self.starts_nowhere.store(true, Ordering::Relaxed);
+                    }
+                    if !self.running.stopped() {
+                        failures.push(failure);
+                        (self.tick)(items);
+                    }
+                }
+            }
+        }
+        Ok(failures)
+    }
+
+    /// Tries a chunk until it is done, hopeless, or told to stop (which is no failure).
+    fn chunk(&self, desk: &mut Desk, chunk: u64, items: Interval) -> Result<Option<ChunkFailure>, LocalError> {
+        let mut retry = 0;
+        loop {
+            let start_in = match self.copies {
+                None => self.base,
+                Some(copies) => {
+                    desk.lay_out(copies)?;
+                    desk.laid_out.as_deref().unwrap_or(&desk.tree)
+                }
+            };
+            let place = Place {
+                start_in,
+                scratch: &desk.scratch,
+                partials: self.outputs,
+                base: self.environment,
+                host: self.host,
+            };
+            let attempt = Attempt { job: &self.job, chunk, items, code: self.code, retry };
+            match crate::runner::run(&attempt, &place, self.running)? {
+                Outcome::Done { .. } => return Ok(None),
+                Outcome::Failed { cause, last_words } => {
+                    // What cannot be started here is not started by trying again.
+                    let hopeless = matches!(cause, Cause::NotStarted(_)) || retry >= self.retries;
+                    if hopeless || self.running.stopped() {
+                        return Ok(Some(ChunkFailure { chunk, items, cause, last_words, tries: retry + 1 }));
+                    }
+                }
+                Outcome::Stopped => {
+                    let cause = Cause::Machine("told to stop".to_owned());
+                    return Ok(Some(ChunkFailure { chunk, items, cause, last_words: Vec::new(), tries: retry + 1 }));
+                }
+            }
+            retry += 1;
+            self.retried.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A worker's folders.
+struct Desk {
+    /// The job's tree.
+    tree: PathBuf,
+    /// What the runner keeps on the way.
+    scratch: PathBuf,
+    /// Where the program starts, once the tree is there.
+    laid_out: Option<PathBuf>,
+}
+
+impl Desk {
+    /// A tree as a fresh job has it. One that holds nothing, and was left with nothing, is fresh.
+    fn lay_out(&mut self, copies: &Copies) -> Result<(), StoreError> {
+        let fresh = copies.is_empty()
+            && self.laid_out.is_some()
+            && self.tree.read_dir().is_ok_and(|mut entries| entries.next().is_none());
+        if !fresh {
+            if self.laid_out.is_some() {
+                fs::remove_dir_all(&self.tree).map_err(StoreError::on("empty", &self.tree))?;
+            }
+            self.laid_out = Some(copies.lay_out(&self.tree)?);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,5 @@
+//! The command `split`: hands over to the library.
+
+fn main() -> std::process::ExitCode {
+    split::cli::main()
+}

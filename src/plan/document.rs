@@ -1,0 +1,115 @@
+//! plan.json.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Command, Identity, JobFiles, PlanIdentity, Reduction, Resources, Word};
+use crate::cut::Cut;
+use crate::space::{Interval, Space};
+
+/// The number of the documents' format. A reader takes this one and no other.
+pub const FORMAT: u32 = 1;
+
+/// A plan, as plan.json holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// What is computed.
+    pub identity: PlanIdentity,
+    /// How often this folder has been planned anew; part of every node's name, so that nothing an earlier
+    /// DAGMan left is taken for news.
+    pub generation: u32,
+    /// The items.
+    pub space: Space,
+    /// The chunks.
+    pub cut: Cut,
+    /// The user's program; without one the items themselves are the results.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub command: Option<Command>,
+    /// How results are merged.
+    pub reduce: Reduction,
+    /// The folder that the command's relative paths start from, relative to the plan's folder.
+    pub base: Word,
+    /// What a job's program finds in its environment, besides what the runner sets.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub environment: BTreeMap<String, Word>,
+    /// The files that travel with each job.
+    #[serde(skip_serializing_if = "JobFiles::is_empty", default)]
+    pub files: JobFiles,
+    /// The identity of the code that runs: the files' content and the environment.
+    pub code: Identity,
+    /// What each job asks for.
+    pub resources: Resources,
+    /// The identity of the templates that plan.dag and the submit files were made from.
+    pub templates: Identity,
+}
+
+/// Why bytes are no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// Not the JSON of a plan.
+    #[error("not a plan of format {FORMAT}")]
+    Json(#[from] serde_json::Error),
+    /// Written by another version.
+    #[error("format {0}, and this version of split reads format {FORMAT}")]
+    Format(u64),
+    /// Its parts contradict each other.
+    #[error("its identity is not that of its content: it was changed by hand")]
+    Identity,
+    /// Its cut does not fit its space.
+    #[error("it has more chunks than items")]
+    Cut,
+}
+
+impl Plan {
+    /// The document's bytes.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).expect("plain values");
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// Where it is of another format, or contradicts itself.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, DocumentError> {
+        #[derive(Deserialize)]
+        struct Format {
+            format: u64,
+        }
+        let Format { format } = serde_json::from_slice(bytes)?;
+        if format != u64::from(FORMAT) {
+            return Err(DocumentError::Format(format));
+        }
+        let plan: Self = serde_json::from_slice(bytes)?;
+        let chunks = plan.cut.chunks();
+        if chunks == 0 || u128::from(chunks) > plan.space.count() {
+            return Err(DocumentError::Cut);
+        }
+        if plan.identity != Identity::of_plan(&plan.space, &plan.cut, plan.command.as_ref()) {
+            return Err(DocumentError::Identity);
+        }
+        Ok(plan)
+    }
+
+    /// The items of chunk number `chunk`.
+    ///
+    /// # Panics
+    /// Where there is no such chunk.
+    #[must_use]
+    pub fn chunk(&self, chunk: u64) -> Interval {
+        self.cut.chunk(self.space.count(), chunk)
+    }
+
+    /// The chunks that hold `items`: the first's and the last's number.
+    #[must_use]
+    pub fn chunks_of(&self, items: Interval) -> (u64, u64) {
+        let count = self.space.count();
+        (self.cut.chunk_of(count, items.start()), self.cut.chunk_of(count, items.last()))
+    }
+}

@@ -1,0 +1,128 @@
+//! What each job gets: its files, and the document that tells the runner what to do.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Command, DocumentError, Due, FORMAT, Identity, PlanIdentity, Word};
+use crate::cut::Cut;
+use crate::space::Space;
+
+/// Where programs are looked for in a job, which HTCondor gives no PATH.
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The files that travel with each job, and the folder that the program starts in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobFiles {
+    /// The folder that the program starts in, below the job's tree; empty for its top. It is deeper where
+    /// files lie above the folder that was planned in (`../data.csv`), so that they keep their places.
+    pub start_in: Word,
+    /// The files, by their place.
+    pub files: Vec<JobFile>,
+}
+
+/// A file that travels with each job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobFile {
+    /// Its place below the job's tree.
+    pub place: Word,
+    /// Where it comes from, relative to the folder that was planned in, or absolute as the user gave it.
+    pub source: Word,
+    /// Its size in bytes when it was planned.
+    pub bytes: u64,
+    /// Its content when it was planned.
+    pub content: Identity,
+}
+
+impl JobFiles {
+    /// Whether nothing travels.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+}
+
+/// job.json: all that the runner has to know, the same for every job of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// The plan's identity.
+    pub plan: PlanIdentity,
+    /// The items.
+    pub space: Space,
+    /// The chunks.
+    pub cut: Cut,
+    /// The user's program; without one the items themselves are the results.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub command: Option<Command>,
+    /// What a result must hold.
+    pub due: Due,
+    /// What the program finds in its environment, besides what the runner sets.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub environment: BTreeMap<String, Word>,
+    /// The folder that the program starts in: below the job's tree, or, on a shared file system, relative to
+    /// the plan's folder.
+    pub start_in: Word,
+    /// The places of the files that make up the code's identity, as `start_in` says from where.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub files: Vec<FileSource>,
+    /// Whether the job runs beside the plan's folder, so that nothing is transferred.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub shared_filesystem: bool,
+}
+
+/// A file that counts in the code's identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileSource {
+    /// The name under which it counts.
+    pub place: Word,
+    /// Where it is found in a job, where that is not its place below the job's tree.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub source: Option<Word>,
+}
+
+impl Job {
+    /// The document's bytes.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).expect("plain values");
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// Where it is of another format.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, DocumentError> {
+        let job: Self = serde_json::from_slice(bytes)?;
+        if job.format == FORMAT { Ok(job) } else { Err(DocumentError::Format(job.format.into())) }
+    }
+}
+
+impl super::Plan {
+    /// What each job of the plan is told.
+    #[must_use]
+    pub fn job(&self) -> Job {
+        let shared = self.resources.shared_filesystem;
+        let source =
+            |file: &JobFile| FileSource { place: file.place.clone(), source: shared.then(|| file.source.clone()) };
+        Job {
+            format: FORMAT,
+            plan: self.identity,
+            space: self.space.clone(),
+            cut: self.cut.clone(),
+            command: self.command.clone(),
+            due: self.reduce.due(),
+            environment: self.environment.clone(),
+            start_in: if shared { self.base.clone() } else { self.files.start_in.clone() },
+            files: self.files.files.iter().map(source).collect(),
+            shared_filesystem: shared,
+        }
+    }
+}

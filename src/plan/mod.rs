@@ -1,0 +1,22 @@
+//! The plan: what is computed, how it is cut, what each job asks for; and the document that holds it.
+//!
+//! Invariants: the same arguments give the same bytes (no clock, no host, no hash order); the identity is made of
+//! what is computed alone (the space, the command), so that records of any cut of it count; every path in a plan is relative.
+
+mod command;
+mod document;
+mod identity;
+mod job;
+mod reduction;
+mod resources;
+mod template;
+mod word;
+
+pub use command::{Bindings, Command, CommandError, Placeholder};
+pub use document::{DocumentError, FORMAT, Plan};
+pub use identity::{Identity, PlanIdentity};
+pub use job::{DEFAULT_PATH, FileSource, Job, JobFile, JobFiles};
+pub use reduction::{Due, MergeCommand, Operand, Reduction, ReductionError};
+pub use resources::{Resources, Size, SizeError};
+pub use template::TemplateError;
+pub use word::Word;

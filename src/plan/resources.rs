@@ -1,0 +1,120 @@
+//! What each job asks the pool for.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// What each job asks the pool for, and how the pool is to treat it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resources {
+    /// Cores.
+    pub cpus: u32,
+    /// Memory.
+    pub memory: Size,
+    /// Scratch space.
+    pub disk: Size,
+    /// How often a failed chunk is tried again.
+    pub retries: u32,
+    /// A container image, as HTCondor's `container_image` takes it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub container: Option<String>,
+    /// Whether jobs see the plan's folder and the user's files, so that nothing is transferred.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub shared_filesystem: bool,
+    /// More submit commands, as given.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub submit: Vec<String>,
+}
+
+/// An amount of memory or disk with its unit, as HTCondor reads it: K, M, G and T are powers of 1024 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    amount: u32,
+    unit: Unit,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    K,
+    M,
+    G,
+    T,
+}
+
+/// Why a text is no size.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SizeError {
+    /// Digits alone: HTCondor takes them as MiB for memory and as KiB for disk.
+    #[error("`{0}` has no unit: write {0}MB or {0}GB")]
+    NoUnit(String),
+    /// Something else.
+    #[error("`{0}` is no size: write it as 512MB, 2GB or 1TB")]
+    Odd(String),
+}
+
+impl Size {
+    /// So many GiB.
+    #[must_use]
+    pub const fn gibibytes(amount: u32) -> Self {
+        Self { amount, unit: Unit::G }
+    }
+}
+
+impl std::str::FromStr for Size {
+    type Err = SizeError;
+
+    fn from_str(text: &str) -> Result<Self, SizeError> {
+        let odd = || SizeError::Odd(text.to_owned());
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let amount = text[..digits].parse().ok().filter(|&amount: &u32| amount > 0).ok_or_else(odd)?;
+        let unit = match text[digits..].trim_start().to_ascii_uppercase().as_str() {
+            "" => return Err(SizeError::NoUnit(text.to_owned())),
+            "K" | "KB" | "KIB" => Unit::K,
+            "M" | "MB" | "MIB" => Unit::M,
+            "G" | "GB" | "GIB" => Unit::G,
+            "T" | "TB" | "TIB" => Unit::T,
+            _ => return Err(odd()),
+        };
+        Ok(Self { amount, unit })
+    }
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}{:?}B", self.amount, self.unit)
+    }
+}
+
+impl Serialize for Size {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        let check = |text: &str, shown: &str| assert_eq!(text.parse::<Size>().expect(text).to_string(), shown);
+        check("512MB", "512MB");
+        check("2 GiB", "2GB");
+        check("1t", "1TB");
+        check("100k", "100KB");
+        let wrong = |text: &str, message: &str| {
+            assert_eq!(text.parse::<Size>().expect_err(text).to_string(), message);
+        };
+        wrong("2048", "`2048` has no unit: write 2048MB or 2048GB");
+        wrong("0GB", "`0GB` is no size: write it as 512MB, 2GB or 1TB");
+        wrong("-1GB", "`-1GB` is no size: write it as 512MB, 2GB or 1TB");
+        wrong("1.5GB", "`1.5GB` is no size: write it as 512MB, 2GB or 1TB");
+        wrong("lots", "`lots` is no size: write it as 512MB, 2GB or 1TB");
+    }
+}

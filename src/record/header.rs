@@ -1,0 +1,111 @@
+//! A record's header.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Identity;
+use crate::space::Interval;
+
+/// What a record says of itself, but for the size and the checksum of its payload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Header {
+    /// The plan it belongs to.
+    pub plan: Identity,
+    /// The code that ran.
+    pub code: Identity,
+    /// The items it covers.
+    pub items: Interval,
+    /// What the payload is.
+    pub kind: Kind,
+    /// How long the program ran, in seconds of wall clock.
+    pub seconds: f64,
+    /// The machine it ran on.
+    pub host: String,
+    /// Which attempt it was: unlike every other attempt at the same items.
+    pub attempt: String,
+}
+
+/// What a record's payload is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One result for all the items.
+    Whole,
+    /// No result: the last words of the program.
+    Failure(Cause),
+}
+
+/// Why there is no result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Cause {
+    /// The program ended with this exit code.
+    ExitCode(i32),
+    /// This signal ended the program.
+    Signal(i32),
+    /// The program printed nothing where a result is due.
+    NoResult,
+    /// The program could not be started; why.
+    NotStarted(String),
+    /// The machine would not; why.
+    Machine(String),
+}
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::ExitCode(code) => write!(out, "the program ended with exit code {code}"),
+            Self::Signal(signal) => write!(out, "signal {signal} ended the program"),
+            Self::NoResult => out.write_str("the program printed nothing where a number is due"),
+            Self::NotStarted(why) => write!(out, "the program could not be started: {why}"),
+            Self::Machine(why) => write!(out, "the machine would not: {why}"),
+        }
+    }
+}
+
+/// The spelling in a partial. Borrowed where it can be: a reduce reads hundreds of thousands.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Line<'a> {
+    pub(super) format: u32,
+    pub(super) plan: Identity,
+    pub(super) code: Identity,
+    pub(super) first: u128,
+    pub(super) last: u128,
+    pub(super) kind: LineKind,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) cause: Option<Cause>,
+    pub(super) bytes: u64,
+    pub(super) seconds: f64,
+    #[serde(borrow)]
+    pub(super) host: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    pub(super) attempt: std::borrow::Cow<'a, str>,
+    #[serde(skip_serializing)]
+    pub(super) checksum: &'a str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum LineKind {
+    Whole,
+    Failure,
+}
+
+impl Line<'_> {
+    /// The header, where its parts fit together.
+    pub(super) fn header(self) -> Option<Header> {
+        let kind = match (self.kind, self.cause) {
+            (LineKind::Whole, None) => Kind::Whole,
+            (LineKind::Failure, Some(cause)) => Kind::Failure(cause),
+            _ => return None,
+        };
+        Some(Header {
+            plan: self.plan,
+            code: self.code,
+            items: Interval::new(self.first, self.last.checked_add(1)?)?,
+            kind,
+            seconds: self.seconds,
+            host: self.host.into_owned(),
+            attempt: self.attempt.into_owned(),
+        })
+    }
+}

@@ -1,0 +1,27 @@
+//! Records, the partials that hold them, and the proof that they cover the space.
+//!
+//! A partial is a file of records, one after another. A record is a line of JSON (its header), the payload's
+//! bytes, and a newline, so that `head -1` explains a file to a person:
+//!
+//! ```text
+//! {"format":1,"plan":"…","code":"…","first":0,"last":1,"kind":"whole","bytes":2,"seconds":0.012,"host":"ep1","attempt":"0-1f2e3d4c","checksum":"89abcdef"}
+//! 3
+//!
+//! ```
+//!
+//! `first` and `last` are item numbers from 0, both included; `bytes` counts the payload without the newline
+//! after it; `checksum` is the CRC-32 (that of zlib) of the header's bytes before `,"checksum"` and of the
+//! payload. A header says which items its payload is the result of, and that is all that coverage relies on:
+//! not the file's name, not its place, not how often a job ran.
+
+mod coverage;
+#[cfg(feature = "cli")]
+mod gather;
+mod header;
+mod partial;
+
+pub use coverage::{Claim, Tiling, tile};
+#[cfg(feature = "cli")]
+pub use gather::{Found, Gathered, gather};
+pub use header::{Cause, Header, Kind};
+pub use partial::{Damage, Payload, Record, RecordRead, is_partial, partial_name, read, write};

@@ -1,0 +1,146 @@
+//! result.json: the answer and where it comes from.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::Number;
+use crate::plan::{FORMAT, Identity, Plan};
+use crate::record::Gathered;
+use crate::space::Items;
+
+/// The answer with its provenance. No clock and no order of arrival is in it: the same records give the same bytes.
+#[derive(Debug, Serialize)]
+pub struct ResultDocument {
+    format: u32,
+    plan: Identity,
+    /// A number, or the text of a short answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<Box<RawValue>>,
+    /// Where the answer is, if not here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer_file: Option<AnswerFile>,
+    reduce: String,
+    space: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<String>,
+    items: u128,
+    items_covered: u128,
+    complete: bool,
+    /// Item numbers from 0.
+    missing: Vec<Items>,
+    records: usize,
+    records_repeated: usize,
+    /// Item numbers from 0 that were computed more than once, with different results.
+    differing: Vec<Items>,
+    code: Vec<CodeShare>,
+    hosts: BTreeMap<String, u64>,
+    /// Seconds that the program ran for the results that count.
+    seconds: f64,
+}
+
+/// An answer in a file of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AnswerFile {
+    /// Its name, beside result.json.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Its content.
+    pub identity: Identity,
+}
+
+/// What one version of the code computed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CodeShare {
+    /// The code.
+    pub code: Identity,
+    /// Whether it is the one that the plan was made with.
+    pub planned: bool,
+    /// How many of the records that count.
+    pub records: u64,
+    /// How many items these cover.
+    pub items: u128,
+}
+
+impl CodeShare {
+    /// Which code computed how much of what counts; that of the plan first.
+    #[must_use]
+    pub fn of(plan: &Plan, gathered: &Gathered) -> Vec<Self> {
+        let mut shares: BTreeMap<(bool, Identity), Self> = BTreeMap::new();
+        for found in gathered.chosen() {
+            let header = &found.record.header;
+            let planned = header.code == plan.code;
+            let share = shares.entry((!planned, header.code)).or_insert(Self {
+                code: header.code,
+                planned,
+                records: 0,
+                items: 0,
+            });
+            share.records += 1;
+            share.items += header.items.count();
+        }
+        shares.into_values().collect()
+    }
+}
+
+impl ResultDocument {
+    /// The document of an answer that is a number.
+    #[must_use]
+    pub fn of_number(plan: &Plan, gathered: &Gathered, number: &Number) -> Self {
+        let text = number.to_string();
+        // JSON has neither infinities nor NaN.
+        let raw = RawValue::from_string(text.clone());
+        let answer = raw.or_else(|_| serde_json::value::to_raw_value(&text)).ok();
+        Self::new(plan, gathered, answer, None)
+    }
+
+    /// The document of an answer that is a text.
+    #[must_use]
+    pub fn of_text(plan: &Plan, gathered: &Gathered, text: &str) -> Self {
+        Self::new(plan, gathered, serde_json::value::to_raw_value(text).ok(), None)
+    }
+
+    /// The document of an answer that is in a file.
+    #[must_use]
+    pub fn of_file(plan: &Plan, gathered: &Gathered, file: AnswerFile) -> Self {
+        Self::new(plan, gathered, None, Some(file))
+    }
+
+    fn new(plan: &Plan, gathered: &Gathered, answer: Option<Box<RawValue>>, answer_file: Option<AnswerFile>) -> Self {
+        let mut hosts = BTreeMap::new();
+        let mut seconds = 0.0;
+        for found in gathered.chosen() {
+            *hosts.entry(found.record.header.host.clone()).or_insert(0) += 1;
+            seconds += found.record.header.seconds;
+        }
+        Self {
+            format: FORMAT,
+            plan: plan.identity,
+            answer,
+            answer_file,
+            reduce: plan.reduce.to_string(),
+            space: plan.space.to_string(),
+            command: plan.command.as_ref().map(ToString::to_string),
+            items: plan.space.count(),
+            items_covered: gathered.covered(),
+            complete: gathered.tiling.gaps.is_empty(),
+            missing: gathered.tiling.gaps.iter().map(|&gap| gap.into()).collect(),
+            records: gathered.tiling.chosen.len(),
+            records_repeated: gathered.repeated,
+            differing: gathered.differing.iter().map(|&items| items.into()).collect(),
+            code: CodeShare::of(plan, gathered),
+            hosts,
+            seconds,
+        }
+    }
+
+    /// The document's bytes.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec_pretty(self).expect("plain values");
+        bytes.push(b'\n');
+        bytes
+    }
+}

@@ -1,0 +1,241 @@
+//! One attempt at a chunk's items: run, judge, record.
+
+use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher};
+use std::io::{self, BufWriter, Read, Seek, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+
+use super::environment::{Base, environment};
+use super::program::{self, Failed, Running};
+use crate::exit::Exit;
+use crate::plan::{Bindings, Due, Identity, Job};
+use crate::record::{self, Cause, Header, Kind};
+use crate::space::{Interval, Space};
+use crate::store::{Draft, StoreError};
+
+/// Where an attempt runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The folder that the program starts in.
+    pub start_in: &'a Path,
+    /// A folder of this attempt alone, for what it keeps on the way.
+    pub scratch: &'a Path,
+    /// The folder that the partial is put into.
+    pub partials: &'a Path,
+    /// What the program's environment starts from.
+    pub base: Base,
+    /// The machine's name.
+    pub host: &'a str,
+}
+
+/// What is to be run.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    /// The plan's job.
+    pub job: &'a Job,
+    /// The chunk's number.
+    pub chunk: u64,
+    /// The items: the chunk's, or some of them.
+    pub items: Interval,
+    /// The identity of the files that are there, and of the environment.
+    pub code: Identity,
+    /// How often it has been tried before.
+    pub retry: u32,
+}
+
+/// What came of an attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// There is a result.
+    Done {
+        /// How long the program ran, in seconds.
+        seconds: f64,
+    },
+    /// There is none, and the partial says why.
+    Failed {
+        /// Why.
+        cause: Cause,
+        /// The last lines on standard error, or what was printed in vain.
+        last_words: Vec<u8>,
+    },
+    /// It was told to stop; nothing was recorded.
+    Stopped,
+}
+
+/// An attempt could not even be recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A file of the attempt's own could not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Outcome {
+    /// The exit code of the job.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Done { .. } => Exit::Success,
+            Self::Stopped => Exit::Interrupted,
+            Self::Failed { cause, .. } => match cause {
+                Cause::ExitCode(_) => Exit::ProgramFailed,
+                Cause::Signal(_) => Exit::ProgramKilled,
+                Cause::NoResult => Exit::NoResult,
+                Cause::NotStarted(_) => Exit::NotStarted,
+                Cause::Machine(_) => Exit::JobMachine,
+            },
+        }
+    }
+}
+
+/// A name that no other attempt has: how often it was tried before, and 32 bits by chance.
+#[must_use]
+pub fn attempt_name(retry: u32) -> String {
+    // The standard library's random keys: taken from the operating system once per thread.
+    let chance = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    format!("{retry}-{:08x}", chance as u32)
+}
+
+/// Runs the program over the items and writes the partial.
+///
+/// # Errors
+/// Where not even a record of the failure could be written (a full disk).
+pub fn run(attempt: &Attempt<'_>, place: &Place<'_>, running: &Running) -> Result<Outcome, RunError> {
+    let result = place.scratch.join("result");
+    let (kind, seconds, last_words) = match compute(attempt, place, &result, running) {
+        Computed::Done { seconds } => (Kind::Whole, seconds, Vec::new()),
+        Computed::Failed { cause, seconds, last_words } => (Kind::Failure(cause), seconds, last_words),
+        Computed::Stopped => return Ok(Outcome::Stopped),
+    };
+    let mut header = Header {
+        plan: attempt.job.plan,
+        code: attempt.code,
+        items: attempt.items,
+        kind,
+        seconds,
+        host: place.host.to_owned(),
+        attempt: attempt_name(attempt.retry),
+    };
+    if header.kind == Kind::Whole {
+        match whole(attempt.job.due, &result) {
+            Ok(Payload { bytes, crc, mut file, empty: false }) => {
+                save(attempt.chunk, place, &header, &mut file, bytes, &crc)?;
+                remove(&result);
+                return Ok(Outcome::Done { seconds });
+            }
+            Ok(Payload { empty: true, .. }) => header.kind = Kind::Failure(Cause::NoResult),
+            Err(error) => header.kind = Kind::Failure(Cause::Machine(error.to_string())),
+        }
+    }
+    remove(&result);
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&last_words);
+    save(attempt.chunk, place, &header, &mut &last_words[..], last_words.len() as u64, &crc)?;
+    match header.kind {
+        Kind::Failure(cause) => Ok(Outcome::Failed { cause, last_words }),
+        Kind::Whole => Ok(Outcome::Done { seconds }),
+    }
+}
+
+enum Computed {
+    Done { seconds: f64 },
+    Failed { cause: Cause, seconds: f64, last_words: Vec<u8> },
+    Stopped,
+}
+
+/// Leaves the result in a file: results may be larger than memory.
+fn compute(attempt: &Attempt<'_>, place: &Place<'_>, result: &Path, running: &Running) -> Computed {
+    let failed = |cause| Computed::Failed { cause, seconds: 0.0, last_words: Vec::new() };
+    let machine = |error: io::Error| failed(Cause::Machine(format!("{}: {error}", result.display())));
+    let file = match File::create(result) {
+        Ok(file) => file,
+        Err(error) => return machine(error),
+    };
+    let Some(command) = &attempt.job.command else {
+        let started = std::time::Instant::now();
+        return match list_items(&attempt.job.space, attempt.items, file) {
+            Ok(()) => Computed::Done { seconds: started.elapsed().as_secs_f64() },
+            Err(error) => machine(error),
+        };
+    };
+    let bindings = Bindings::new(&attempt.job.space, &attempt.job.cut, attempt.chunk, attempt.items);
+    let words = command.fill(&bindings);
+    let temporary = place.scratch.join("tmp");
+    if place.base == Base::Job {
+        if let Err(error) = fs::create_dir_all(&temporary) {
+            return failed(Cause::Machine(format!("{}: {error}", temporary.display())));
+        }
+    }
+    let variables = environment(place.base, attempt.job, &bindings, place.start_in, &temporary);
+    match program::run(&words, place.start_in, variables, file, running) {
+        Ok(_) if running.stopped() => Computed::Stopped,
+        Ok(ended) => match (ended.status.code(), ended.status.signal()) {
+            (Some(0), _) => Computed::Done { seconds: ended.seconds },
+            (code, signal) => {
+                let cause = signal.map_or_else(|| Cause::ExitCode(code.unwrap_or(-1)), Cause::Signal);
+                Computed::Failed { cause, seconds: ended.seconds, last_words: ended.last_words }
+            }
+        },
+        Err(Failed::Stopped) => Computed::Stopped,
+        Err(Failed::NotStarted(error)) => failed(Cause::NotStarted(format!("{}: {error}", words[0].quoted()))),
+        Err(Failed::Machine(error)) => failed(Cause::Machine(format!("{}: {error}", words[0].quoted()))),
+    }
+}
+
+/// Without a command the items themselves are the results, one a line.
+fn list_items(space: &Space, items: Interval, file: File) -> io::Result<()> {
+    let Space::Range(range) = space;
+    let mut out = BufWriter::with_capacity(1 << 16, file);
+    for item in items.start()..items.stop() {
+        writeln!(out, "{}", range.value(item))?;
+    }
+    out.flush()
+}
+
+struct Payload {
+    file: File,
+    bytes: u64,
+    crc: crc32fast::Hasher,
+    /// Whether a number is due and there is nothing but white space.
+    empty: bool,
+}
+
+fn whole(due: Due, result: &Path) -> io::Result<Payload> {
+    let mut file = File::open(result)?;
+    let mut crc = crc32fast::Hasher::new();
+    let mut bytes = 0;
+    let mut blank = true;
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let got = file.read(&mut buffer)?;
+        if got == 0 {
+            break;
+        }
+        crc.update(&buffer[..got]);
+        blank = blank && buffer[..got].iter().all(u8::is_ascii_whitespace);
+        bytes += got as u64;
+    }
+    file.rewind()?;
+    Ok(Payload { file, bytes, crc, empty: blank && due == Due::Numbers })
+}
+
+fn save(
+    chunk: u64,
+    place: &Place<'_>,
+    header: &Header,
+    payload: &mut impl Read,
+    bytes: u64,
+    crc: &crc32fast::Hasher,
+) -> Result<PathBuf, StoreError> {
+    let path = place.partials.join(record::partial_name(chunk, &header.attempt));
+    let mut draft = Draft::new(&path, 0o666)?;
+    record::write(&mut draft, header, payload, bytes, crc).map_err(StoreError::on("write", &path))?;
+    draft.commit_unsynced()?;
+    Ok(path)
+}
+
+/// Scratch files go with their folder in the end: one that stays is no failure.
+fn remove(path: &Path) {
+    let _ = fs::remove_file(path);
+}

@@ -1,0 +1,65 @@
+//! What a program finds in its environment.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use crate::plan::{Bindings, DEFAULT_PATH, Job, Placeholder};
+
+/// What the environment starts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// A job's: what HTCondor sets, with a PATH, a HOME and a folder for temporary files.
+    Job,
+    /// That of the person at the keyboard.
+    Here {
+        /// The cores that a chunk is meant to use: for libraries that would take all.
+        cpus: u32,
+    },
+}
+
+/// How libraries are told the number of cores; HTCondor sets them in every job.
+const THREADS: [&str; 6] = [
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "JULIA_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+];
+
+/// The variables to set on top of this process's own, in the order in which they are set. `home` and
+/// `temporary` are folders of the job alone.
+#[must_use]
+pub fn environment(
+    base: Base,
+    job: &Job,
+    bindings: &Bindings,
+    home: &Path,
+    temporary: &Path,
+) -> Vec<(OsString, OsString)> {
+    let mut variables: Vec<(OsString, OsString)> = Vec::new();
+    let mut set = |name: &str, value: &OsStr| variables.push((name.into(), value.into()));
+    match base {
+        Base::Job => {
+            set("TMPDIR", temporary.as_os_str());
+            if std::env::var_os("PATH").is_none_or(|path| path.is_empty()) {
+                set("PATH", DEFAULT_PATH.as_ref());
+            }
+            if std::env::var_os("HOME").is_none_or(|home| home.is_empty()) {
+                set("HOME", home.as_os_str());
+            }
+        }
+        Base::Here { cpus } => {
+            for name in THREADS.into_iter().filter(|name| std::env::var_os(name).is_none()) {
+                set(name, cpus.to_string().as_ref());
+            }
+        }
+    }
+    for (name, value) in &job.environment {
+        set(name, value.as_os_str());
+    }
+    for placeholder in Placeholder::ALL {
+        set(placeholder.variable(), bindings.get(placeholder).as_ref());
+    }
+    variables
+}

@@ -1,0 +1,110 @@
+//! The runner inside a job.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::process::Signal;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::chunk::{Attempt, Outcome, Place, run};
+use super::environment::Base;
+use super::program::Running;
+use crate::exit::Exit;
+use crate::inputs::{CodeHasher, hash_file};
+use crate::plan::{Identity, Job};
+use crate::space::Interval;
+
+type Stopped = (Exit, String);
+
+/// Runs the chunk that `numbers` (CHUNK START STOP RETRY) name. The partial is left in the current folder:
+/// the sandbox's top, whose new files HTCondor brings back, or `outputs/` on a shared file system.
+pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
+    let damaged = |why: String| (Exit::JobMachine, format!("{}: {why}", document.display()));
+    let bytes = std::fs::read(document).map_err(|error| damaged(error.to_string()))?;
+    let job = Job::from_json(&bytes).map_err(|error| damaged(error.to_string()))?;
+    let &[chunk, start, stop, retry] = numbers else {
+        return Err((Exit::Usage, "exec takes JOB.json CHUNK START STOP RETRY".to_owned()));
+    };
+    let number = |text: &str| text.parse::<u128>().ok();
+    let chunk = number(chunk).and_then(|chunk| u64::try_from(chunk).ok());
+    let items = number(start).zip(number(stop)).and_then(|(start, stop)| Interval::new(start, stop));
+    let items = items.filter(|items| items.stop() <= job.space.count());
+    let retry = number(retry).and_then(|retry| u32::try_from(retry).ok());
+    let (Some(chunk), Some(items), Some(retry)) = (chunk, items, retry) else {
+        return Err((Exit::Usage, format!("no such items: {}", numbers.join(" "))));
+    };
+
+    let here = std::env::current_dir().map_err(|error| (Exit::JobMachine, format!("no current folder: {error}")))?;
+    // On a shared file system the document lies in the plan's folder, and the job's files where they always are.
+    let tree = if job.shared_filesystem {
+        let plan = document.parent().and_then(Path::parent).unwrap_or(Path::new(""));
+        here.join(plan).join(job.start_in.as_os_str())
+    } else {
+        here.join("work")
+    };
+    let start_in = if job.shared_filesystem { tree.clone() } else { tree.join(job.start_in.as_os_str()) };
+    let own = scratch(&here).map_err(|error| (Exit::JobMachine, error.to_string()))?;
+    if !job.shared_filesystem {
+        std::fs::create_dir_all(&start_in)
+            .map_err(|error| (Exit::JobMachine, format!("{}: {error}", start_in.display())))?;
+    }
+    let code = code(&job, &tree)?;
+
+    let running = Arc::new(Running::new());
+    forward_signals(&running).map_err(|error| (Exit::JobMachine, error.to_string()))?;
+    let host = host();
+    let place = Place { start_in: &start_in, scratch: own.path(), partials: &here, base: Base::Job, host: &host };
+    let attempt = Attempt { job: &job, chunk, items, code, retry };
+    let outcome = run(&attempt, &place, &running).map_err(|error| {
+        let why = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+        (Exit::JobMachine, format!("{error}{why}"))
+    })?;
+    if let Outcome::Failed { cause, .. } = &outcome {
+        return Err((outcome.exit(), cause.to_string()));
+    }
+    Ok(outcome.exit())
+}
+
+/// A folder for what the runner and the program keep on the way: below HTCondor's scratch folder, where the
+/// job's own disk is. New folders are not brought back.
+fn scratch(here: &Path) -> std::io::Result<tempfile::TempDir> {
+    let above = std::env::var_os("_CONDOR_SCRATCH_DIR").map_or_else(|| here.to_owned(), PathBuf::from);
+    tempfile::Builder::new().prefix(".split-").tempdir_in(above)
+}
+
+/// The identity of the code that is really there.
+fn code(job: &Job, tree: &Path) -> Result<Identity, Stopped> {
+    let mut hasher = CodeHasher::new();
+    for file in &job.files {
+        let path = tree.join(file.source.as_ref().unwrap_or(&file.place).as_os_str());
+        let (content, _) = hash_file(&path)
+            .map_err(|error| (Exit::JobMachine, format!("{} is not there as it was sent: {error}", path.display())))?;
+        hasher.file(&file.place, content);
+    }
+    for (name, value) in &job.environment {
+        hasher.variable(name, value);
+    }
+    Ok(hasher.finish())
+}
+
+/// An eviction's SIGTERM reaches the program and its children.
+fn forward_signals(running: &Arc<Running>) -> std::io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let running = Arc::clone(running);
+    std::thread::spawn(move || {
+        for _ in &mut signals {
+            running.stop(Signal::TERM);
+        }
+    });
+    Ok(())
+}
+
+/// The execute point's name as the pool knows it, else as the machine does.
+fn host() -> String {
+    let ad = std::env::var_os("_CONDOR_MACHINE_AD").and_then(|path| std::fs::read_to_string(path).ok());
+    let machine = ad.as_deref().and_then(|ad| {
+        ad.lines().find_map(|line| line.strip_prefix("Machine = \"")?.strip_suffix('"').map(str::to_owned))
+    });
+    machine.unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned())
+}

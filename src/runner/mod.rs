@@ -1,0 +1,38 @@
+//! A chunk's run: the user's program over the chunk's items, and the record of what came of it.
+//!
+//! The same code runs inside a job (`split-runner exec`), and on this machine (`split run`). Invariant: a partial
+//! appears under its name only when it is whole, and every attempt has a name of its own.
+
+mod chunk;
+mod environment;
+mod exec;
+mod post;
+mod program;
+
+use std::ffi::OsString;
+use std::io::Write;
+
+pub use chunk::{Attempt, Outcome, Place, RunError, attempt_name, run};
+pub use environment::{Base, environment};
+pub use post::{STOPPED, Verdict, judge};
+pub use program::Running;
+
+use crate::exit::Exit;
+
+/// The runner's command line: `exec JOB.json CHUNK START STOP RETRY` inside a job, `post RETURN` as DAGMan's
+/// POST script. Not for people; the submit files hold it.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> std::process::ExitCode {
+    let arguments: Vec<_> = arguments.collect();
+    let words: Vec<_> = arguments.iter().map(|word| word.to_str().unwrap_or_default()).collect();
+    let done = match words.as_slice() {
+        ["exec", job, numbers @ ..] => exec::exec(job.as_ref(), numbers),
+        ["post", status] => post::post(status),
+        _ => Err((Exit::Usage, "split-runner is started by the files that `split plan` writes".to_owned())),
+    };
+    done.unwrap_or_else(|(exit, message)| {
+        // Nobody may be there to read it.
+        let _ = writeln!(std::io::stderr(), "error: {message}");
+        exit
+    })
+    .into()
+}

@@ -1,0 +1,175 @@
+//! One run of the user's program.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+
+use crate::plan::Word;
+
+/// How much of what a program writes on standard error is kept: the last 64 KiB.
+const LAST_WORDS: usize = 1 << 16;
+
+/// How long a program's children may hold its standard error open after it has ended.
+const STRAGGLERS: Duration = Duration::from_millis(500);
+
+/// The programs that are running, so that they can be ended from another thread.
+#[derive(Debug, Default)]
+pub struct Running {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    groups: HashSet<Pid>,
+    stopped: bool,
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) status: ExitStatus,
+    pub(super) last_words: Vec<u8>,
+    pub(super) seconds: f64,
+}
+
+/// Why there is no end to tell of.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// The program cannot be started: there is none, or it cannot be executed.
+    NotStarted(io::Error),
+    /// The machine cannot start or wait for any program.
+    Machine(io::Error),
+    /// Everything was told to stop before it started.
+    Stopped,
+}
+
+impl Running {
+    /// Nothing is running.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sends `signal` to every program and its children, and starts no more.
+    pub fn stop(&self, signal: Signal) {
+        let mut state = self.lock();
+        state.stopped = true;
+        for &group in &state.groups {
+            // One that has just ended is no failure.
+            let _ = rustix::process::kill_process_group(group, signal);
+        }
+    }
+
+    /// Whether [`Running::stop`] was called.
+    #[must_use]
+    pub fn stopped(&self) -> bool {
+        self.lock().stopped
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts `command` unless everything was told to stop; both under one lock, so that none slips through.
+    fn start(&self, command: &mut Command) -> Result<(Child, Pid), Failed> {
+        let mut state = self.lock();
+        if state.stopped {
+            return Err(Failed::Stopped);
+        }
+        let child = command.spawn().map_err(|error| {
+            let machine = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::IO, Errno::STALE];
+            let code = error.raw_os_error();
+            if machine.iter().any(|errno| code == Some(errno.raw_os_error())) {
+                Failed::Machine(error)
+            } else {
+                Failed::NotStarted(error)
+            }
+        })?;
+        let pid = Pid::from_child(&child);
+        state.groups.insert(pid);
+        Ok((child, pid))
+    }
+}
+
+/// Runs a program to its end, with `result` as its standard output.
+pub(super) fn run(
+    words: &[Word],
+    folder: &Path,
+    environment: Vec<(OsString, OsString)>,
+    result: File,
+    running: &Running,
+) -> Result<Ended, Failed> {
+    let mut command = Command::new(words[0].as_os_str());
+    command
+        .args(words[1..].iter().map(Word::as_os_str))
+        .current_dir(folder)
+        .envs(environment)
+        .stdin(Stdio::null())
+        .stdout(result)
+        .stderr(Stdio::piped())
+        // A group of its own: its children are reached with it, and a Ctrl-C at the keyboard comes to us first.
+        .process_group(0);
+    let started = Instant::now();
+    let (mut child, pid) = running.start(&mut command)?;
+    let last_words = child.stderr.take().map(LastWords::listen);
+    // Waits without reaping, so that the number belongs to no other process while it is in the list.
+    let waited = loop {
+        match rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
+            Err(Errno::INTR) => {}
+            other => break other,
+        }
+    };
+    running.lock().groups.remove(&pid);
+    let status = waited.map_err(io::Error::from).and_then(|_| child.wait()).map_err(Failed::Machine)?;
+    let seconds = started.elapsed().as_secs_f64();
+    Ok(Ended { status, last_words: last_words.map(LastWords::get).unwrap_or_default(), seconds })
+}
+
+/// The end of what a program writes on standard error.
+struct LastWords {
+    kept: Arc<Mutex<Vec<u8>>>,
+    ended: mpsc::Receiver<()>,
+}
+
+impl LastWords {
+    fn listen(mut stderr: ChildStderr) -> Self {
+        let kept = Arc::new(Mutex::new(Vec::new()));
+        let (end, ended) = mpsc::channel();
+        let keeping = Arc::clone(&kept);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 1 << 13];
+            while let Ok(got @ 1..) = stderr.read(&mut buffer) {
+                let mut kept = keeping.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.extend_from_slice(&buffer[..got]);
+                // Cut back only now and then: moving the bytes at every read would cost more than reading.
+                if kept.len() > 2 * LAST_WORDS {
+                    cut_back(&mut kept);
+                }
+            }
+            let _ = end.send(());
+        });
+        Self { kept, ended }
+    }
+
+    fn get(self) -> Vec<u8> {
+        // A child that the program left behind may keep the pipe open: what it says later is not waited for.
+        let _ = self.ended.recv_timeout(STRAGGLERS);
+        let mut kept = std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
+        cut_back(&mut kept);
+        kept
+    }
+}
+
+fn cut_back(kept: &mut Vec<u8>) {
+    kept.drain(..kept.len().saturating_sub(LAST_WORDS));
+}
