@@ -72,10 +72,19 @@ impl Node {
 
     /// Appends the text of a node.
     pub(super) fn append(&self, out: &mut Vec<u8>, chunk: u64, items: Interval, done: bool) {
+        let mut name = None;
         for piece in &self.pieces {
             match piece {
                 Piece::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Piece::Name => self.append_name(out, chunk),
+                // Made once and copied after that.
+                Piece::Name => match name.clone() {
+                    Some(name) => out.extend_from_within(name),
+                    None => {
+                        let start = out.len();
+                        self.append_name(out, chunk);
+                        name = Some(start..out.len());
+                    }
+                },
                 Piece::Chunk => append_number(out, chunk.into()),
                 Piece::Start => append_number(out, items.start()),
                 Piece::Stop => append_number(out, items.stop()),

@@ -3,15 +3,15 @@
 use std::io::{self, Write};
 
 use minijinja::context;
-use rayon::prelude::*;
 
 use super::node::Node;
 use super::templates::{TemplateError, Templates};
 use crate::exit::Exit;
 use crate::plan::Plan;
+use crate::space::Interval;
 
-/// Nodes that are written into one piece of memory.
-const BLOCK: u64 = 1 << 14;
+/// So many bytes are written at a time.
+const BLOCK: usize = 1 << 18;
 
 /// Stand for the nodes and for their names in the rendered plan.dag; no template holds NUL.
 const NODES: &str = "\0nodes\0";
@@ -82,18 +82,15 @@ impl Text {
     ///
     /// # Errors
     /// Where `out` cannot be written.
-    pub fn write_dag(&self, plan: &Plan, done: &(dyn Fn(u64) -> bool + Sync), out: &mut impl Write) -> io::Result<()> {
+    pub fn write_dag(&self, plan: &Plan, done: &dyn Fn(u64) -> bool, out: &mut impl Write) -> io::Result<()> {
         let mut rest = self.dag.as_str();
         while let Some(mark) = rest.find('\0') {
             out.write_all(rest[..mark].as_bytes())?;
             if rest[mark..].starts_with(NODES) {
-                let count = plan.space.count();
-                blocks(plan, out, |text, chunk| {
-                    self.node.append(text, chunk, plan.cut.chunk(count, chunk), done(chunk));
-                })?;
+                blocks(plan, out, |text, chunk, items| self.node.append(text, chunk, items, done(chunk)))?;
                 rest = &rest[mark + NODES.len()..];
             } else {
-                blocks(plan, out, |text, chunk| {
+                blocks(plan, out, |text, chunk, _| {
                     if chunk > 0 {
                         text.push(b' ');
                     }
@@ -106,22 +103,18 @@ impl Text {
     }
 }
 
-/// Writes what `append` makes of every chunk, in order; some blocks at a time are made side by side.
-fn blocks(plan: &Plan, out: &mut impl Write, append: impl Fn(&mut Vec<u8>, u64) + Sync) -> io::Result<()> {
-    let chunks = plan.cut.chunks();
-    let width = rayon::current_num_threads().max(1) as u64;
-    let mut start = 0;
-    let mut texts = vec![Vec::new(); usize::try_from(width).unwrap_or(1)];
-    while start < chunks {
-        texts.par_iter_mut().enumerate().for_each(|(place, text)| {
+/// Writes what `append` makes of every chunk, in order, some of them at a time. In one thread: a second one made
+/// it no quicker, since writing takes longer than making the text.
+fn blocks(plan: &Plan, out: &mut impl Write, append: impl Fn(&mut Vec<u8>, u64, Interval)) -> io::Result<()> {
+    let mut text = Vec::with_capacity(2 * BLOCK);
+    for (chunk, items) in plan.cut.iter_from(plan.space.count(), 0) {
+        append(&mut text, chunk, items);
+        if text.len() >= BLOCK {
+            out.write_all(&text)?;
             text.clear();
-            let from = start + place as u64 * BLOCK;
-            (from..chunks.min(from + BLOCK)).for_each(|chunk| append(text, chunk));
-        });
-        texts.iter().try_for_each(|text| out.write_all(text))?;
-        start += width * BLOCK;
+        }
     }
-    Ok(())
+    out.write_all(&text)
 }
 
 #[cfg(test)]
