@@ -25,7 +25,10 @@ const INLINE: u64 = 1 << 16;
 pub(super) fn reduce(options: &ReduceOptions) -> Done {
     let (layout, plan) = find(&options.folder)?;
     let gathered = read(&layout, &plan)?;
-    answer(&layout, &plan, &gathered, options.partial)
+    let done = answer(&layout, &plan, &gathered, options.partial);
+    // The process ends here: giving back half a million pieces of memory one by one would only take time.
+    std::mem::forget(gathered);
+    done
 }
 
 /// The plan that a folder holds or belongs to.
@@ -39,7 +42,7 @@ pub(super) fn find(folder: &Path) -> Result<(Layout, Plan), Failure> {
 /// The partials of a plan.
 pub(super) fn read(layout: &Layout, plan: &Plan) -> Result<Gathered, Failure> {
     let bar = progress::bar(plan.cut.chunks(), "reading");
-    let gathered = gather(layout.outputs(), plan, &|| bar.inc(1));
+    let gathered = gather(layout.outputs(), plan, &|read| bar.inc(read));
     bar.finish_and_clear();
     Ok(gathered.map_err(StoreError::on("read", layout.outputs()))?)
 }
@@ -51,7 +54,7 @@ pub(super) fn answer(layout: &Layout, plan: &Plan, gathered: &Gathered, partial:
     }
     let bar = progress::bar(gathered.tiling.chosen.len() as u64, "merging");
     let base = layout.root().join(plan.base.as_os_str());
-    let merged = merge(&plan.reduce, gathered, layout.root(), &base, &|| bar.inc(1));
+    let merged = merge(&plan.reduce, gathered, layout.root(), &base, &|merged| bar.inc(merged));
     bar.finish_and_clear();
     let answer = merged.map_err(|error| explain(plan, &error))?;
     let (document, mut file, text) = match answer {
@@ -243,7 +246,7 @@ fn reason(plan: &Plan, gathered: &Gathered, chunk: u64, within: Interval) -> (Ve
     }
     let failed = gathered.failures.iter().filter(|found| found.record.header.items.intersect(within).is_some());
     // Of several attempts the last: the highest retry, then by name, so that the same records say the same.
-    let last = failed.max_by_key(|found| found.record.header.attempt.as_str());
+    let last = failed.max_by_key(|found| &*found.record.header.attempt);
     if let Some(found) = last {
         let Kind::Failure(cause) = &found.record.header.kind else { return (Vec::new(), Exit::Missing) };
         let mut lines = vec![format!("{cause} (on {})", found.record.header.host)];

@@ -212,7 +212,7 @@ fn write(layout: &Layout, plan: &Plan, text: &Text, programs: &Programs) -> Resu
     store::write(&root.join("chunk.sub"), text.chunk_sub().as_bytes())?;
     store::write(&root.join("reduce.sub"), text.reduce_sub().as_bytes())?;
 
-    let gathered = gather(layout.outputs(), plan, &|| ()).map_err(StoreError::on("read", layout.outputs()))?;
+    let gathered = gather(layout.outputs(), plan, &|_| ()).map_err(StoreError::on("read", layout.outputs()))?;
     let gaps = &gathered.tiling.gaps;
     // The gaps are sorted and apart: the first that ends after a chunk's start decides.
     let done = |chunk: u64| {

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -11,6 +12,9 @@ use rustix::fs::{CWD, Mode, OFlags};
 use super::{Claim, Damage, Kind, Payload, Record, RecordRead, Tiling, is_partial, read, tile};
 use crate::plan::{Identity, Plan};
 use crate::space::Interval;
+
+/// So many partials are read at a time by one worker.
+const BATCH: usize = 256;
 
 /// A valid record of the plan, and the partial it is in.
 #[derive(Debug)]
@@ -69,60 +73,97 @@ impl Gathered {
 }
 
 /// Reads every partial in the folder `outputs` and chooses the results of `plan` that count. `tick` is called
-/// once per partial.
+/// now and then with the number of partials read since.
 ///
 /// # Errors
 /// Where the folder or a partial cannot be read at all; what is wrong inside a partial is no error here.
-pub fn gather(outputs: &Path, plan: &Plan, tick: &(dyn Fn() + Sync)) -> io::Result<Gathered> {
-    let mut partials = Vec::new();
+pub fn gather(outputs: &Path, plan: &Plan, tick: &(dyn Fn(u64) + Sync)) -> io::Result<Gathered> {
+    let mut names = Vec::new();
     for entry in outputs.read_dir()? {
         let entry = entry?;
         let name = entry.file_name();
         // A link is not followed: what comes back from a job is a regular file.
         if is_partial(name.as_encoded_bytes()) && entry.file_type()?.is_file() {
-            partials.push(name);
+            names.push(name);
         }
     }
-    partials.par_sort_unstable();
+    // By name is about the order in which they were made, which file systems read quicker than their own order.
+    names.par_sort_unstable();
     // Opened relative to the folder, the kernel looks up one name a file.
     let folder = rustix::fs::openat(CWD, outputs, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let reads: Vec<io::Result<RecordRead>> = partials
-        .par_iter()
-        .map(|name| {
-            tick();
-            let file = rustix::fs::openat(&folder, name.as_os_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-            let read = file.map_err(io::Error::from).and_then(|file| read(&mut File::from(file)));
-            read.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", name.display())))
+    let batches: Vec<Batch> = names
+        .par_chunks(BATCH)
+        .enumerate()
+        .map_init(Vec::new, |buffer, (place, names)| {
+            let batch = Batch::read(names, place * BATCH, &folder, plan.identity, buffer)?;
+            tick(names.len() as u64);
+            Ok(batch)
         })
-        .collect();
+        .collect::<io::Result<_>>()?;
 
     let mut gathered = Gathered {
         folder: outputs.to_owned(),
-        results: Vec::with_capacity(partials.len()),
+        results: Vec::with_capacity(batches.iter().map(|batch| batch.results.len()).sum()),
         failures: Vec::new(),
         tiling: Tiling { chosen: Vec::new(), same_items: Vec::new(), gaps: Vec::new() },
         damaged: Vec::new(),
         foreign: Vec::new(),
         differing: Vec::new(),
         repeated: 0,
-        partials,
+        partials: names,
     };
-    for (partial, read) in reads.into_iter().enumerate() {
-        let RecordRead { records, damage } = read?;
-        let path = || outputs.join(&gathered.partials[partial]);
-        gathered.damaged.extend(damage.map(|damage| (path(), damage)));
-        let foreign = records.iter().map(|record| record.header.plan).find(|&identity| identity != plan.identity);
-        gathered.foreign.extend(foreign.map(|identity| (path(), identity)));
-        for record in records.into_iter().filter(|record| record.header.plan == plan.identity) {
-            let list = match record.header.kind {
-                Kind::Whole => &mut gathered.results,
-                Kind::Failure(_) => &mut gathered.failures,
-            };
-            list.push(Found { record, partial });
-        }
+    for batch in batches {
+        gathered.results.extend(batch.results);
+        gathered.failures.extend(batch.failures);
+        let path = |partial: usize| outputs.join(&gathered.partials[partial]);
+        gathered.damaged.extend(batch.damaged.into_iter().map(|(partial, damage)| (path(partial), damage)));
+        gathered.foreign.extend(batch.foreign.into_iter().map(|(partial, identity)| (path(partial), identity)));
     }
     gathered.choose(plan)?;
     Ok(gathered)
+}
+
+/// What some partials hold.
+#[derive(Default)]
+struct Batch {
+    results: Vec<Found>,
+    failures: Vec<Found>,
+    damaged: Vec<(usize, Damage)>,
+    foreign: Vec<(usize, Identity)>,
+}
+
+impl Batch {
+    /// Reads the partials `names`, of which the first is number `first` of all.
+    fn read(
+        names: &[OsString],
+        first: usize,
+        folder: &OwnedFd,
+        plan: Identity,
+        buffer: &mut Vec<u8>,
+    ) -> io::Result<Self> {
+        let mut batch = Self { results: Vec::with_capacity(names.len()), ..Self::default() };
+        for (partial, name) in (first..).zip(names) {
+            let file = rustix::fs::openat(folder, name.as_os_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+            let read = file.map_err(io::Error::from).and_then(|file| read(&mut File::from(file), buffer));
+            let RecordRead { records, damage } =
+                read.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", name.display())))?;
+            batch.damaged.extend(damage.map(|damage| (partial, damage)));
+            let mut foreign = None;
+            for record in records {
+                if record.header.plan != plan {
+                    foreign = Some(record.header.plan);
+                    continue;
+                }
+                let list = match record.header.kind {
+                    Kind::Whole => &mut batch.results,
+                    Kind::Failure(_) => &mut batch.failures,
+                };
+                list.push(Found { record, partial });
+            }
+            batch.foreign.extend(foreign.map(|identity| (partial, identity)));
+        }
+        Ok(batch)
+    }
 }
 
 impl Gathered {
@@ -133,7 +174,7 @@ impl Gathered {
             .map(|Found { record, .. }| Claim {
                 items: record.header.items,
                 preferred: record.header.code == plan.code,
-                rank: (record.header.code, record.checksum, record.header.attempt.as_str()),
+                rank: (record.header.code, record.checksum, &*record.header.attempt),
             })
             .collect();
         self.tiling = tile(plan.space.count(), &claims);

@@ -19,9 +19,9 @@ pub struct Header {
     /// How long the program ran, in seconds of wall clock.
     pub seconds: f64,
     /// The machine it ran on.
-    pub host: String,
+    pub host: Box<str>,
     /// Which attempt it was: unlike every other attempt at the same items.
-    pub attempt: String,
+    pub attempt: Box<str>,
 }
 
 /// What a record's payload is.
@@ -104,8 +104,8 @@ impl Line<'_> {
             items: Interval::new(self.first, self.last.checked_add(1)?)?,
             kind,
             seconds: self.seconds,
-            host: self.host.into_owned(),
-            attempt: self.attempt.into_owned(),
+            host: self.host.into(),
+            attempt: self.attempt.into(),
         })
     }
 }

@@ -13,8 +13,8 @@ use crate::plan::FORMAT;
 const INLINE: u64 = 512;
 /// A header longer than this is none.
 const LONGEST_HEADER: usize = 1 << 16;
-/// What the first read asks for (a usual partial comes whole), and what every further one does.
-const READ: [usize; 2] = [1 << 12, 1 << 16];
+/// What one read asks for: a usual partial comes whole.
+const READ: usize = 1 << 16;
 
 /// The size of the pieces of a payload that is not kept in memory.
 const PIECE: usize = 1 << 18;
@@ -168,8 +168,8 @@ pub fn write(
         cause,
         bytes,
         seconds: header.seconds,
-        host: header.host.as_str().into(),
-        attempt: header.attempt.as_str().into(),
+        host: (&*header.host).into(),
+        attempt: (&*header.attempt).into(),
         checksum: "",
     };
     let mut line = serde_json::to_vec(&line)?;
@@ -186,13 +186,15 @@ pub fn write(
     out.write_all(b"\n")
 }
 
-/// Reads a partial, a regular file or bytes in memory, as far as it is whole.
+/// Reads a partial, a regular file or bytes in memory, as far as it is whole. `buffer` is for use in between, and
+/// may be used again for the next file.
 ///
 /// # Errors
 /// Where the file cannot be read; damage is no error.
-pub fn read(file: &mut impl Read) -> io::Result<RecordRead> {
-    let mut window = Window { file, buffer: Vec::new(), start: 0, offset: 0, ended: false };
-    let mut found = RecordRead::default();
+pub fn read(file: &mut impl Read, buffer: &mut Vec<u8>) -> io::Result<RecordRead> {
+    let mut window = Window { file, buffer, filled: 0, start: 0, offset: 0, ended: false };
+    // Most partials hold one record.
+    let mut found = RecordRead { records: Vec::with_capacity(1), damage: None };
     loop {
         let at = window.offset;
         match window.record() {
@@ -218,7 +220,9 @@ pub fn read(file: &mut impl Read) -> io::Result<RecordRead> {
 /// The bytes of the file that are in memory.
 struct Window<'a, R> {
     file: &'a mut R,
-    buffer: Vec<u8>,
+    buffer: &'a mut Vec<u8>,
+    /// How much of the buffer holds bytes of the file.
+    filled: usize,
     /// Where in the buffer the bytes start that have not been used.
     start: usize,
     /// Where in the file that is.
@@ -234,7 +238,7 @@ enum Stop {
 
 impl<R: Read> Window<'_, R> {
     fn unused(&self) -> &[u8] {
-        &self.buffer[self.start..]
+        &self.buffer[self.start..self.filled]
     }
 
     /// Reads more; false at the end of the file.
@@ -242,20 +246,21 @@ impl<R: Read> Window<'_, R> {
         if self.ended {
             return Ok(false);
         }
-        self.buffer.drain(..self.start);
+        self.buffer.copy_within(self.start..self.filled, 0);
+        self.filled -= self.start;
         self.start = 0;
-        let used = self.buffer.len();
-        let asked = READ[usize::from(self.offset > 0 || used > 0)];
-        self.buffer.resize(used + asked, 0);
+        if self.buffer.len() < self.filled + READ {
+            self.buffer.resize(self.filled + READ, 0);
+        }
         let got = loop {
-            match self.file.read(&mut self.buffer[used..]) {
+            match self.file.read(&mut self.buffer[self.filled..self.filled + READ]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => break other.map_err(Stop::Io)?,
             }
         };
-        self.buffer.truncate(used + got);
+        self.filled += got;
         // A file gives less than it is asked for at its end alone: spares a second call for each of many files.
-        self.ended = got < asked;
+        self.ended = got < READ;
         Ok(got > 0)
     }
 
@@ -269,7 +274,7 @@ impl<R: Read> Window<'_, R> {
         let mut searched = 0;
         let length = loop {
             let unused = self.unused();
-            if let Some(found) = unused[searched..].iter().position(|&byte| byte == b'\n') {
+            if let Some(found) = memchr::memchr(b'\n', &unused[searched..]) {
                 break searched + found;
             }
             searched = unused.len();
@@ -285,15 +290,17 @@ impl<R: Read> Window<'_, R> {
         self.advance(length + 1);
 
         let offset = self.offset;
-        let mut inline = Vec::new();
-        let mut hasher = crc32fast::Hasher::new();
+        let mut inline = if bytes <= INLINE { Vec::with_capacity(bytes as usize) } else { Vec::new() };
+        // The payload's own checksum is for one that is read again.
+        let mut own = (bytes > INLINE).then(crc32fast::Hasher::new);
         let mut left = bytes;
         while left > 0 {
             let unused = self.unused();
             let here = unused.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-            hasher.update(&unused[..here]);
-            if bytes <= INLINE {
-                inline.extend_from_slice(&unused[..here]);
+            whole.update(&unused[..here]);
+            match &mut own {
+                Some(own) => own.update(&unused[..here]),
+                None => inline.extend_from_slice(&unused[..here]),
             }
             self.advance(here);
             left -= here as u64;
@@ -304,15 +311,13 @@ impl<R: Read> Window<'_, R> {
         if self.unused().is_empty() && !self.more()? {
             return Err(Stop::Truncated);
         }
-        whole.combine(&hasher);
         if self.unused()[0] != b'\n' || whole.finalize() != stated {
             return Err(Stop::Corrupt("its checksum is wrong"));
         }
         self.advance(1);
-        let payload = if bytes <= INLINE {
-            Payload::Inline(inline.into())
-        } else {
-            Payload::InFile { offset, bytes, crc: hasher.finalize() }
+        let payload = match own {
+            None => Payload::Inline(inline.into()),
+            Some(own) => Payload::InFile { offset, bytes, crc: own.finalize() },
         };
         Ok(Some(Record { header, payload, checksum: stated }))
     }
@@ -336,7 +341,9 @@ fn parse(line: &[u8]) -> Result<(u64, u32, Header, crc32fast::Hasher), &'static 
     if !line[covered..].starts_with(CHECKSUM_KEY) {
         return Err(damaged);
     }
-    let parsed: Line = serde_json::from_slice(line).map_err(|_| damaged)?;
+    // Checked as text once, and not string by string.
+    let text = std::str::from_utf8(line).map_err(|_| damaged)?;
+    let parsed: Line = serde_json::from_str(text).map_err(|_| damaged)?;
     if parsed.format != FORMAT {
         return Err("it is of another format");
     }
@@ -369,8 +376,8 @@ mod tests {
             items: Interval::new(first, first + 2).expect("not empty"),
             kind,
             seconds: 0.25,
-            host: "ep1".to_owned(),
-            attempt: "0-1f2e3d4c".to_owned(),
+            host: "ep1".into(),
+            attempt: "0-1f2e3d4c".into(),
         };
         let mut out = Vec::new();
         let mut crc = crc32fast::Hasher::new();
@@ -380,7 +387,7 @@ mod tests {
     }
 
     fn read_bytes(bytes: &[u8]) -> RecordRead {
-        read(&mut &bytes[..]).expect("in memory")
+        read(&mut &bytes[..], &mut Vec::new()).expect("in memory")
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub enum MergeError {
 }
 
 /// Merges the results that count, in item order. Files on the way are made in `folder`; the user's merge command
-/// runs in `base`. `tick` is called once per merged result.
+/// runs in `base`. `tick` is called now and then with the number of results merged since.
 ///
 /// # Errors
 /// Where a result is not what the reducer takes, a file cannot be read or written, or the user's command fails;
@@ -76,7 +76,7 @@ pub fn merge(
     gathered: &Gathered,
     folder: &Path,
     base: &Path,
-    tick: &(dyn Fn() + Sync),
+    tick: &(dyn Fn(u64) + Sync),
 ) -> Result<Answer, MergeError> {
     match reduction {
         Reduction::Sum => numbers(&Sum, gathered, tick),
@@ -89,7 +89,7 @@ pub fn merge(
     }
 }
 
-fn numbers<R: Reducer>(reducer: &R, gathered: &Gathered, tick: &(dyn Fn() + Sync)) -> Result<Answer, MergeError> {
+fn numbers<R: Reducer>(reducer: &R, gathered: &Gathered, tick: &(dyn Fn(u64) + Sync)) -> Result<Answer, MergeError> {
     let chosen: Vec<&Found> = gathered.chosen().collect();
     let states: Vec<Result<R::State, MergeError>> = chosen
         .par_chunks(BLOCK)
@@ -97,8 +97,8 @@ fn numbers<R: Reducer>(reducer: &R, gathered: &Gathered, tick: &(dyn Fn() + Sync
             let mut state = reducer.identity();
             for found in block {
                 absorb(reducer, &mut state, gathered, found)?;
-                tick();
             }
+            tick(block.len() as u64);
             Ok(state)
         })
         .collect();
@@ -159,11 +159,11 @@ fn unnamed(folder: &Path) -> Result<File, MergeError> {
         .map_err(|source| MergeError::File { doing: format!("cannot write in {}", folder.display()), source })
 }
 
-fn concatenate(gathered: &Gathered, folder: &Path, tick: &(dyn Fn() + Sync)) -> Result<File, MergeError> {
+fn concatenate(gathered: &Gathered, folder: &Path, tick: &(dyn Fn(u64) + Sync)) -> Result<File, MergeError> {
     let mut out = BufWriter::with_capacity(1 << 18, unnamed(folder)?);
     for found in gathered.chosen() {
         copy(gathered, found, &mut out)?;
-        tick();
+        tick(1);
     }
     out.into_inner().map_err(|error| MergeError::File {
         doing: format!("cannot write in {}", folder.display()),
@@ -188,7 +188,7 @@ fn with_command(
     gathered: &Gathered,
     folder: &Path,
     base: &Path,
-    tick: &(dyn Fn() + Sync),
+    tick: &(dyn Fn(u64) + Sync),
 ) -> Result<File, MergeError> {
     let within = |path: &Path| {
         let doing = format!("cannot write {}", path.display());
@@ -247,7 +247,7 @@ fn with_command(
                 for used in pair {
                     fs::remove_file(&used.path).map_err(within(&used.path))?;
                 }
-                tick();
+                tick(1);
                 Ok(Part { path, items })
             })
             .collect();

@@ -112,7 +112,7 @@ impl ResultDocument {
         let mut hosts = BTreeMap::new();
         let mut seconds = 0.0;
         for found in gathered.chosen() {
-            *hosts.entry(found.record.header.host.clone()).or_insert(0) += 1;
+            *hosts.entry(found.record.header.host.to_string()).or_insert(0) += 1;
             seconds += found.record.header.seconds;
         }
         Self {

@@ -114,8 +114,8 @@ pub fn run(attempt: &Attempt<'_>, place: &Place<'_>, running: &Running) -> Resul
         items: attempt.items,
         kind,
         seconds,
-        host: place.host.to_owned(),
-        attempt: attempt_name(attempt.retry),
+        host: place.host.into(),
+        attempt: attempt_name(attempt.retry).into(),
     };
     if header.kind == Kind::Whole {
         match whole(attempt.job.due, &result) {

@@ -75,11 +75,13 @@ pub fn judge(plan: Identity, outputs: &Path, here: &str) -> Verdict {
         if !record::is_partial(entry.file_name().as_encoded_bytes()) {
             continue;
         }
-        let Ok(read) = File::open(entry.path()).and_then(|mut file| record::read(&mut file)) else { continue };
+        let Ok(read) = File::open(entry.path()).and_then(|mut file| record::read(&mut file, &mut Vec::new())) else {
+            continue;
+        };
         for record in read.records.into_iter().filter(|record| record.header.plan == plan) {
             let Kind::Failure(Cause::NotStarted(why)) = record.header.kind else { return Verdict::GoOn };
             attempts += 1;
-            hosts.insert(record.header.host);
+            hosts.insert(record.header.host.into_string());
             // The least of the reasons, so that the same records say the same.
             reason = Some(reason.map_or(why.clone(), |before: String| before.min(why)));
         }
@@ -112,8 +114,8 @@ mod tests {
                     items: Interval::new(0, 1).expect("not empty"),
                     kind: kind.clone(),
                     seconds: 0.0,
-                    host: (*host).to_owned(),
-                    attempt: number.to_string(),
+                    host: (*host).into(),
+                    attempt: number.to_string().into(),
                 };
                 let mut bytes = Vec::new();
                 record::write(&mut bytes, &header, &mut &b""[..], 0, &crc32fast::Hasher::new()).expect("in memory");
