@@ -213,9 +213,9 @@ fn explain(error: &LayDown) -> Failure {
         }
         LayDown::Unexplained(_) => failure.help("--force moves it aside, --dir DIR plans elsewhere"),
         LayDown::NothingFits(_) => failure.help("--force moves it aside; nothing is deleted"),
-        LayDown::Busy { pid, .. } => {
-            failure.help(format!("wait for it, or end it: condor_q -nobatch shows its job (process {pid})"))
-        }
+        LayDown::Busy { file, .. } => failure
+            .help("wait for it, or end it: condor_q -nobatch shows its job, condor_rm ends it")
+            .help(format!("if it is gone for good, delete {}", file.display())),
         LayDown::Folder(FolderError::Document { .. }) => failure.help("--force moves it aside; nothing is deleted"),
         LayDown::Folder(_) | LayDown::Machine(_) | LayDown::Template(_) => failure,
     }

@@ -68,12 +68,14 @@ pub enum LayDown {
     #[error("nothing that was computed in {} fits: other items or another command", .0.display())]
     NothingFits(PathBuf),
     /// A DAGMan is at work.
-    #[error("a DAGMan is running in {}", folder.display())]
+    #[error("a DAGMan is at work in {}: {why}", folder.display())]
     Busy {
         /// The folder.
         folder: PathBuf,
-        /// Its process number.
-        pid: u32,
+        /// How that is known.
+        why: String,
+        /// The file that says so.
+        file: PathBuf,
     },
     /// The plan that is there cannot be read.
     #[error(transparent)]
@@ -136,8 +138,8 @@ pub fn lay_down(
     {
         return Err(LayDown::Unexplained(first.clone()));
     }
-    if let LockState::Live { pid } = lock_state(&layout.dag()) {
-        return Err(LayDown::Busy { folder: root.to_owned(), pid });
+    if let LockState::Live { why, file } = lock_state(&layout.dag()) {
+        return Err(LayDown::Busy { folder: root.to_owned(), why, file });
     }
     // Rendered before anything is touched: a broken template changes nothing.
     let text = Text::new(plan, templates)?;

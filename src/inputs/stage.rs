@@ -110,7 +110,7 @@ impl Copies {
     /// # Errors
     /// Where a folder or file cannot be made.
     pub fn lay_out(&self, tree: &Path) -> Result<PathBuf, StoreError> {
-        let start_in = tree.join(&self.start_in);
+        let start_in: PathBuf = tree.components().chain(self.start_in.components()).collect();
         store::make_folder(&start_in)?;
         for Copy { place, copy, linked } in &self.files {
             let to = tree.join(place);

@@ -43,7 +43,9 @@ pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
     } else {
         here.join("work")
     };
-    let start_in = if job.shared_filesystem { tree.clone() } else { tree.join(job.start_in.as_os_str()) };
+    // Joined with nothing, a path would get a slash at its end, and so would HOME.
+    let at_top = job.shared_filesystem || job.start_in.as_bytes().is_empty();
+    let start_in = if at_top { tree.clone() } else { tree.join(job.start_in.as_os_str()) };
     let own = scratch(&here).map_err(|error| (Exit::JobMachine, error.to_string()))?;
     if !job.shared_filesystem {
         std::fs::create_dir_all(&start_in)
