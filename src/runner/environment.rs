@@ -45,7 +45,8 @@ pub fn environment(
             if std::env::var_os("PATH").is_none_or(|path| path.is_empty()) {
                 set("PATH", DEFAULT_PATH.as_ref());
             }
-            if std::env::var_os("HOME").is_none_or(|home| home.is_empty()) {
+            // HTCondor 25 names the home of the access point, which need not be there on the execute point.
+            if std::env::var_os("HOME").is_none_or(|home| !Path::new(&home).is_dir()) {
                 set("HOME", home.as_os_str());
             }
         }

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
+use std::time::SystemTime;
 
 use crate::exit::Exit;
 use crate::plan::{Identity, Job};
@@ -42,9 +43,10 @@ pub(super) fn post(status: &str) -> Result<Exit, (Exit, String)> {
     let status: i64 = status.parse().map_err(|_| (Exit::Usage, "post takes $RETURN".to_owned()))?;
     if status == i64::from(Exit::NotStarted as u8) {
         let here = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let last_stop = Path::new(STOPPED).metadata().and_then(|found| found.modified()).ok();
         let job = std::fs::read("job/job.json").ok().and_then(|bytes| Job::from_json(&bytes).ok());
         if let Some(job) = job
-            && let Verdict::Stop { why, hosts, attempts } = judge(job.plan, Path::new("outputs"), &here)
+            && let Verdict::Stop { why, hosts, attempts } = judge(job.plan, Path::new("outputs"), last_stop, &here)
         {
             let message = format!(
                 "the program could not be started: {why}\n\
@@ -64,15 +66,20 @@ pub(super) fn post(status: &str) -> Result<Exit, (Exit, String)> {
     }
 }
 
-/// Judges the partials in `outputs` of the plan `plan`; `here` is this machine's name. Reads until the first
-/// record that is not a failure to start: where there is none, only failures are there to be read.
+/// Judges the partials in `outputs` of the plan `plan` that are newer than the last stop: what failed before that
+/// may have been mended. `here` is this machine's name. Reads until the first record that is not a failure to start:
+/// where there is none, only failures are there to be read.
 #[must_use]
-pub fn judge(plan: Identity, outputs: &Path, here: &str) -> Verdict {
+pub fn judge(plan: Identity, outputs: &Path, last_stop: Option<SystemTime>, here: &str) -> Verdict {
     let mut hosts = BTreeSet::new();
     let mut reason = None;
     let mut attempts = 0;
     for entry in outputs.read_dir().into_iter().flatten().flatten() {
         if !record::is_partial(entry.file_name().as_encoded_bytes()) {
+            continue;
+        }
+        let old = || Some(entry.metadata().ok()?.modified().ok()? <= last_stop?);
+        if old() == Some(true) {
             continue;
         }
         let Ok(read) = File::open(entry.path()).and_then(|mut file| record::read(&mut file, &mut Vec::new())) else {
@@ -125,8 +132,12 @@ mod tests {
             folder
         }
 
+        fn judge_since(&self, last_stop: Option<SystemTime>) -> Verdict {
+            judge(Identity::of_bytes(b"plan"), self.0.path(), last_stop, "ap.example.org")
+        }
+
         fn judge(&self) -> Verdict {
-            judge(Identity::of_bytes(b"plan"), self.0.path(), "ap.example.org")
+            self.judge_since(None)
         }
     }
 
@@ -144,6 +155,15 @@ mod tests {
         let hosts = ["ep1", "ep2", "ep3"].map(str::to_owned).to_vec();
         let stop = Verdict::Stop { why: "no such program".to_owned(), hosts, attempts: 3 };
         assert_eq!(Outputs::with(&three).judge(), stop);
+    }
+
+    #[test]
+    fn what_failed_before_the_last_stop_may_have_been_mended() {
+        let outputs = Outputs::with(&[("ep1", not_started()), ("ep2", not_started()), ("ep3", not_started())]);
+        let now = SystemTime::now();
+        let hour = std::time::Duration::from_secs(3600);
+        assert_eq!(outputs.judge_since(Some(now + hour)), Verdict::GoOn);
+        assert!(matches!(outputs.judge_since(Some(now - hour)), Verdict::Stop { .. }));
     }
 
     #[test]
