@@ -24,7 +24,8 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
         return dry_run(&request);
     }
     let laid = write(&mut request, &programs)?;
-    let mut lines = describe(&request, &programs);
+    let mut lines = describe(&request);
+    lines.extend(describe_transfer(&request, &programs));
     let folder = Word::from(request.folder.clone().into_os_string()).quoted();
     lines.push(match &laid {
         Laid::New => format!("wrote {} and what it needs", shown(&request.folder, "plan.dag")),
@@ -62,7 +63,7 @@ pub(super) fn programs() -> Result<Programs, Failure> {
 }
 
 /// What was decided, for people.
-pub(super) fn describe(request: &Request, programs: &Programs) -> Vec<String> {
+pub(super) fn describe(request: &Request) -> Vec<String> {
     let plan = &request.plan;
     let chunks = plan.cut.chunks();
     let (least, most) = {
@@ -70,12 +71,20 @@ pub(super) fn describe(request: &Request, programs: &Programs) -> Vec<String> {
         (items / u128::from(chunks), items.div_ceil(u128::from(chunks)))
     };
     let each = if least == most { count(most, "item") } else { format!("{least} or {}", count(most, "item")) };
-    let mut lines = vec![format!("{} of {each} each, over {}; {}", count(chunks, "chunk"), plan.space, plan.reduce)];
+    let mut lines =
+        vec![format!("{} of {each} each, over {}, merged by {}", count(chunks, "chunk"), plan.space, plan.reduce)];
     lines.extend(request.words.iter().map(describe_word));
     if plan.command.is_none() {
         lines.push("  no command: the items themselves are the results".to_owned());
     }
     lines.extend(notes(request));
+    lines
+}
+
+/// What each job is sent.
+fn describe_transfer(request: &Request, programs: &Programs) -> Vec<String> {
+    let plan = &request.plan;
+    let mut lines = Vec::new();
     if !plan.resources.shared_filesystem {
         let runner = programs.runner.metadata().map_or(0, |found| found.len());
         let files: u64 = plan.files.files.iter().map(|file| file.bytes).sum();
@@ -85,7 +94,7 @@ pub(super) fn describe(request: &Request, programs: &Programs) -> Vec<String> {
                 format!("the runner ({}) and {} ({})", bytes(runner), count(number as u128, "file"), bytes(files))
             }
         };
-        let all = (runner + files).saturating_mul(chunks);
+        let all = (runner + files).saturating_mul(plan.cut.chunks());
         lines.push(format!("each job is sent {what}: {} in all", bytes(all)));
     }
     lines.extend(about_runner(programs));

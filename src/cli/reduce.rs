@@ -118,9 +118,9 @@ fn account(plan: &Plan, gathered: &Gathered) -> Vec<String> {
     let covered = gathered.covered();
     let records = count(gathered.tiling.chosen.len() as u128, "record");
     let mut lines = vec![match gathered.tiling.gaps.is_empty() {
-        true => format!("all {} covered once, by {records}; {}", count(total, "item"), plan.reduce),
+        true => format!("all {} covered once, by {records}; merged by {}", count(total, "item"), plan.reduce),
         false => format!(
-            "PARTIAL: {covered} of {} covered once ({:.4} %), by {records}; {}",
+            "PARTIAL: {covered} of {} covered once ({:.4} %), by {records}; merged by {}",
             count(total, "item"),
             100.0 * covered as f64 / total as f64,
             plan.reduce

@@ -53,8 +53,8 @@ fn planned(options: &RunOptions) -> Result<(Layout, Plan), Failure> {
     let programs = programs()?;
     let laid = write(&mut request, &programs)?;
     if laid != Laid::Unchanged {
-        for line in describe(&request, &programs).iter().filter(|line| !line.starts_with("each job")) {
-            say(line);
+        for line in describe(&request) {
+            say(&line);
         }
     }
     if let Laid::Kept { aside, .. } | Laid::MovedAside { aside } = &laid {

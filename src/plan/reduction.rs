@@ -103,7 +103,7 @@ impl std::fmt::Display for Reduction {
         match self {
             Self::With(command) => {
                 let words: Vec<_> = command.words.iter().map(Word::quoted).collect();
-                write!(out, "with {}", words.join(" "))
+                out.write_str(&words.join(" "))
             }
             _ => {
                 let named = Self::NAMED.into_iter().find(|(_, reduction)| reduction == self);

@@ -1,1 +1,11 @@
+//! Drives the built `split` as a person at a terminal does: arguments in, standard output, standard error and an
+//! exit code out, and what then lies in the folder.
 
+mod coreutils;
+mod damage;
+mod folder;
+mod interrupt;
+mod kit;
+mod plan;
+mod reduce;
+mod run;

@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+"""Times split against its peers: whole processes, peers and split in turn, in the same run.
+
+    cargo build --release && benches/compare.py [plan] [reduce] [run] [pool]
+
+Prints a table of medians and ratios; machines differ and are noisy, so that the ratios are what counts. Peers that
+are not on this machine are named and left out: GNU parallel (Debian: parallel), the Python DAG writer (PyPI: htcondor,
+for the python3 that runs this), a C compiler. `pool` needs root and Debian (tests/pool/README.md).
+"""
+
+import glob
+import importlib.util
+import os
+import pathlib
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+BUILT = next(iter(sorted(glob.glob(str(HERE.parent / "target/*/release/split")))), None)
+
+READER = r"""
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+/* Opens, reads and closes every partial of a folder, in two threads. */
+static char **names;
+static size_t count;
+static int folder;
+static void *work(void *first) {
+    char buffer[65536];
+    for (size_t i = (size_t)first; i < count; i += 2) {
+        int file = openat(folder, names[i], O_RDONLY);
+        if (file < 0) exit(1);
+        while (read(file, buffer, sizeof buffer) == sizeof buffer) {}
+        close(file);
+    }
+    return 0;
+}
+int main(int argc, char **argv) {
+    DIR *listing = opendir(argv[1]);
+    size_t room = 0;
+    folder = dirfd(listing);
+    for (struct dirent *entry; (entry = readdir(listing));) {
+        if (!strstr(entry->d_name, ".part")) continue;
+        if (count == room) names = realloc(names, (room = room ? 2 * room : 1024) * sizeof *names);
+        names[count++] = strdup(entry->d_name);
+    }
+    pthread_t threads[2];
+    for (size_t i = 0; i < 2; i++) pthread_create(&threads[i], 0, work, (void *)i);
+    for (size_t i = 0; i < 2; i++) pthread_join(threads[i], 0);
+    return 0;
+}
+"""
+
+DAG_WRITER = """
+import sys, htcondor2
+from htcondor2 import dags
+dag = dags.DAG()
+chunk = htcondor2.Submit({"executable": "/bin/true", "arguments": "$(chunk) $(start) $(stop)"})
+names = [{"chunk": str(i), "start": str(i), "stop": str(i + 1)} for i in range(int(sys.argv[1]))]
+layer = dag.layer(name="chunk", submit_description=chunk, vars=names)
+layer.child_layer(name="reduce", submit_description=htcondor2.Submit({"executable": "/bin/true"}))
+dags.write_dag(dag, sys.argv[2])
+"""
+
+
+def once(command, **options):
+    """Seconds and peak memory (MB) of one run of a command that has to succeed."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    if status:
+        sys.exit(f"failed: {command}")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def in_turn(rivals, rounds):
+    """Medians of each rival's seconds, and the largest memory; one run of each in turn, after one to warm up."""
+    seconds = {name: [] for name in rivals}
+    memory = dict.fromkeys(rivals, 0.0)
+    for turn in range(rounds + 1):
+        for name, run in rivals.items():
+            took, used = run()
+            memory[name] = max(memory[name], used)
+            if turn:
+                seconds[name].append(took)
+    return {name: statistics.median(took) for name, took in seconds.items()}, memory
+
+
+def show(title, medians, memory, aims):
+    print(f"\n{title}")
+    ours = medians["split"]
+    for name, median in medians.items():
+        ratio = "" if name == "split" else f"split takes {ours / median:5.2f} of it"
+        aim = aims.get(name)
+        verdict = "" if aim is None else f"   aim: at most {aim}: {'met' if ours / median <= aim else 'MISSED'}"
+        print(f"  {name:<44} {median:8.3f} s {memory[name]:7.0f} MB   {ratio}{verdict}")
+
+
+def have(tool):
+    found = shutil.which(tool)
+    if not found:
+        print(f"  ({tool} is not on this machine: left out)")
+    return found
+
+
+def plan(folder):
+    """1,000,000 chunks, against cat writing the same bytes and against the Python DAG writer."""
+    target = folder / "plan"
+
+    def split():
+        shutil.rmtree(target, ignore_errors=True)
+        return once([BUILT, "plan", "--total", "1e6", "--chunks", "1e6", "--dir", target])
+
+    split()
+    kept = folder / "kept.dag"
+    shutil.copy(target / "plan.dag", kept)
+
+    def cat():
+        with open(folder / "copy.dag", "wb") as out:
+            started = time.perf_counter()
+            subprocess.run(["cat", kept], stdout=out, check=True)
+            return time.perf_counter() - started, 0
+
+    rivals = {"split": split, "cat of the same bytes": cat}
+    if importlib.util.find_spec("htcondor2"):
+        rivals["htcondor2.dags"] = lambda: once([sys.executable, "-c", DAG_WRITER, "1000000", folder / "python"])
+    else:
+        print("  (htcondor2 of PyPI's htcondor is not on this machine: left out)")
+    show("split plan, 1,000,000 chunks", *in_turn(rivals, 5), {"cat of the same bytes": 4, "htcondor2.dags": 0.2})
+
+
+def reduce(folder):
+    """200,000 partials, against a C program that only reads them."""
+    target = folder / "reduce"
+    once([BUILT, "run", "--total", "1..=200000", "--chunks", "200000", "--dir", target])
+    rivals = {"split": lambda: once([BUILT, "reduce", target])}
+    if have("cc"):
+        reader = folder / "reader"
+        (folder / "reader.c").write_text(READER)
+        subprocess.run(["cc", "-O2", "-pthread", "-o", reader, folder / "reader.c"], check=True)
+        rivals["C: open, read, close, two threads"] = lambda: once([reader, target / "outputs"])
+    aims = {"C: open, read, close, two threads": 1.5}
+    show("split reduce, 200,000 partials", *in_turn(rivals, 9), aims)
+
+
+def run(folder):
+    """5,000 chunks of `true`, against xargs through the same runner and GNU parallel."""
+    target = folder / "run"
+
+    def split():
+        shutil.rmtree(target, ignore_errors=True)
+        options = ["--total", "5000", "--chunks", "5000", "--reduce", "concat", "--jobs", "2", "--dir", target]
+        return once([BUILT, "run", *options, "--", "true"])
+
+    split()
+    numbers = "seq 0 4999"
+    runner = target.parent / "runner"
+    shutil.copy(BUILT + "-runner", runner)
+    shutil.copy(target / "job/job.json", folder / "job.json")
+    each = f"sh -c 'exec {runner} exec job.json $1 $1 $(($1 + 1)) 0' sh"
+
+    def through_runner():
+        place = folder / "xargs"
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir()
+        shutil.copy(folder / "job.json", place)
+        return once(["sh", "-c", f"{numbers} | xargs -P2 -n1 {each}"], cwd=place)
+
+    rivals = {"split": split, "xargs -P2, true through the same runner": through_runner}
+    rivals["xargs -P2, true alone"] = lambda: once(["sh", "-c", f"{numbers} | xargs -P2 -n1 true"])
+    if have("parallel"):
+        rivals["GNU parallel -j2, true alone"] = lambda: once(["sh", "-c", f"{numbers} | parallel -j2 true"])
+    aims = {"xargs -P2, true through the same runner": 1, "GNU parallel -j2, true alone": 1}
+    show("split run, 5,000 chunks of true", *in_turn(rivals, 3), aims)
+
+    once_only = folder / "xargs"
+    alone = lambda: once(["true"])
+    with_runner = lambda: once([runner, "exec", "job.json", "0", "0", "1", "0"], cwd=once_only)
+    medians, _ = in_turn({"true": alone, "runner": with_runner}, 200)
+    print(f"  the runner's own time in a job: {1000 * (medians['runner'] - medians['true']):.2f} ms   aim: under 5 ms")
+    print(f"  the runner's size: {os.path.getsize(runner) / 2**20:.2f} MiB   aim: under 2 MiB")
+
+
+def pool(folder):
+    """The first example from submission to answer, against a hand-written DAG of 60 shell jobs."""
+    script, state, home = HERE.parent / "tests/pool/pool", folder / "state", folder / "home"
+    folder.chmod(0o755)
+    home.mkdir()
+    for program in (BUILT, BUILT + "-runner"):
+        shutil.copy(program, home)
+    (home / "by-hand").mkdir()
+    (home / "by-hand/part.sh").write_text("#!/bin/sh\necho $(($1 + $2))\n")
+    (home / "by-hand/part.sub").write_text(
+        "executable = part.sh\narguments = $(first) $(last)\noutput = out.$(first)\nlog = log\n"
+        "should_transfer_files = YES\nrequest_memory = 1GB\nrequest_disk = 1GB\nqueue\n"
+    )
+    (home / "by-hand/sum.sh").write_text("#!/bin/sh\nawk '{s += $1} END {print s}' out.*\n")
+    (home / "by-hand/sum.sub").write_text(
+        "universe = local\nexecutable = sum.sh\noutput = answer\nlog = log\nqueue\n"
+    )
+    for name in ("part.sh", "sum.sh"):
+        (home / "by-hand" / name).chmod(0o755)
+    # 1 to 100 in 60 parts: two numbers in the first 40, one (and a zero) in the rest.
+    parts = [(2 * i + 1, 2 * i + 2) for i in range(40)] + [(i, 0) for i in range(81, 101)]
+    lines = [f'JOB n{i} part.sub\nVARS n{i} first="{a}" last="{b}"\n' for i, (a, b) in enumerate(parts)]
+    names = " ".join(f"n{i}" for i in range(60))
+    (home / "by-hand/plan.dag").write_text("".join(lines) + f"JOB sum sum.sub\nPARENT {names} CHILD sum\n")
+    (home / "wait.sh").write_text(
+        # DAGMan's own event log tells when it has ended: event 005.
+        "rm -rf plan.dag.*; condor_submit_dag plan.dag >/dev/null || exit 1\n"
+        "until grep -q '^005' plan.dag.dagman.log 2>/dev/null; do sleep 0.05; done\n"
+    )
+    subprocess.run([script, "up", "--state", state, "--home", home], check=True)
+    try:
+        def as_alice(where, command):
+            return once([script, "run", "--state", state, "--in", where, "--", "sh", "-c", command])
+
+        as_alice(".", "./split plan --total 1..=100 --chunks 60 --dir with-split")
+
+        def with_split():
+            shutil.rmtree(home / "with-split/outputs", ignore_errors=True)
+            as_alice(".", "./split plan --total 1..=100 --chunks 60 --dir with-split")
+            return as_alice("with-split", "sh ../wait.sh && test $(../split reduce outputs) = 5050")
+
+        def by_hand():
+            as_alice("by-hand", "rm -f out.* answer log")
+            return as_alice("by-hand", "sh ../wait.sh && test $(cat answer) = 5050")
+
+        medians, memory = in_turn({"split": with_split, "60 shell jobs by hand": by_hand}, 7)
+        show("60 chunks on the pool, submission to answer", medians, memory, {"60 shell jobs by hand": 1.1})
+    finally:
+        subprocess.run([script, "down", "--state", state], check=True)
+
+
+def main():
+    benchmarks = {"plan": plan, "reduce": reduce, "run": run, "pool": pool}
+    wanted = sys.argv[1:] or ["plan", "reduce", "run"]
+    if not BUILT:
+        sys.exit("there is no release build: cargo build --release")
+    if any(name not in benchmarks for name in wanted):
+        sys.exit(__doc__)
+    version = subprocess.run([BUILT, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    print(f"{version}, {os.cpu_count()} cores, {cpu.group(1) if cpu else 'unknown processor'}")
+    for name in wanted:
+        with tempfile.TemporaryDirectory(prefix="split-bench-") as folder:
+            benchmarks[name](pathlib.Path(folder))
+
+
+main()
