@@ -85,7 +85,7 @@ impl Text {
     pub fn write_dag(&self, plan: &Plan, done: &dyn Fn(u64) -> bool, out: &mut impl Write) -> io::Result<()> {
         let mut rest = self.dag.as_str();
         while let Some(mark) = rest.find('\0') {
-            out.write_all(rest[..mark].as_bytes())?;
+            out.write_all(&rest.as_bytes()[..mark])?;
             if rest[mark..].starts_with(NODES) {
                 blocks(plan, out, |text, chunk, items| self.node.append(text, chunk, items, done(chunk)))?;
                 rest = &rest[mark + NODES.len()..];

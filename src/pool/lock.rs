@@ -45,12 +45,12 @@ pub fn lock_state(dag: &Path) -> LockState {
 
 /// The job that an event log tells of last, unless it has ended (event 005) or was removed (009).
 fn unfinished(log: &str) -> Option<&str> {
-    let events = log.lines().filter_map(|line| {
+    let mut events = log.lines().filter_map(|line| {
         let (code, rest) = line.split_at_checked(3)?;
         let job = rest.strip_prefix(" (")?.split(')').next()?;
         code.bytes().all(|digit| digit.is_ascii_digit()).then_some((code, job))
     });
-    let (code, job) = events.last()?;
+    let (code, job) = events.next_back()?;
     (code != "005" && code != "009").then_some(job)
 }
 

@@ -162,10 +162,10 @@ fn compute(attempt: &Attempt<'_>, place: &Place<'_>, result: &Path, running: &Ru
     let bindings = Bindings::new(&attempt.job.space, &attempt.job.cut, attempt.chunk, attempt.items);
     let words = command.fill(&bindings);
     let temporary = place.scratch.join("tmp");
-    if place.base == Base::Job {
-        if let Err(error) = fs::create_dir_all(&temporary) {
-            return failed(Cause::Machine(format!("{}: {error}", temporary.display())));
-        }
+    if place.base == Base::Job
+        && let Err(error) = fs::create_dir_all(&temporary)
+    {
+        return failed(Cause::Machine(format!("{}: {error}", temporary.display())));
     }
     let variables = environment(place.base, attempt.job, &bindings, place.start_in, &temporary);
     match program::run(&words, place.start_in, variables, file, running) {
