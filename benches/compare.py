@@ -167,7 +167,7 @@ def run(folder):
     numbers = "seq 0 4999"
     runner = target.parent / "runner"
     shutil.copy(BUILT + "-runner", runner)
-    shutil.copy(target / "job/job.json", folder / "job.json")
+    shutil.copy(target / "plan.files/job/job.json", folder / "job.json")
     each = f"sh -c 'exec {runner} exec job.json $1 $1 $(($1 + 1)) 0' sh"
 
     def through_runner():

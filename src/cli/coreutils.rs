@@ -7,6 +7,9 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
+use clap::CommandFactory;
+
+use super::arguments::Arguments;
 use super::failure::Failure;
 use crate::exit::Exit;
 
@@ -17,8 +20,18 @@ pub(super) fn is_meant(words: &[OsString], makes_sense: bool) -> bool {
     match words.first() {
         None => is_piped(),
         Some(first) if ["--help", "-h", "--version", "-V", "help"].iter().any(|ours| first == ours) => false,
-        Some(first) => !makes_sense && (first.as_encoded_bytes().starts_with(b"-") || Path::new(first).is_file()),
+        Some(first) if first.as_encoded_bytes().starts_with(b"-") => !makes_sense && !is_option_of_ours(first),
+        Some(first) => !makes_sense && Path::new(first).is_file(),
     }
+}
+
+/// Whether a word is an option that one of our commands takes, typed without the command.
+fn is_option_of_ours(word: &OsStr) -> bool {
+    let Some(name) = word.to_str().and_then(|word| word.strip_prefix("--")) else { return false };
+    let name = name.split('=').next().unwrap_or_default();
+    let commands = Arguments::command();
+    let mut options = commands.get_subcommands().flat_map(clap::Command::get_arguments);
+    options.any(|option| option.get_long() == Some(name))
 }
 
 /// Whether standard input is a pipe or a file that somebody means to be read.

@@ -10,6 +10,7 @@ use super::Done;
 use super::arguments::PlanOptions;
 use super::failure::{Failure, printed};
 use super::output::{bytes, count, say};
+use super::progress;
 use super::request::Request;
 use crate::dag::Text;
 use crate::exit::Exit;
@@ -50,7 +51,10 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
 /// Lays the plan down.
 pub(super) fn write(request: &mut Request, programs: &Programs) -> Result<Laid, Failure> {
     let Request { plan, folder, templates, existing, .. } = request;
-    lay_down(folder, plan, templates, programs, *existing).map_err(|error| explain(&error))
+    let spinner = progress::spinner("writing the plan");
+    let laid = lay_down(folder, plan, templates, programs, *existing);
+    spinner.finish_and_clear();
+    laid.map_err(|error| explain(&error))
 }
 
 /// The programs that are copied into the plan's folder: this one, and the runner beside it.
@@ -181,7 +185,7 @@ fn dry_run(request: &Request) -> Done {
             ("chunk.sub", text.chunk_sub().as_bytes()),
             ("reduce.sub", text.reduce_sub().as_bytes()),
             ("plan.json", &plan.to_json()),
-            ("job/job.json", &plan.job().to_json()),
+            ("plan.files/job/job.json", &plan.job().to_json()),
         ] {
             writeln!(out, "\n==> {} <==", shown(&request.folder, name))?;
             out.write_all(content)?;

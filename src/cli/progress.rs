@@ -15,6 +15,16 @@ pub(super) fn bar(length: u64, what: &'static str) -> ProgressBar {
     bar
 }
 
+/// A sign of life for what has no known length.
+pub(super) fn spinner(what: &'static str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+        bar.set_style(style);
+    }
+    bar.set_message(what);
+    ticking(bar)
+}
+
 /// Keeps the clock of a bar going while nothing ends.
 pub(super) fn ticking(bar: ProgressBar) -> ProgressBar {
     bar.enable_steady_tick(Duration::from_millis(500));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::arguments::WhatOptions;
 use super::failure::Failure;
+use super::progress;
 use crate::cut::{Cut, CutError, MOST_CHUNKS};
 use crate::dag::Templates;
 use crate::exit::Exit;
@@ -74,18 +75,19 @@ impl Request {
         let base = pathdiff::diff_paths(&here, &folder).filter(|base| !base.as_os_str().is_empty());
         let base = base.unwrap_or_else(|| PathBuf::from("."));
         let resources = resources(options, &here, &base)?;
+        let planned = folder.join("plan.json").exists();
         let leave_out = |path: &Path| {
             let name = path.strip_prefix(&folder).ok().map(|below| below.as_os_str().as_bytes());
-            name.is_some_and(|name| {
-                name.starts_with(b"plan.")
-                    || name.starts_with(b"aside-")
-                    || [&b"bin"[..], b"job", b"outputs", b"logs", b"chunk.sub", b"reduce.sub", b"result.json"]
-                        .contains(&name)
-                        && folder.join("plan.json").exists()
-            })
+            let ours: [&[u8]; 5] = [b"outputs", b"logs", b"chunk.sub", b"reduce.sub", b"result.json"];
+            planned
+                && name.is_some_and(|name| {
+                    name.starts_with(b"plan.") || name.starts_with(b"aside-") || ours.contains(&name)
+                })
         };
         let shared = resources.shared_filesystem;
+        let spinner = progress::spinner("reading the files that travel");
         let found = find(&here, command.as_ref(), &options.input, &environment, shared, &leave_out);
+        spinner.finish_and_clear();
         let found = found.map_err(|error| explain(&error))?;
 
         let templates = templates(options.templates.as_deref())?;

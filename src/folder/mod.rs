@@ -3,8 +3,8 @@
 //! ```text
 //! plan.dag  chunk.sub  reduce.sub    what condor_submit_dag takes
 //! plan.json                          the plan
-//! bin/                               the runner and split, as they were when the plan was made
-//! job/                               what each job is given: job.json, and links to the user's files in work/
+//! plan.files/                        the runner and split, as they were when the plan was made
+//! plan.files/job/                    what each job is given: job.json, and links to the user's files in work/
 //! outputs/                           the partials, and plan.json again
 //! logs/                              the event log, and what the reduce node said
 //! result.json                        the answer and where it comes from

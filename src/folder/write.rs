@@ -1,5 +1,6 @@
 //! Laying a plan down.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -9,9 +10,9 @@ use super::compare::{Difference, differences};
 use super::layout::{FolderError, Layout, read_plan};
 use crate::dag::{TemplateError, Templates, Text};
 use crate::inputs::link_tree;
-use crate::plan::Plan;
+use crate::plan::{PLAN_FILES, Plan};
 use crate::pool::{LockState, lock_state};
-use crate::record::gather;
+use crate::record::{gather, is_partial};
 use crate::store::{self, Draft, StoreError};
 
 /// What is to become of a plan that is in the folder already and differs.
@@ -129,14 +130,12 @@ pub fn lay_down(
         }
         plan.generation = there.generation.saturating_add(1);
     }
-    let mut in_the_way = generated(&layout)?;
-    if existing == Existing::Keep && there.is_some() {
-        in_the_way.retain(|path| path != layout.outputs() && !path.ends_with("logs") && !path.ends_with("bin"));
-    }
+    let keep = existing == Existing::Keep && there.is_some();
+    let in_the_way = generated(&layout, keep)?;
     if let Some(first) = in_the_way.first()
-        && existing == Existing::Refuse
+        && (existing == Existing::Refuse || (existing == Existing::Keep && there.is_none()))
     {
-        return Err(LayDown::Unexplained(first.clone()));
+        return Err(LayDown::Unexplained(root.join(first)));
     }
     if let LockState::Live { why, file } = lock_state(&layout.dag()) {
         return Err(LayDown::Busy { folder: root.to_owned(), why, file });
@@ -152,35 +151,48 @@ pub fn lay_down(
     })
 }
 
-/// Whatever in the folder has a name that a plan's file has, or a DAGMan's: plan.json last, so that what is
-/// moved only in part is still known for what it is.
-fn generated(layout: &Layout) -> Result<Vec<PathBuf>, StoreError> {
+/// What in the folder a plan or a DAGMan has written, by name, relative to it; without the partials and logs where
+/// these are to be kept. plan.json comes last, so that what is moved only in part is still known for what it is.
+fn generated(layout: &Layout, keep: bool) -> Result<Vec<PathBuf>, StoreError> {
+    const NAMES: [&[u8]; 6] = [b"plan.dag", b"plan.files", b"chunk.sub", b"reduce.sub", b"result.json", b"result.data"];
     let mut found = Vec::new();
-    let entries = match layout.root().read_dir() {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
-        Err(error) => return Err(StoreError::on("read", layout.root())(error)),
-    };
-    const NAMES: [&[u8]; 10] = [
-        b"plan.dag",
-        b"chunk.sub",
-        b"reduce.sub",
-        b"result.json",
-        b"result.data",
-        b"bin",
-        b"job",
-        b"outputs",
-        b"logs",
-        b"plan.json",
-    ];
-    for entry in entries {
-        let name = entry.map_err(StoreError::on("read", layout.root()))?.file_name();
+    for name in names(layout.root())? {
         if NAMES.contains(&name.as_bytes()) || name.as_bytes().starts_with(b"plan.dag.") {
-            found.push(layout.root().join(name));
+            found.push(PathBuf::from(name));
         }
     }
-    found.sort_by_key(|path| (path.ends_with("plan.json"), path.clone()));
+    if !keep {
+        // Others may keep things in folders of these names too: those stay.
+        found.extend(ours(layout, "outputs", &|name| is_partial(name) || name == b"plan.json")?);
+        let logs: [&[u8]; 4] = [b"events.log", b"reduce.out", b"reduce.err", b"stopped.txt"];
+        found.extend(ours(layout, "logs", &|name| logs.contains(&name))?);
+    }
+    found.sort_unstable();
+    if layout.plan().symlink_metadata().is_ok() {
+        found.push("plan.json".into());
+    }
     Ok(found)
+}
+
+/// A folder in which everything is ours, or else what in it is.
+fn ours(layout: &Layout, folder: &str, is_ours: &dyn Fn(&[u8]) -> bool) -> Result<Vec<PathBuf>, StoreError> {
+    let all = names(&layout.root().join(folder))?;
+    let some: Vec<PathBuf> =
+        all.iter().filter(|name| is_ours(name.as_bytes())).map(|name| Path::new(folder).join(name)).collect();
+    Ok(if !some.is_empty() && some.len() == all.len() { vec![folder.into()] } else { some })
+}
+
+/// The names in a folder; none where there is no such folder.
+fn names(folder: &Path) -> Result<Vec<OsString>, StoreError> {
+    let missing = |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    match folder.read_dir() {
+        Ok(entries) => {
+            let names: io::Result<_> = entries.map(|entry| Ok(entry?.file_name())).collect();
+            names.map_err(StoreError::on("read", folder))
+        }
+        Err(error) if missing(&error) => Ok(Vec::new()),
+        Err(error) => Err(StoreError::on("read", folder)(error)),
+    }
 }
 
 /// Moves files into a new folder of their own.
@@ -193,8 +205,10 @@ fn move_aside(layout: &Layout, paths: &[PathBuf]) -> Result<Option<PathBuf>, Sto
     let aside = layout.root().join(format!("aside-{number:03}"));
     fs::create_dir(&aside).map_err(StoreError::on("make the folder", &aside))?;
     for path in paths {
-        let name = path.file_name().expect("a name in the folder");
-        store::move_to(path, &aside.join(name))?;
+        if let Some(folder) = path.parent() {
+            store::make_folder(&aside.join(folder))?;
+        }
+        store::move_to(&layout.root().join(path), &aside.join(path))?;
     }
     Ok(Some(aside))
 }
@@ -202,14 +216,15 @@ fn move_aside(layout: &Layout, paths: &[PathBuf]) -> Result<Option<PathBuf>, Sto
 /// Writes all of a plan's files; says how many chunks and items have records already.
 fn write(layout: &Layout, plan: &Plan, text: &Text, programs: &Programs) -> Result<(u64, u128), StoreError> {
     let root = layout.root();
-    for folder in ["bin", "job", "outputs", "logs"] {
-        store::make_folder(&root.join(folder))?;
+    let job = root.join(PLAN_FILES).join("job");
+    for folder in [&job, layout.outputs(), &root.join("logs")] {
+        store::make_folder(folder)?;
     }
-    store::copy_program(&programs.runner, &root.join("bin/split-runner"))?;
-    store::copy_program(&programs.split, &root.join("bin/split"))?;
-    store::write(&root.join("job/job.json"), &plan.job().to_json())?;
+    copy_programs(root, programs)?;
+    store::write(&job.join("job.json"), &plan.job().to_json())?;
     if !plan.resources.shared_filesystem {
-        link_tree(&root.join("job/work"), Path::new(plan.base.as_os_str()), &plan.files)?;
+        let base: PathBuf = ["../../..".as_ref(), plan.base.as_os_str()].iter().collect();
+        link_tree(&job.join("work"), &base, &plan.files)?;
     }
     store::write(&root.join("chunk.sub"), text.chunk_sub().as_bytes())?;
     store::write(&root.join("reduce.sub"), text.reduce_sub().as_bytes())?;
@@ -237,12 +252,16 @@ fn write(layout: &Layout, plan: &Plan, text: &Text, programs: &Programs) -> Resu
 /// by hand stays.
 fn complete(layout: &Layout, plan: &Plan, templates: &Templates, programs: &Programs) -> Result<(), LayDown> {
     let root = layout.root();
-    let needed = ["plan.dag", "chunk.sub", "reduce.sub", "job/job.json", "outputs/plan.json", "logs"];
+    let needed = ["plan.dag", "chunk.sub", "reduce.sub", "plan.files/job/job.json", "outputs/plan.json", "logs"];
     if needed.iter().any(|name| !root.join(name).exists()) {
         write(layout, plan, &Text::new(plan, templates)?, programs)?;
     } else {
-        store::copy_program(&programs.runner, &root.join("bin/split-runner"))?;
-        store::copy_program(&programs.split, &root.join("bin/split"))?;
+        copy_programs(root, programs)?;
     }
     Ok(())
+}
+
+fn copy_programs(root: &Path, programs: &Programs) -> Result<(), StoreError> {
+    store::copy_program(&programs.runner, &root.join(PLAN_FILES).join("split-runner"))?;
+    store::copy_program(&programs.split, &root.join(PLAN_FILES).join("split"))
 }

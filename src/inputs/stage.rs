@@ -14,8 +14,7 @@ const COPIED: u64 = 1 << 20;
 
 /// Makes the folder `tree` hold a link to each of `files` at its place. Links are relative, so that the plan's
 /// folder can be moved together with what it belongs to; and links they are, so that a job is sent a file as it
-/// is when the job is sent, mended or not. `base` is the folder that was planned in, relative to that of `tree`'s
-/// folder's folder (the plan's).
+/// is when the job is sent, mended or not. `base` is the folder that was planned in, relative to `tree`.
 ///
 /// # Errors
 /// Where a folder or link cannot be made.
@@ -30,8 +29,7 @@ pub fn link_tree(tree: &Path, base: &Path, files: &JobFiles) -> Result<(), Store
         let target = if source.is_absolute() {
             source.to_owned()
         } else {
-            // Up from the link's folder to the plan's: job/work/ and the folders of the place.
-            let depth = Path::new(file.place.as_os_str()).components().count() + 1;
+            let depth = Path::new(file.place.as_os_str()).components().count() - 1;
             let up: PathBuf = std::iter::repeat_n("..", depth).collect();
             let tidy: PathBuf = base.join(source).components().filter(|part| *part != Component::CurDir).collect();
             up.join(tidy)

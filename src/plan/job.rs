@@ -8,6 +8,9 @@ use super::{Command, DocumentError, Due, FORMAT, Identity, PlanIdentity, Word};
 use crate::cut::Cut;
 use crate::space::Space;
 
+/// What belongs to a plan and is not for people, relative to the plan's folder: the programs, and what each job is given.
+pub const PLAN_FILES: &str = "plan.files";
+
 /// Where programs are looked for in a job, which HTCondor gives no PATH.
 pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 

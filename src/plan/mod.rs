@@ -15,7 +15,7 @@ mod word;
 pub use command::{Bindings, Command, CommandError, Placeholder};
 pub use document::{DocumentError, FORMAT, Plan};
 pub use identity::{Identity, PlanIdentity};
-pub use job::{DEFAULT_PATH, FileSource, Job, JobFile, JobFiles};
+pub use job::{DEFAULT_PATH, FileSource, Job, JobFile, JobFiles, PLAN_FILES};
 pub use reduction::{Due, MergeCommand, Operand, Reduction, ReductionError};
 pub use resources::{Resources, Size, SizeError};
 pub use template::TemplateError;

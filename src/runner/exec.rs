@@ -38,7 +38,8 @@ pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
     let here = std::env::current_dir().map_err(|error| (Exit::JobMachine, format!("no current folder: {error}")))?;
     // On a shared file system the document lies in the plan's folder, and the job's files where they always are.
     let tree = if job.shared_filesystem {
-        let plan = document.parent().and_then(Path::parent).unwrap_or(Path::new(""));
+        // That is the folder of PLAN_FILES/job/job.json.
+        let plan = document.ancestors().nth(3).unwrap_or(Path::new(""));
         here.join(plan).join(job.start_in.as_os_str())
     } else {
         here.join("work")

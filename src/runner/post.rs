@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use crate::exit::Exit;
-use crate::plan::{Identity, Job};
+use crate::plan::{Identity, Job, PLAN_FILES};
 use crate::record::{self, Cause, Kind};
 use crate::store;
 
@@ -44,7 +44,9 @@ pub(super) fn post(status: &str) -> Result<Exit, (Exit, String)> {
     if status == i64::from(Exit::NotStarted as u8) {
         let here = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let last_stop = Path::new(STOPPED).metadata().and_then(|found| found.modified()).ok();
-        let job = std::fs::read("job/job.json").ok().and_then(|bytes| Job::from_json(&bytes).ok());
+        let job = std::fs::read(Path::new(PLAN_FILES).join("job/job.json"))
+            .ok()
+            .and_then(|bytes| Job::from_json(&bytes).ok());
         if let Some(job) = job
             && let Verdict::Stop { why, hosts, attempts } = judge(job.plan, Path::new("outputs"), last_stop, &here)
         {

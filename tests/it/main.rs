@@ -5,6 +5,7 @@ mod coreutils;
 mod damage;
 mod folder;
 mod interrupt;
+mod job;
 mod kit;
 mod plan;
 mod reduce;

@@ -146,13 +146,19 @@ fn words_with_blanks_that_make_no_sense() {
         plan().args(["--reduce-with", "m {left} {right} {parts}"]),
         plan().args(["--reduce-with", "m {lefts} {right}"]),
         plan().args(["--reduce-with", "m '{left} {right}"]),
-        plan().args(["--reduce-with", "{parts}"]),
-        plan().args(["--container", ""]),
         plan().args(["--", ""]),
         plan().args(["--total", "1..=5"]),
     ]
     .map(|split| split.refuses(2).transcript());
     insta::assert_snapshot!(transcripts.join("\n"));
+}
+
+#[test]
+fn a_container_has_a_name() {
+    let dir = Dir::new();
+    for image in ["", "two\nlines", "a,b"] {
+        dir.split("plan --total 10 --chunks 5 --container").arg(image).refuses(2).says("no name of an image");
+    }
 }
 
 #[test]
@@ -315,11 +321,11 @@ fn files_keep_their_relative_places() {
     )
     .within("project/here")
     .ok();
-    let place = |name: &str| dir.read(format!("project/here/job/work/work/project/{name}"));
+    let place = |name: &str| dir.read(format!("project/here/job/work/project/{name}"));
     assert_eq!(place("here/sum.py"), SUM);
     assert_eq!(place("here/lib/deep/tables.txt"), "1\n");
     assert_eq!(place("lib/tools.py"), "tools");
-    assert_eq!(dir.read("project/here/job/work/work/top.py"), "top");
+    assert_eq!(dir.read("project/here/job/work/top.py"), "top");
 }
 
 #[test]

@@ -1,1 +1,348 @@
-//! x
+//! `split run`.
+
+use std::fs;
+use std::io::Read;
+
+use rustix::process::Signal;
+
+use crate::kit::{Dir, SUM, path_after, until};
+
+/// Notes that it runs in the file `$LOG`, then does what is added.
+const NOTED: &str = "echo $SPLIT_CHUNK >> $LOG\n";
+
+impl Dir {
+    /// The chunks that programs noted in `log`, sorted.
+    pub(crate) fn log(&self) -> Vec<u32> {
+        let text = fs::read_to_string(self.path("log")).unwrap_or_default();
+        let mut chunks: Vec<_> = text.lines().map(|line| line.parse().expect("a chunk")).collect();
+        chunks.sort_unstable();
+        chunks
+    }
+}
+
+#[test]
+fn the_first_example() {
+    let dir = Dir::new();
+    let done = dir.split("run --total 1..=100 --chunks 60").answers("5050\n");
+    done.says("60 chunks of 1 or 2 items each, over 1..=100");
+    done.says("all 100 items covered once, by 60 records");
+    done.is_silent_on("\r").is_silent_on("\u{1b}");
+    assert_eq!(dir.partials().len(), 60);
+    assert!(dir.is_tidy());
+    dir.split("reduce outputs/").answers("5050\n");
+}
+
+#[test]
+fn a_program_of_ones_own() {
+    let dir = Dir::new();
+    dir.write("sum.py", SUM);
+    let run = || dir.split("run --total 1..=1000 --chunks 7 -- python3 sum.py {first} {last}");
+    run().answers("500500\n");
+    run().answers("500500\n").says("nothing is left to compute");
+    dir.split("run").answers("500500\n").says("nothing is left to compute");
+}
+
+#[test]
+fn placeholders_and_variables_say_the_same() {
+    let dir = Dir::new();
+    let script = "echo \"$*\"; echo $SPLIT_FIRST $SPLIT_LAST $SPLIT_START $SPLIT_STOP $SPLIT_STEP $SPLIT_COUNT $SPLIT_CHUNK $SPLIT_CHUNKS";
+    let run = dir.split("run --total=-10..=11:5 --chunks 2 --reduce concat -- sh -c").arg(script).arg("sh");
+    let words = "{first} {last} {start} {stop} {step} {count} {chunk} {chunks}";
+    let line = |text: &str| format!("{text}\n{text}\n");
+    run.args(words.split(' ')).answers(&[line("-10 0 -10 5 5 3 0 2"), line("5 10 5 15 5 2 1 2")].concat());
+}
+
+#[test]
+fn a_program_sees_the_environment_at_hand_and_no_input() {
+    let dir = Dir::new();
+    let script = "echo $ANIMAL $SIZE; cat; echo end";
+    let run = dir.split("run --total 1 --chunks 1 --env SIZE=9 --reduce concat -- sh -c").arg(script);
+    run.env("ANIMAL", "cat").env("SIZE", "1").answers("cat 9\nend\n");
+}
+
+#[test]
+fn an_existing_plan() {
+    let dir = Dir::new();
+    dir.write("sum.py", SUM);
+    dir.split("plan --dir plan --total 1..=10 --chunks 3 -- python3 sum.py {first} {last}").ok();
+    dir.split("run plan").answers("55\n");
+    dir.split("run").within("plan").answers("55\n").says("nothing is left to compute");
+    dir.split("reduce plan").answers("55\n");
+}
+
+#[test]
+fn an_existing_plan_takes_no_options_that_it_would_ignore() {
+    let dir = Dir::computed();
+    for options in [
+        "run . --reduce max",
+        "run --reduce max",
+        "run . --reduce-with m:{parts}",
+        "run . --env A=1",
+        "run . --getenv PATH",
+        "run . --input plan.dag",
+        "run . --retries 0",
+        "run . --cpus 2",
+        "run . --memory 2GB",
+        "run . --disk 2GB",
+        "run . --templates .",
+        "run . --container image",
+        "run . --submit a=b",
+        "run . --shared-filesystem",
+    ] {
+        dir.split(options).refuses(2);
+    }
+}
+
+#[test]
+fn only_what_is_missing_is_computed() {
+    let dir = Dir::new();
+    let run = || {
+        let run = dir.split("run --total 1..=20 --chunks 10 -- sh -c");
+        run.arg(format!("{NOTED}echo $SPLIT_FIRST; echo $SPLIT_LAST")).env("LOG", dir.path("log"))
+    };
+    run().answers("210\n");
+    assert_eq!(dir.log(), (0..10).collect::<Vec<_>>());
+    run().answers("210\n");
+    assert_eq!(dir.log().len(), 10);
+    for chunk in [3, 4, 9] {
+        fs::remove_file(dir.partial(chunk)).expect("removed");
+    }
+    run().answers("210\n").says("14 of 20 items have results already");
+    assert_eq!(dir.log(), [0, 1, 2, 3, 3, 4, 4, 5, 6, 7, 8, 9, 9]);
+    fs::write(dir.partial(5), "damaged").expect("written");
+    run().answers("210\n");
+    assert_eq!(dir.log().len(), 14);
+}
+
+#[test]
+fn one_chunk_that_fails_costs_no_other() {
+    let dir = Dir::new();
+    let mend = || dir.write("sum.py", SUM);
+    dir.write("sum.py", format!("import sys\nif sys.argv[1] == '5':\n    sys.exit('bad luck with 5')\n{SUM}"));
+    let words = "run --total 1..=10 --chunks 5 --retries 1 -- python3 sum.py {first} {last}";
+    let failed = dir.split(words).exits(30);
+    insta::assert_snapshot!(failed.transcript());
+    insta::assert_snapshot!("reduced_without_one_chunk", dir.split("reduce outputs").exits(20).transcript());
+    dir.split("reduce --partial outputs").answers("44\n");
+    dir.split("run --partial .").answers("44\n").says("PARTIAL: 8 of 10 items covered once");
+    mend();
+    dir.split("run .").answers("55\n").says("8 of 10 items have results already");
+    let whole = dir
+        .partials()
+        .iter()
+        .filter(|path| fs::read(path).expect("read").windows(14).any(|it| it == b"\"kind\":\"whole\""))
+        .count();
+    assert_eq!(whole, 5);
+}
+
+#[test]
+fn the_ways_in_which_a_program_fails() {
+    let mut transcripts = Vec::new();
+    for words in [
+        &["no-such-program", "{first}"][..],
+        &["./no-such-program", "{first}"],
+        &["/no/such/program", "{first}"],
+        &["sh", "-c", "kill -9 $$"],
+        &["sh", "-c", "exit 255"],
+        &["true", "{first}"],
+        &["printf", "  \n \t\n"],
+        &["sh", "-c", "printf 'red \\033[31m and \\007 bell\\nlast' >&2; exit 1"],
+        &["sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do echo line $i >&2; done; exit 1"],
+        &["sh", "-c", "echo 5; exit 3"],
+    ] {
+        let dir = Dir::new();
+        let failed = dir.split("run --total 1..=3 --chunks 1 --retries 1 --").args(words).exits(30);
+        assert!(dir.is_tidy());
+        transcripts.push(failed.transcript());
+    }
+    insta::assert_snapshot!(transcripts.join("\n"));
+}
+
+#[test]
+fn a_script_without_its_interpreter_is_explained() {
+    let dir = Dir::new();
+    dir.program("go", "#!/no/such/interpreter\n");
+    dir.split("run --total 3 --chunks 1 -- ./go {first}").exits(30).says("/no/such/interpreter");
+}
+
+#[test]
+fn a_program_that_starts_nowhere_is_not_tried_for_every_chunk() {
+    let dir = Dir::new();
+    dir.split("run --total 1..=1000 --chunks 1000 -- no-such-program {first}").exits(30).says("No such file");
+    assert!(dir.partials().len() < 20, "{}", dir.partials().len());
+}
+
+#[test]
+fn many_failures_are_counted_and_not_all_listed() {
+    let dir = Dir::new();
+    let failed = dir.split("run --total 1..=50 --chunks 50 --retries 0 -- false {first}").exits(30);
+    failed.says("50 chunks failed").says("chunk 4, item 5:").says("... and 45 more").is_silent_on("chunk 5,");
+}
+
+#[test]
+fn retries() {
+    let script = format!("{NOTED}[ $(wc -l < $LOG) -gt $FAIL ] && echo 1");
+    let run = |fail: &str, retries: &str| {
+        let dir = Dir::new();
+        let run = dir.split("run --total 1 --chunks 1 --retries").args([retries, "--", "sh", "-c", &script]);
+        let ended = run.env("LOG", dir.path("log")).env("FAIL", fail).run();
+        (ended.code, dir.log().len(), ended.err.clone())
+    };
+    let (code, times, _) = run("2", "2");
+    assert_eq!((code, times), (Some(0), 3));
+    let (code, times, err) = run("9", "2");
+    assert_eq!((code, times), (Some(30), 3));
+    assert!(err.contains("the last of 3 times"), "{err}");
+    let (code, times, err) = run("9", "0");
+    assert_eq!((code, times), (Some(30), 1));
+    assert!(!err.contains("times"), "{err}");
+}
+
+#[test]
+fn a_program_has_a_fresh_folder_each_time() {
+    let dir = Dir::new();
+    dir.write("code/add.sh", "ls -A . code; echo new > new.txt; echo more >> data.txt; cat data.txt; rm code/add.sh\n");
+    dir.write("data.txt", "data\n");
+    let run = dir.split("run --total 3 --chunks 3 --jobs 1 --reduce concat -- sh code/add.sh data.txt {first}");
+    run.answers(&".:\ncode\ndata.txt\n\ncode:\nadd.sh\ndata\nmore\n".repeat(3));
+    assert_eq!(dir.read("data.txt"), "data\n");
+    assert!(!dir.path("new.txt").exists() && dir.path("code/add.sh").exists());
+    assert!(dir.is_tidy());
+}
+
+#[test]
+fn inputs_above_the_folder_keep_their_places() {
+    let dir = Dir::new();
+    dir.write("lib/scale.py", "FACTOR = 10\n");
+    dir.write("data/deep/x.txt", "7\n");
+    let program = "import sys\nsys.path.insert(0, '../lib')\nfrom scale import FACTOR\n\
+                   print(FACTOR * int(open('../data/deep/x.txt').read()))\n";
+    dir.write("here/go.py", program);
+    let run =
+        dir.split("run --total 3 --chunks 3 --input ../lib --input ../data -- python3 go.py {first}").within("here");
+    run.answers("210\n");
+}
+
+#[test]
+fn a_large_input_cannot_be_changed_for_the_other_chunks() {
+    let dir = Dir::new();
+    dir.write("big", vec![b'7'; 3 << 20]);
+    let script = "echo spoilt > big 2> /dev/null; head -c1 big > copy; cat copy; rm -f big; echo";
+    let run = dir.split("run --total 4 --chunks 4 --jobs 1 --reduce concat --input big -- sh -c").arg(script);
+    run.answers("7\n7\n7\n7\n");
+    assert_eq!(dir.read("big").len(), 3 << 20);
+}
+
+#[test]
+fn on_a_shared_file_system_programs_run_among_the_users_files() {
+    let dir = Dir::new();
+    dir.write("data", "5\n");
+    let run = dir.split("run --shared-filesystem --total 2 --chunks 2 -- sh -c").arg("cat data; pwd >> where");
+    run.answers("10\n");
+    assert_eq!(dir.read("where"), format!("{}\n", dir.shown()).repeat(2));
+}
+
+#[test]
+fn two_runs_at_once_on_one_plan() {
+    let dir = Dir::new();
+    dir.write("sum.py", SUM);
+    dir.split("plan --total 1..=40 --chunks 20 -- python3 sum.py {first} {last}").ok();
+    let runs = [(); 2].map(|()| dir.split("run .").start());
+    for run in runs {
+        let ended = run.wait();
+        assert_eq!((ended.text().as_str(), ended.code), ("820\n", Some(0)), "{}", ended.transcript());
+    }
+    dir.split("reduce .").answers("820\n");
+}
+
+#[test]
+fn no_more_run_side_by_side_than_asked() {
+    let dir = Dir::new();
+    let script = "mkdir $BUSY || exit 1; sleep 0.01; rmdir $BUSY; echo 1";
+    let run = dir.split("run --total 10 --chunks 10 --jobs 1 --retries 0 -- sh -c").arg(script);
+    run.env("BUSY", dir.path("busy")).answers("10\n");
+}
+
+#[test]
+fn large_results_take_little_memory() {
+    let dir = Dir::new();
+    let megabytes = 60;
+    let script = "import resource, subprocess, sys\n\
+                  code = subprocess.run(sys.argv[1:], stdout=open('answer', 'wb')).returncode\n\
+                  print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n";
+    dir.write("measure.py", script);
+    let peak = |words: &[&str]| -> u64 {
+        let measured = dir.command("python3").arg("measure.py").arg(crate::kit::SPLIT).args(words).ok().text();
+        measured.strip_prefix("0 ").and_then(|kilobytes| kilobytes.trim().parse().ok()).expect("success and a size")
+    };
+    let run =
+        ["run", "--total", "2", "--chunks", "2", "--reduce", "concat", "--", "head", "-c", "30000000", "/dev/zero"];
+    for words in [&run[..], &["reduce", "outputs"]] {
+        let kilobytes = peak(words);
+        assert!(kilobytes < 40_000, "{words:?}: {kilobytes} kB at most at a time for {megabytes} MB");
+        assert_eq!(fs::metadata(dir.path("answer")).expect("there").len(), megabytes * 1_000_000);
+    }
+    assert_eq!(fs::metadata(dir.path("result.data")).expect("there").len(), megabytes * 1_000_000);
+}
+
+#[test]
+fn an_answer_that_nobody_reads_to_its_end() {
+    let dir = Dir::new();
+    let mut run = dir.split("run --total 2 --chunks 2 --reduce concat -- head -c 3000000 /dev/zero").start();
+    let mut first = [1];
+    run.stdout().read_exact(&mut first).expect("a byte");
+    let ended = run.wait();
+    assert_eq!((first, ended.code), ([0], Some(0)), "{}", ended.transcript());
+}
+
+#[test]
+fn a_program_on_a_path_of_its_own() {
+    let dir = Dir::new();
+    let tool = dir.program("tools/my-tool", "#!/bin/sh\necho $SPLIT_FIRST\n");
+    let folder = tool.parent().expect("a folder");
+    dir.split("run --total 1..=3 --chunks 3 -- my-tool").env("PATH", path_after(&[folder])).answers("6\n");
+}
+
+#[test]
+fn what_a_program_leaves_behind_does_not_hold_up_the_run() {
+    let dir = Dir::new();
+    let script = "echo $SPLIT_FIRST; until [ ! -e $LOG ]; do sleep 0.05; done > /dev/null &";
+    let log = dir.write("log", "");
+    dir.split("run --total 1..=2 --chunks 2 -- sh -c").arg(script).env("LOG", log).answers("3\n");
+}
+
+#[test]
+fn the_last_words_are_kept_and_no_more() {
+    let dir = Dir::new();
+    let script = "head -c 3000000 /dev/zero | tr '\\0' x >&2; echo >&2; echo the end >&2; exit 1";
+    dir.split("run --total 1 --chunks 1 --retries 0 -- sh -c").arg(script).exits(30).says("| the end");
+    let kept = fs::metadata(dir.partial(0)).expect("there").len();
+    assert!((60_000..70_000).contains(&kept), "{kept}");
+}
+
+#[test]
+fn a_run_that_was_killed_while_it_planned_goes_on() {
+    let dir = Dir::new();
+    let run = || dir.split("run --total 1..=10 --chunks 5");
+    let mut started = run().start();
+    until("it has begun to write", || dir.path("bin/split-runner").exists() || started.has_ended());
+    started.signal(Signal::KILL);
+    started.wait();
+    run().answers("55\n");
+}
+
+#[test]
+fn two_that_start_at_once_in_an_empty_folder() {
+    let dir = Dir::new();
+    let runs = [(); 2].map(|()| dir.split("run --total 1..=20 --chunks 10").start());
+    let ended = runs.map(crate::kit::Started::wait);
+    assert!(ended.iter().any(|ended| ended.code == Some(0)), "{}{}", ended[0].transcript(), ended[1].transcript());
+    for ended in ended {
+        assert!(
+            matches!((ended.code, ended.text().as_str()), (Some(0), "210\n") | (Some(3), "")),
+            "{}",
+            ended.transcript()
+        );
+    }
+    dir.split("run .").answers("210\n");
+}

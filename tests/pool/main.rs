@@ -1,1 +1,106 @@
-fn main() {}
+//! The three commands on a real HTCondor pool, as an ordinary user types them.
+//!
+//! A pool needs root, namespaces and a Debian mirror (see tests/pool/README.md). Where it cannot be had the tests
+//! are reported as ignored, but where CI=true they fail. It starts with the first test that wants it, is shared by
+//! all of them, and ends with this process however that ends.
+//!
+//! SPLIT_POOL_RELEASES=trixie,forky names the HTCondor releases to test on: trixie is 23.9, forky is 25.14. On the
+//! first all tests run, on the others those that are marked for every release. The default is trixie, or both
+//! where CI=true.
+
+mod condor;
+mod damage;
+mod failures;
+mod first;
+mod folder;
+mod planning;
+mod pool;
+mod values;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Completion, Trial};
+
+use crate::pool::{NoPool, Pool, Setting, Site};
+
+/// Tests wait for HTCondor most of the time: so many run side by side.
+const SIDE_BY_SIDE: usize = 8;
+
+/// What a test asks of the pool.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum On {
+    /// Any pool, of every release.
+    EveryRelease,
+    /// The pool whose machines share nothing.
+    Transfer,
+    /// The pool whose machines share alice's home.
+    SharedHome,
+    /// No pool but its own.
+    Own,
+}
+
+type Test = (On, &'static str, fn(&Pool));
+
+macro_rules! tests {
+    ($($on:ident $room:ident::$name:ident,)*) => {
+        [$((On::$on, stringify!($name), $room::$name),)*]
+    };
+}
+
+/// Those that take long come first.
+#[rustfmt::skip]
+const TESTS: [Test; 17] = tests![
+    Transfer     failures::a_machine_without_the_program_is_survived,
+    Transfer     failures::a_program_that_starts_nowhere_stops_the_dag,
+    Transfer     failures::one_chunk_fails_and_is_mended,
+    Transfer     planning::a_live_dag_is_not_planned_over,
+    Transfer     planning::a_removed_dag_goes_on,
+    EveryRelease first::the_three_commands,
+    EveryRelease first::a_python_program_of_the_users_own,
+    SharedHome   first::a_shared_file_system_transfers_nothing,
+    Transfer     damage::a_damaged_partial_is_named_and_computed_again,
+    Transfer     failures::a_killed_and_a_silent_program_are_told_apart,
+    Transfer     failures::text_where_a_number_is_due_fails_the_reduce_node,
+    Transfer     values::arguments_arrive_byte_for_byte,
+    Transfer     values::the_environment_is_usable_and_as_given,
+    Transfer     first::concat_keeps_the_order,
+    Transfer     planning::dagman_reads_a_large_plan,
+    Transfer     planning::resources_and_containers_are_asked_for,
+    Own          pool::a_pool_leaves_nothing_behind,
+];
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(SIDE_BY_SIDE);
+    let in_ci = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+    let releases = std::env::var("SPLIT_POOL_RELEASES");
+    let releases = releases.unwrap_or_else(|_| if in_ci { "trixie,forky" } else { "trixie" }.to_owned());
+
+    let mut sites = Vec::new();
+    let mut trials = Vec::new();
+    for (number, release) in releases.split(',').enumerate() {
+        let transfer = Arc::new(Site::new(release, Setting::Transfer));
+        let shared = Arc::new(Site::new(release, Setting::SharedHome));
+        for (on, name, test) in TESTS {
+            if number > 0 && on != On::EveryRelease {
+                continue;
+            }
+            let site = Arc::clone(if on == On::SharedHome { &shared } else { &transfer });
+            trials.push(Trial::ignorable_test(format!("{release}::{name}"), move || match site.pool() {
+                Ok(pool) => {
+                    test(pool);
+                    Ok(Completion::Completed)
+                }
+                Err(NoPool::CannotBeHad) if !in_ci => Ok(Completion::ignored()),
+                Err(error) => Err(error.into()),
+            }));
+        }
+        sites.extend([transfer, shared]);
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    for site in sites {
+        site.stop();
+    }
+    conclusion.exit_code()
+}

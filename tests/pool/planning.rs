@@ -1,0 +1,83 @@
+//! Plans as HTCondor takes them, and DAGs that end before their time.
+
+use crate::pool::Pool;
+
+pub(crate) fn a_live_dag_is_not_planned_over(pool: &Pool) {
+    let folder = pool.folder("live");
+    folder.program("tool", "#!/bin/sh\nsleep 5\nexit 1\n");
+    folder.split("plan --total 2 --chunks 2 --retries 0 -- ./tool {first}").ok();
+    let dagman = folder.start();
+    let before = folder.names(".");
+    folder.split("plan --total 1..=10 --chunks 5").fails(3, &["another plan"]);
+    folder.split("plan --total 1..=10 --chunks 5 --force").fails(4, &["DAGMan", "condor_rm"]);
+    folder.wait_for("a chunk at work", || folder.jobs().iter().any(|job| job.machine.is_some()));
+    folder.split("plan --total 1..=10 --chunks 5 --force").fails(4, &["DAGMan", "condor_rm"]);
+    assert!(before.iter().all(|name| folder.exists(name)) && !folder.exists("aside-001"));
+
+    assert_eq!(folder.end_of(dagman), Some(1));
+    assert!(folder.exists("plan.dag.rescue001"));
+    folder.split("plan --total 1..=10 --chunks 5 --force").ok();
+    assert!(folder.names(".").iter().all(|name| !name.starts_with("plan.dag.")));
+    assert!(folder.exists("aside-001/plan.dag.rescue001") && folder.exists("aside-001/plan.json"));
+    assert_eq!(folder.submit(), Some(0));
+    assert_eq!(folder.split("reduce outputs/").ok(), "55\n");
+}
+
+pub(crate) fn a_removed_dag_goes_on(pool: &Pool) {
+    let folder = pool.folder("removed");
+    folder.program("tool", "#!/bin/sh\nsleep 2\necho $1\n");
+    folder.split("plan --total 1..=60 --chunks 60 -- ./tool {first}").ok();
+    let dagman = folder.start();
+    folder.wait_for("a result", || folder.names("outputs").iter().any(|name| name.ends_with(".part")));
+    folder.run(["condor_rm", &dagman.to_string()]).ok();
+    assert_eq!(folder.end_of(dagman), None);
+    folder.wait_for_empty_queue();
+    // Each partial is whole, and nothing else was left.
+    let done = folder.partials();
+    assert!((1..60).contains(&done.len()), "{}", done.len());
+    assert_eq!(folder.names("outputs").len(), done.len() + 1, "{:?}", folder.names("outputs"));
+    folder.split("reduce outputs/").fails(20, &[]);
+    let sum: u64 = done.iter().map(|partial| partial.chunk + 1).sum();
+    assert_eq!(folder.split("reduce --partial outputs/").ok(), format!("{sum}\n"));
+
+    assert_eq!(folder.submit(), Some(0));
+    assert_eq!(folder.split("reduce outputs/").ok(), "1830\n");
+}
+
+pub(crate) fn dagman_reads_a_large_plan(pool: &Pool) {
+    let folder = pool.folder("large");
+    folder.split("plan --total 1e5 --chunks 20_000").ok();
+    // A dry run submits nothing and yet keeps the throttle.
+    let command = "_CONDOR_DAGMAN_MAX_SUBMITS_PER_INTERVAL=1000000 condor_dagman -p 0 -f -l . -Dag plan.dag \
+         -Lockfile plan.dag.lock -CsdVersion \"$(condor_version | head -n 1)\" -DryRun";
+    folder.run(["sh", "-c", command]).ok();
+    let metrics: serde_json::Value = serde_json::from_str(&folder.read("plan.dag.metrics")).expect("JSON");
+    assert_eq!((&metrics["jobs"], &metrics["jobs_succeeded"]), (&20_001.into(), &20_001.into()));
+}
+
+pub(crate) fn resources_and_containers_are_asked_for(pool: &Pool) {
+    let folder = pool.folder("resources");
+    let mut command: Vec<_> =
+        "split plan --total 1..=4 --chunks 2 --container docker://python:3.13 --cpus 2 --memory 2GB \
+         --disk 3GB --submit"
+            .split_whitespace()
+            .collect();
+    command.push("+ProjectName = \"x\"");
+    folder.run(command.into_iter().chain("-- python3 -c print({first})".split(' '))).ok();
+    folder.run("condor_submit chunk=1 start=2 stop=4 -dry-run job.ad chunk.sub".split(' ')).ok();
+    let ad = folder.read("job.ad");
+    let get = |name: &str| ad.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    for (name, value) in [
+        ("ContainerImage", "\"docker://python:3.13\""),
+        ("WantContainer", "true"),
+        ("ProjectName", "\"x\""),
+        ("RequestCpus", "2"),
+        ("RequestMemory", "2048"),
+        ("RequestDisk", "3145728"),
+        ("TransferInput", "\"../job/\""),
+        ("Iwd", "\"/home/alice/resources/outputs\""),
+        ("UserLog", "\"/home/alice/resources/outputs/../logs/events.log\""),
+    ] {
+        assert_eq!(get(name), Some(value), "{name}");
+    }
+}
