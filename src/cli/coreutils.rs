@@ -26,12 +26,20 @@ pub(super) fn is_meant(words: &[OsString], makes_sense: bool) -> bool {
 }
 
 /// Whether a word is an option that one of our commands takes, typed without the command.
-fn is_option_of_ours(word: &OsStr) -> bool {
+pub(super) fn is_option_of_ours(word: &OsStr) -> bool {
     let Some(name) = word.to_str().and_then(|word| word.strip_prefix("--")) else { return false };
     let name = name.split('=').next().unwrap_or_default();
     let commands = Arguments::command();
     let mut options = commands.get_subcommands().flat_map(clap::Command::get_arguments);
     options.any(|option| option.get_long() == Some(name))
+}
+
+/// What to say to a call such as `split --total 1..=100`.
+pub(super) fn command_is_missing(option: &OsStr) -> Failure {
+    let option = option.to_string_lossy();
+    let name = option.split('=').next().unwrap_or_default();
+    Failure::new(Exit::Usage, format!("`{name}` is an option of a command of split, and no command is named"))
+        .help(format!("write split plan {name} ..., or split run {name} ... to compute on this machine"))
 }
 
 /// Whether standard input is a pipe or a file that somebody means to be read.

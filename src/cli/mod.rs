@@ -39,6 +39,9 @@ pub fn main() -> ExitCode {
             Task::Run(options) => run::run(&options),
             Task::Reduce(options) => reduce::reduce(&options),
         },
+        Err(_) if words.first().is_some_and(|first| coreutils::is_option_of_ours(first)) => {
+            Err(coreutils::command_is_missing(&words[0]))
+        }
         Err(error) => {
             // Prints help and version on standard output, and what is wrong on standard error.
             let printed = error.print();

@@ -110,6 +110,9 @@ pub fn lay_down(
     existing: Existing,
 ) -> Result<Laid, LayDown> {
     let layout = Layout::new(root);
+    store::make_folder(root)?;
+    // Two that plan in one folder come one after the other.
+    let _lock = store::lock_folder(root)?;
     let there = match read_plan(&layout.plan()) {
         Err(FolderError::Document { .. }) if existing == Existing::MoveAside => None,
         other => other?,
@@ -133,7 +136,9 @@ pub fn lay_down(
     let keep = existing == Existing::Keep && there.is_some();
     let in_the_way = generated(&layout, keep)?;
     if let Some(first) = in_the_way.first()
-        && (existing == Existing::Refuse || (existing == Existing::Keep && there.is_none()))
+        && existing != Existing::MoveAside
+        && there.is_none()
+        && !unfinished(&layout, &in_the_way)
     {
         return Err(LayDown::Unexplained(root.join(first)));
     }
@@ -172,6 +177,16 @@ fn generated(layout: &Layout, keep: bool) -> Result<Vec<PathBuf>, StoreError> {
         found.push("plan.json".into());
     }
     Ok(found)
+}
+
+/// Whether what is there is a plan that was cut short before it was written: it has no plan.json and no job ran.
+fn unfinished(layout: &Layout, generated: &[PathBuf]) -> bool {
+    let traces = |path: &PathBuf| {
+        let bytes = path.as_os_str().as_bytes();
+        bytes.starts_with(b"plan.dag.") || bytes.starts_with(b"outputs/") || bytes.starts_with(b"logs")
+    };
+    let partials = names(layout.outputs()).is_ok_and(|names| names.iter().any(|name| is_partial(name.as_bytes())));
+    generated.iter().any(|path| path.as_os_str() == PLAN_FILES) && !partials && !generated.iter().any(traces)
 }
 
 /// A folder in which everything is ours, or else what in it is.

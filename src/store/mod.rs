@@ -137,6 +137,19 @@ pub fn move_to(from: &Path, to: &Path) -> Result<(), StoreError> {
     fs::rename(from, to).map_err(StoreError::on("rename", from))
 }
 
+/// Takes the lock of a folder until the file that is given back is closed; waits for another process that holds it.
+/// Where the file system knows no locks there is none to take.
+///
+/// # Errors
+/// Where the folder cannot be opened.
+pub fn lock_folder(folder: &Path) -> Result<File, StoreError> {
+    let opened = File::open(folder).map_err(StoreError::on("open", folder))?;
+    match rustix::fs::flock(&opened, rustix::fs::FlockOperation::LockExclusive) {
+        Ok(()) | Err(rustix::io::Errno::NOLCK | rustix::io::Errno::NOTSUP | rustix::io::Errno::INVAL) => Ok(opened),
+        Err(error) => Err(StoreError::on("lock", folder)(error.into())),
+    }
+}
+
 /// Makes names in `folder` last through a power loss.
 fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     let opened = rustix::fs::openat(CWD, folder, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());

@@ -47,22 +47,22 @@ fn the_same_plan_again_leaves_results_and_edits_alone() {
 fn what_is_missing_of_the_same_plan_is_put_back() {
     let dir = computed();
     let (dag, sub) = (dir.read("plan.dag"), dir.read("chunk.sub"));
-    for name in ["plan.dag", "chunk.sub", "bin/split-runner", "job/job.json", "outputs/plan.json"] {
+    for name in ["plan.dag", "chunk.sub", "plan.files/split-runner", "plan.files/job/job.json", "outputs/plan.json"] {
         fs::remove_file(dir.path(name)).expect("removed");
     }
     dir.split(PLAN).ok();
     assert_eq!(dir.read("chunk.sub"), sub);
     assert_eq!(dir.read("plan.dag").replace(" DONE", ""), dag);
-    assert!(dir.path("bin/split-runner").exists() && dir.path("job/job.json").exists());
+    assert!(dir.path("plan.files/split-runner").exists() && dir.path("plan.files/job/job.json").exists());
     dir.split("reduce outputs").answers("55\n");
 }
 
 #[test]
 fn the_jobs_files_are_put_back_too() {
     let dir = planned();
-    fs::remove_dir_all(dir.path("job/work")).expect("removed");
+    fs::remove_dir_all(dir.path("plan.files/job/work")).expect("removed");
     dir.split(PLAN).ok();
-    assert_eq!(dir.read("job/work/sum.py"), SUM);
+    assert_eq!(dir.read("plan.files/job/work/sum.py"), SUM);
 }
 
 #[test]
@@ -105,7 +105,10 @@ fn keep_counts_what_an_older_program_computed() {
     assert_eq!(dag.matches(" DONE").count(), 4, "{dag}");
     assert!(dag.contains("JOB chunk-000002-g2 chunk.sub\n"), "{dag}");
     assert!(dag.contains("JOB reduce-g2 reduce.sub\n"), "{dag}");
-    assert_eq!(dir.names("aside-001"), ["chunk.sub", "job", "plan.dag", "plan.json", "reduce.sub", "result.json"]);
+    assert_eq!(
+        dir.names("aside-001"),
+        ["chunk.sub", "plan.dag", "plan.files", "plan.json", "reduce.sub", "result.json"]
+    );
     let answer = dir.split("run .").answers("55\n");
     answer.says("8 of 10 items have results already");
     answer.says("1 record, 2 items, by the code that was planned");
@@ -160,9 +163,9 @@ fn force_moves_everything_aside_and_deletes_nothing() {
     let forced = dir.split(&PLAN.replace("plan", "plan --force").replace("1..=10", "1..=4").replace("5", "2")).ok();
     forced.says("aside-001");
     let after = dir.state();
-    for (path, (mode, content, _)) in before {
+    for (path, (mode, content, _)) in before.into_iter().filter(|(path, _)| !path.is_dir()) {
         let below = path.strip_prefix(dir.path("")).expect("below").to_owned();
-        let place = if below.starts_with("sum.py") { path } else { dir.path("aside-001").join(below) };
+        let place = if below.ends_with("sum.py") { path } else { dir.path("aside-001").join(below) };
         let (now, bytes, _) = after.get(&place).unwrap_or_else(|| panic!("{} is gone", place.display()));
         assert!(*now == mode && *bytes == content, "{} has changed", place.display());
     }
@@ -211,9 +214,16 @@ fn what_a_dead_dagman_left_is_no_lock() {
 
 #[test]
 fn names_that_no_plan_explains_are_left_alone() {
-    for name in
-        ["plan.dag", "chunk.sub", "outputs/results.csv", "logs/yesterday.log", "bin/tool", "job/notes", "result.json"]
-    {
+    for name in [
+        "plan.dag",
+        "plan.dag.rescue001",
+        "chunk.sub",
+        "reduce.sub",
+        "result.json",
+        "plan.files/notes",
+        "outputs/plan.json",
+        "outputs/chunk-000000.0-1f2e3d4c.part",
+    ] {
         let dir = Dir::new();
         dir.write(name, "mine");
         let refused = dir.split("plan --total 1..=10 --chunks 5").refuses(3);
@@ -221,6 +231,18 @@ fn names_that_no_plan_explains_are_left_alone() {
         dir.split("plan --force --total 1..=10 --chunks 5").ok();
         assert_eq!(dir.read(format!("aside-001/{name}")), "mine");
     }
+}
+
+#[test]
+fn files_of_the_users_in_folders_of_these_names_stay() {
+    let dir = Dir::new();
+    let names = ["outputs/results.csv", "logs/yesterday.log", "bin/tool", "job/notes", "plan.md", "aside"];
+    names.iter().for_each(|name| drop(dir.write(name, "mine")));
+    let run = |words: &str| dir.split(&format!("run {words} --total 1..=10 --chunks 5"));
+    run("").answers("55\n");
+    run("--keep --memory 2GB").answers("55\n");
+    run("--force --memory 3GB").answers("55\n");
+    names.iter().for_each(|name| assert_eq!(dir.read(name), "mine"));
 }
 
 #[test]

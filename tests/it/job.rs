@@ -5,10 +5,10 @@ use std::path::Path;
 
 use crate::kit::{Dir, Ended, SUM, Split};
 
-/// Copies what is in `job/` to a sandbox, links followed, as file transfer does.
+/// Copies what is in `plan.files/job/` to a sandbox, links followed, as file transfer does.
 fn sandbox(dir: &Dir, name: &str) {
-    dir.command("cp").args(["-RL", "job", name]).ok();
-    fs::copy(dir.path("bin/split-runner"), dir.path(name).join("condor_exec.exe")).expect("copied");
+    dir.command("cp").args(["-RL", "plan.files/job", name]).ok();
+    fs::copy(dir.path("plan.files/split-runner"), dir.path(name).join("condor_exec.exe")).expect("copied");
 }
 
 /// A command without any environment.
@@ -97,7 +97,7 @@ fn a_file_that_did_not_arrive_is_named() {
 fn a_document_that_is_damaged_is_named() {
     let dir = planned(&[]);
     for text in ["", "{", "{\"format\": 2}"] {
-        dir.write("job/job.json", text);
+        dir.write("plan.files/job/job.json", text);
         let ended = attempt(&dir, &format!("sandbox-{}", text.len()));
         assert_eq!(ended.code, Some(74), "{}", ended.transcript());
         ended.says("job.json");
@@ -108,7 +108,10 @@ fn a_document_that_is_damaged_is_named() {
 fn numbers_that_make_no_sense() {
     let dir = planned(&[]);
     for numbers in ["", "0", "0 0 5 0", "0 2 2 0", "0 2 1 0", "x 0 2 0", "0 -1 2 0", "0 0 2 0 0"] {
-        let run = dir.command(dir.path("bin/split-runner")).args(["exec", "job/job.json"]).args(numbers.split(' '));
+        let run = dir
+            .command(dir.path("plan.files/split-runner"))
+            .args(["exec", "plan.files/job/job.json"])
+            .args(numbers.split(' '));
         run.refuses(2);
     }
 }
@@ -116,12 +119,12 @@ fn numbers_that_make_no_sense() {
 #[test]
 fn by_hand_the_runner_says_who_starts_it() {
     let dir = planned(&[]);
-    dir.command(dir.path("bin/split-runner")).refuses(2).says("started by the files that `split plan` writes");
+    dir.command(dir.path("plan.files/split-runner")).refuses(2).says("started by the files that `split plan` writes");
 }
 
 #[test]
 fn the_post_script_passes_exit_codes_on() {
     let dir = planned(&["--", "no-such-program", "{first}"]);
-    let post = |status: &str| dir.command(dir.path("bin/split-runner")).args(["post", status]).run().code;
+    let post = |status: &str| dir.command(dir.path("plan.files/split-runner")).args(["post", status]).run().code;
     assert_eq!((post("0"), post("70"), post("73"), post("-9")), (Some(0), Some(70), Some(73), Some(1)));
 }

@@ -169,7 +169,7 @@ fn a_dry_run_prints_the_files_and_writes_none() {
     let dry = dir.split(&words.replace("plan", "plan --dry-run")).refuses(0);
     dry.says("nothing was written");
     dir.split(words).ok();
-    for name in ["plan.dag", "chunk.sub", "reduce.sub", "plan.json", "job/job.json"] {
+    for name in ["plan.dag", "chunk.sub", "reduce.sub", "plan.json", "plan.files/job/job.json"] {
         dry.says(&format!("==> {name} <==\n{}", dir.read(name)));
     }
 }
@@ -184,15 +184,14 @@ fn what_is_written_for_a_command() {
         .args(["--", "python3", "code/sum.py", "{first}", "{last}", "--chunk={chunk}/{chunks}"])
         .ok();
     insta::assert_snapshot!("the_account", done.transcript());
-    for name in ["plan.dag", "chunk.sub", "reduce.sub", "plan.json", "job/job.json"] {
+    for name in ["plan.dag", "chunk.sub", "reduce.sub", "plan.json", "plan.files/job/job.json"] {
         insta::assert_snapshot!(name.replace('/', "_"), dir.read(name));
     }
-    let expected = ["bin", "chunk.sub", "code", "job", "logs", "outputs", "plan.dag", "plan.json", "reduce.sub"]
-        .map(str::to_owned);
-    assert_eq!(dir.names(""), expected);
+    let names = ["chunk.sub", "code", "logs", "outputs", "plan.dag", "plan.files", "plan.json", "reduce.sub"];
+    assert_eq!(dir.names(""), names);
     assert_eq!(dir.names("outputs"), ["plan.json"]);
     assert_eq!(dir.read("outputs/plan.json"), dir.read("plan.json"));
-    assert_eq!(dir.names("bin"), ["split", "split-runner"]);
+    assert_eq!(dir.names("plan.files"), ["job", "split", "split-runner"]);
 }
 
 #[test]
@@ -250,7 +249,7 @@ fn another_folder() {
     let done = dir.split("plan --dir new/plan --total 1..=10 --chunks 3 -- python3 code/sum.py {first} {last}").ok();
     done.says("new/plan/plan.dag").says("cd new/plan && condor_submit_dag plan.dag");
     assert_eq!(dir.names(""), ["code", "new"]);
-    assert_eq!(dir.read("new/plan/job/work/code/sum.py"), SUM);
+    assert_eq!(dir.read("new/plan/plan.files/job/work/code/sum.py"), SUM);
     dir.split("run new/plan").answers("55\n");
     dir.split("reduce new/plan/outputs").answers("55\n");
 }
@@ -261,7 +260,7 @@ fn a_plan_can_be_moved_with_its_program() {
     dir.write("here/code/sum.py", SUM);
     dir.split("plan --dir plan --total 1..=10 --chunks 3 -- python3 code/sum.py {first} {last}").within("here").ok();
     fs::rename(dir.path("here"), dir.path("there")).expect("renamed");
-    assert_eq!(dir.read("there/plan/job/work/code/sum.py"), SUM);
+    assert_eq!(dir.read("there/plan/plan.files/job/work/code/sum.py"), SUM);
     dir.split("run there/plan").answers("55\n");
 }
 
@@ -321,11 +320,11 @@ fn files_keep_their_relative_places() {
     )
     .within("project/here")
     .ok();
-    let place = |name: &str| dir.read(format!("project/here/job/work/project/{name}"));
+    let place = |name: &str| dir.read(format!("project/here/plan.files/job/work/project/{name}"));
     assert_eq!(place("here/sum.py"), SUM);
     assert_eq!(place("here/lib/deep/tables.txt"), "1\n");
     assert_eq!(place("lib/tools.py"), "tools");
-    assert_eq!(dir.read("project/here/job/work/top.py"), "top");
+    assert_eq!(dir.read("project/here/plan.files/job/work/top.py"), "top");
 }
 
 #[test]
@@ -366,7 +365,7 @@ fn odd_names_and_arguments_reach_the_program_byte_for_byte() {
         .args(&names)
         .ok();
     for name in &names {
-        let link = dir.path("job/work").join(name);
+        let link = dir.path("plan.files/job/work").join(name);
         assert_eq!(fs::read(&link).expect("staged"), name.as_bytes(), "{name:?}");
     }
     let content: Vec<u8> = names.iter().flat_map(|name| name.as_bytes().to_vec()).collect();

@@ -325,7 +325,7 @@ fn a_run_that_was_killed_while_it_planned_goes_on() {
     let dir = Dir::new();
     let run = || dir.split("run --total 1..=10 --chunks 5");
     let mut started = run().start();
-    until("it has begun to write", || dir.path("bin/split-runner").exists() || started.has_ended());
+    until("it has begun to write", || dir.path("plan.files/split-runner").exists() || started.has_ended());
     started.signal(Signal::KILL);
     started.wait();
     run().answers("55\n");

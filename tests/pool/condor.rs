@@ -37,6 +37,13 @@ impl Event {
         self.between("(return value ", ")")?.parse().ok()
     }
 
+    /// The DAG's node: `DAG Node: chunk-000001-g1` in HTCondor 23, `[ DAGNodeName = "chunk-000001-g1"; ... ]` in 25.
+    fn node(&self) -> String {
+        let mut words = self.text.split([' ', '"', '\n']);
+        let node = words.find(|word| word.starts_with("chunk-") || word.starts_with("reduce-"));
+        node.unwrap_or_else(|| panic!("no job of a DAG: {}", self.text)).to_owned()
+    }
+
     fn between(&self, before: &str, after: &str) -> Option<&str> {
         Some(self.text.split_once(before)?.1.split_once(after)?.0)
     }
@@ -79,7 +86,7 @@ pub(crate) fn jobs(events: &[Event]) -> Vec<Job> {
         match (event.code, known) {
             (0, None) => jobs.push(Job {
                 number: event.cluster,
-                node: event.text.rsplit_once("DAG Node: ").expect("a DAG's job").1.trim_end().to_owned(),
+                node: event.node(),
                 machine: None,
                 returned: None,
                 transferred: 0,

@@ -50,7 +50,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 17] = tests![
+const TESTS: [Test; 18] = tests![
     Transfer     failures::a_machine_without_the_program_is_survived,
     Transfer     failures::a_program_that_starts_nowhere_stops_the_dag,
     Transfer     failures::one_chunk_fails_and_is_mended,
@@ -63,6 +63,7 @@ const TESTS: [Test; 17] = tests![
     Transfer     failures::a_killed_and_a_silent_program_are_told_apart,
     Transfer     failures::text_where_a_number_is_due_fails_the_reduce_node,
     Transfer     values::arguments_arrive_byte_for_byte,
+    Transfer     values::files_arrive_at_their_places_whatever_their_names,
     Transfer     values::the_environment_is_usable_and_as_given,
     Transfer     first::concat_keeps_the_order,
     Transfer     planning::dagman_reads_a_large_plan,

@@ -121,15 +121,14 @@ impl Pool {
             }
             lines.push_str(&line);
         };
-        let mut pool =
-            Self { release: release.to_owned(), temporary, network: PathBuf::new(), guard: Some((guard, said)).into() };
         if code != 0 {
-            pool.stop();
+            drop(guard.stdin.take());
+            guard.wait().expect("a child");
             return Err(no_pool(code, lines.trim_end()));
         }
-        let holder = fs::read_to_string(pool.temporary.join("state/holder")).expect("a process");
-        pool.network = namespace(&Path::new("/proc").join(holder.trim())).expect("the holder runs");
-        Ok(pool)
+        let holder = fs::read_to_string(temporary.join("state/holder")).expect("a process");
+        let network = namespace(&Path::new("/proc").join(holder.trim())).expect("the holder runs");
+        Ok(Self { release: release.to_owned(), temporary, network, guard: Some((guard, said)).into() })
     }
 
     /// Takes the pool down and proves that nothing is left of it.

@@ -102,6 +102,39 @@ pub(crate) fn arguments_arrive_byte_for_byte(pool: &Pool) {
     assert_eq!(arrived, [&NASTY[..], &[b"1-7"]].concat());
 }
 
+pub(crate) fn files_arrive_at_their_places_whatever_their_names(pool: &Pool) {
+    let folder = pool.folder("names");
+    // One folder, so that HTCondor sees no more than a name; a comma in transfer_input_files cannot be quoted.
+    let names = ["a, b", "new\nline", "\"quoted\"", "$(chunk)", "-x", "ünï", "semi;colon", "same/name", "other/name"];
+    for name in names {
+        folder.write(&format!("da ta/{name}"), name);
+    }
+    folder.program(
+        "da ta/tool,1",
+        "#!/bin/sh\nfind 'da ta' -type f -exec sh -c 'printf %s/ \"$0\"; cat \"$0\"' {} ';'\n",
+    );
+    let words = [
+        "split",
+        "plan",
+        "--total",
+        "1",
+        "--chunks",
+        "1",
+        "--reduce",
+        "concat",
+        "--input",
+        "da ta",
+        "--",
+        "da ta/tool,1",
+    ];
+    folder.run(words).ok();
+    assert_eq!(folder.submit(), Some(0));
+    let arrived = folder.split("reduce outputs/").ok();
+    for name in names {
+        assert!(arrived.contains(&format!("da ta/{name}/{name}")), "{name} is not in {arrived}");
+    }
+}
+
 pub(crate) fn the_environment_is_usable_and_as_given(pool: &Pool) {
     let folder = pool.folder("environment");
     let mut options = Vec::new();
