@@ -134,11 +134,13 @@ pub fn lay_down(
         plan.generation = there.generation.saturating_add(1);
     }
     let keep = existing == Existing::Keep && there.is_some();
-    let in_the_way = generated(&layout, keep)?;
+    let mut in_the_way = generated(&layout, keep)?;
+    if there.is_none() && unfinished(&layout, &in_the_way) {
+        in_the_way.clear();
+    }
     if let Some(first) = in_the_way.first()
         && existing != Existing::MoveAside
         && there.is_none()
-        && !unfinished(&layout, &in_the_way)
     {
         return Err(LayDown::Unexplained(root.join(first)));
     }
@@ -180,6 +182,7 @@ fn generated(layout: &Layout, keep: bool) -> Result<Vec<PathBuf>, StoreError> {
 }
 
 /// Whether what is there is a plan that was cut short before it was written: it has no plan.json and no job ran.
+/// Its files are written again.
 fn unfinished(layout: &Layout, generated: &[PathBuf]) -> bool {
     let traces = |path: &PathBuf| {
         let bytes = path.as_os_str().as_bytes();

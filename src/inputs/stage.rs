@@ -19,6 +19,11 @@ const COPIED: u64 = 1 << 20;
 /// # Errors
 /// Where a folder or link cannot be made.
 pub fn link_tree(tree: &Path, base: &Path, files: &JobFiles) -> Result<(), StoreError> {
+    // Links of a plan that was cut short would travel too.
+    match fs::remove_dir_all(tree) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(StoreError::on("empty", tree)(error)),
+        _ => {}
+    }
     store::make_folder(&tree.join(files.start_in.as_os_str()))?;
     for file in &files.files {
         let link = tree.join(file.place.as_os_str());
@@ -34,14 +39,7 @@ pub fn link_tree(tree: &Path, base: &Path, files: &JobFiles) -> Result<(), Store
             let tidy: PathBuf = base.join(source).components().filter(|part| *part != Component::CurDir).collect();
             up.join(tidy)
         };
-        match symlink(&target, &link) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                if fs::read_link(&link).ok().as_ref() != Some(&target) {
-                    return Err(StoreError::on("link", &link)(error));
-                }
-            }
-            other => other.map_err(StoreError::on("link", &link))?,
-        }
+        symlink(&target, &link).map_err(StoreError::on("link", &link))?;
     }
     Ok(())
 }

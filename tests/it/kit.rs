@@ -44,7 +44,7 @@ impl Dir {
     pub(crate) fn with_results(reduce: &str, texts: [&str; 5]) -> Self {
         let dir = Self::new();
         for (place, text) in texts.iter().enumerate() {
-            dir.write(&format!("results/{place}"), text);
+            dir.write(format!("results/{place}"), text);
         }
         dir.split("plan --total 5 --chunks 5 --input results")
             .args(["--reduce", reduce, "--", "sh", "-c", "cat results/$0", "{first}"])

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::kit::{Dir, SUM};
+use crate::kit::{Dir, SUM, path_after};
 
 /// The items that `--total TEXT` stands for, as the plan describes them.
 fn space(text: &str) -> String {
@@ -325,6 +325,27 @@ fn files_keep_their_relative_places() {
     assert_eq!(place("here/lib/deep/tables.txt"), "1\n");
     assert_eq!(place("lib/tools.py"), "tools");
     assert_eq!(dir.read("project/here/plan.files/job/work/top.py"), "top");
+}
+
+#[test]
+fn a_file_where_a_folder_is_due() {
+    for name in ["outputs", "logs"] {
+        let dir = Dir::new();
+        dir.write(name, "mine");
+        let refused = dir.split("plan --total 1..=10 --chunks 2").run();
+        refused.says(name);
+        assert_ne!(refused.code, Some(0));
+        assert_eq!(dir.names(""), [name], "something was written");
+    }
+}
+
+#[test]
+fn a_path_of_the_programs_own() {
+    let dir = Dir::new();
+    let tool = dir.program("tools/my-tool", "#!/bin/sh\necho $SPLIT_FIRST\n");
+    let path = path_after(&[tool.parent().expect("a folder")]).into_string().expect("text");
+    let run = dir.split("run --total 1..=3 --chunks 3 --env").arg(format!("PATH={path}")).args(["--", "my-tool"]);
+    run.answers("6\n").says("(this machine has it)");
 }
 
 #[test]
