@@ -1,5 +1,6 @@
 //! `split reduce`.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
@@ -12,7 +13,7 @@ use super::progress;
 use crate::exit::Exit;
 use crate::folder::{FolderError, Layout, locate};
 use crate::plan::{Identity, Plan, Word};
-use crate::record::{Damage, Gathered, Kind, gather};
+use crate::record::{Damage, Found, Gathered, Kind, Tiling, gather};
 use crate::reduce::{Answer, AnswerFile, CodeShare, MergeError, ResultDocument, merge};
 use crate::space::Interval;
 use crate::store::{self, Draft, StoreError};
@@ -64,15 +65,21 @@ pub(super) fn answer(layout: &Layout, plan: &Plan, gathered: &Gathered, partial:
             (document, Some(file), String::new())
         }
     };
-    store::write(&layout.result(), &document.to_json())?;
+    let noted = store::write(&layout.result(), &document.to_json());
     for line in account(plan, gathered) {
         say(&line);
     }
     let mut out = io::stdout().lock();
-    printed(match &mut file {
+    let done = printed(match &mut file {
         Some(file) => io::copy(file, &mut out).map(drop).and_then(|()| out.flush()),
         None => out.write_all(text.as_bytes()),
-    })
+    })?;
+    match noted {
+        Ok(()) => Ok(done),
+        Err(error) => {
+            Err(Failure::from(error).help("the answer that was printed is right; only the note of it is missing"))
+        }
+    }
 }
 
 /// Notes an answer that is a file: its text where that is short, else as a file of its own.
@@ -153,12 +160,9 @@ fn account(plan: &Plan, gathered: &Gathered) -> Vec<String> {
         lines.push(format!("note: {} {damage}; its items are covered without it", path.display()));
     }
     if let Some((path, identity)) = gathered.foreign.first() {
-        let number = gathered.foreign.len();
-        let which = format!("such as {}, of plan {}", path.display(), identity.short());
-        lines.push(format!(
-            "note: left out {}, {which}",
-            count(number as u128, "partial of another plan").replace("plans", "plan")
-        ));
+        let partials = count(gathered.foreign.len() as u128, "partial");
+        let example = path.display();
+        lines.push(format!("note: left out {partials} of another plan, such as {example}, of {}", identity.short()));
     }
     lines
 }
@@ -188,36 +192,22 @@ fn shorten(lines: impl Iterator<Item = String>, length: usize) -> Vec<String> {
 
 /// Why items are missing, by chunk.
 fn incomplete(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Failure {
-    let missing: u128 = gathered.tiling.gaps.iter().map(|gap| gap.count()).sum();
-    let mut exit = Exit::Missing;
-    let mut lines = Vec::new();
-    let mut length = 0;
-    // A gap is listed chunk by chunk, but no more of them than are shown.
-    for &gap in &gathered.tiling.gaps {
+    let gaps = &gathered.tiling.gaps;
+    let missing: u128 = gaps.iter().map(|gap| gap.count()).sum();
+    let reasons = Reasons::new(gathered);
+    let chunks = gaps.iter().flat_map(|&gap| {
         let (first, last) = plan.chunks_of(gap);
-        for chunk in first..=last {
-            length += 1;
-            let room = lines.len() < LISTED;
-            if !room && gathered.damaged.is_empty() && gathered.foreign.is_empty() {
-                length += usize::try_from(last - chunk).unwrap_or(usize::MAX);
-                break;
-            }
-            let within = plan.chunk(chunk).intersect(gap).expect("a chunk of the gap");
-            let (why, found) = reason(plan, gathered, chunk, within);
-            if severity(found) > severity(exit) {
-                exit = found;
-            }
-            if room {
-                lines.push(format!("chunk {chunk}, {}: {}", items(plan, within), why.join("\n    ")));
-            }
-        }
-    }
-    let mut failure = Failure::new(exit, format!("{missing} of {} have no result", count(plan.space.count(), "item")));
-    for line in lines {
+        (first..=last).filter_map(move |chunk| Some((chunk, plan.chunk(chunk).intersect(gap)?)))
+    });
+    let lines = chunks.take(LISTED).map(|(chunk, within)| {
+        let why = reasons.of(plan, gathered, chunk, within).join("\n    ");
+        format!("chunk {chunk}, {}: {why}", items(plan, within))
+    });
+    let number: u128 = gaps.iter().map(|&gap| plan.chunks_of(gap)).map(|(a, b)| u128::from(b - a) + 1).sum();
+    let what = format!("{missing} of {} have no result", count(plan.space.count(), "item"));
+    let mut failure = Failure::new(reasons.exit(plan, &gathered.tiling), what);
+    for line in shorten(lines, usize::try_from(number).unwrap_or(usize::MAX)) {
         failure = failure.detail(line);
-    }
-    if length > LISTED {
-        failure = failure.detail(format!("... and {} more", length - LISTED));
     }
     let root = Word::from(layout.root().as_os_str().to_owned()).quoted();
     failure
@@ -225,46 +215,86 @@ fn incomplete(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Failure {
         .help("--partial answers without them, and says so")
 }
 
-fn severity(exit: Exit) -> u8 {
-    match exit {
-        Exit::Corrupt => 3,
-        Exit::Truncated => 2,
-        Exit::OtherPlan => 1,
-        _ => 0,
+/// What is known of chunks without a result, by the chunk's number: a damaged partial has nothing but its name to
+/// say whose it was.
+struct Reasons<'a> {
+    damaged: BTreeMap<u64, (&'a Path, &'a Damage)>,
+    failed: BTreeMap<u64, Vec<&'a Found>>,
+    foreign: BTreeMap<u64, (&'a Path, Identity)>,
+}
+
+impl<'a> Reasons<'a> {
+    fn new(gathered: &'a Gathered) -> Self {
+        let mut failed: BTreeMap<u64, Vec<&Found>> = BTreeMap::new();
+        for found in &gathered.failures {
+            if let Some(chunk) = chunk_of_name(&gathered.path(found)) {
+                failed.entry(chunk).or_default().push(found);
+            }
+        }
+        let damaged = gathered.damaged.iter();
+        let foreign = gathered.foreign.iter();
+        Self {
+            damaged: damaged.filter_map(|(path, damage)| Some((chunk_of_name(path)?, (&**path, damage)))).collect(),
+            failed,
+            foreign: foreign.filter_map(|(path, plan)| Some((chunk_of_name(path)?, (&**path, *plan)))).collect(),
+        }
+    }
+
+    /// The exit code that says the worst of what is missing.
+    fn exit(&self, plan: &Plan, tiling: &Tiling) -> Exit {
+        let missing = |chunk: &u64| *chunk < plan.cut.chunks() && !tiling.covers(plan.chunk(*chunk));
+        let damage = |corrupt: bool| {
+            let kind = |damage: &Damage| matches!(damage, Damage::Corrupt { .. }) == corrupt;
+            self.damaged.iter().any(|(chunk, (_, damage))| kind(damage) && missing(chunk))
+        };
+        if damage(true) {
+            Exit::Corrupt
+        } else if damage(false) {
+            Exit::Truncated
+        } else if self.foreign.keys().any(missing) {
+            Exit::OtherPlan
+        } else {
+            Exit::Missing
+        }
+    }
+
+    /// Why these items of a chunk have no result.
+    fn of(&self, plan: &Plan, gathered: &Gathered, chunk: u64, within: Interval) -> Vec<String> {
+        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some((path, damage)) = self.damaged.get(&chunk) {
+            return vec![format!("{} is damaged: {damage}", name(path))];
+        }
+        let failed = self.failed.get(&chunk).into_iter().flatten();
+        let failed = failed.filter(|found| found.record.header.items.intersect(within).is_some());
+        // Of several attempts the last: the highest retry, then by name, so that the same records say the same.
+        let order = |found: &&&Found| {
+            let attempt = found.record.header.attempt.clone();
+            (attempt.split('-').next().and_then(|retry| retry.parse::<u32>().ok()), attempt)
+        };
+        if let Some(found) = failed.max_by_key(order)
+            && let Kind::Failure(cause) = &found.record.header.kind
+        {
+            let mut lines = vec![format!("{cause} (on {})", found.record.header.host)];
+            let mut words = Vec::new();
+            // What cannot be read again is not shown.
+            let _ = found.record.payload.pieces::<io::Error>(&gathered.path(found), &mut |piece| {
+                words.extend_from_slice(piece);
+                Ok(())
+            });
+            lines.extend(last_lines(&words, 3));
+            return lines;
+        }
+        if let Some((path, identity)) = self.foreign.get(&chunk) {
+            let ours = plan.identity.short();
+            return vec![format!("{} is of plan {}, not of {ours}", name(path), identity.short())];
+        }
+        vec!["no record".to_owned()]
     }
 }
 
-/// Why these items of a chunk have no result.
-fn reason(plan: &Plan, gathered: &Gathered, chunk: u64, within: Interval) -> (Vec<String>, Exit) {
-    let prefix = format!("chunk-{chunk:06}.");
-    let is_its =
-        |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(prefix.as_bytes()));
-    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    if let Some((path, damage)) = gathered.damaged.iter().find(|(path, _)| is_its(path)) {
-        let exit = if matches!(damage, Damage::Truncated { .. }) { Exit::Truncated } else { Exit::Corrupt };
-        return (vec![format!("{} is damaged: {damage}", name(path))], exit);
-    }
-    let failed = gathered.failures.iter().filter(|found| found.record.header.items.intersect(within).is_some());
-    // Of several attempts the last: the highest retry, then by name, so that the same records say the same.
-    let last = failed.max_by_key(|found| &*found.record.header.attempt);
-    if let Some(found) = last {
-        let Kind::Failure(cause) = &found.record.header.kind else { return (Vec::new(), Exit::Missing) };
-        let mut lines = vec![format!("{cause} (on {})", found.record.header.host)];
-        let mut words = Vec::new();
-        let path = gathered.path(found);
-        // What cannot be read again is not shown.
-        let _ = found.record.payload.pieces::<io::Error>(&path, &mut |piece| {
-            words.extend_from_slice(piece);
-            Ok(())
-        });
-        lines.extend(last_lines(&words, 3));
-        return (lines, Exit::Missing);
-    }
-    if let Some((path, identity)) = gathered.foreign.iter().find(|(path, _)| is_its(path)) {
-        let ours = plan.identity.short();
-        return (vec![format!("{} is of plan {}, not of {ours}", name(path), identity.short())], Exit::OtherPlan);
-    }
-    (vec!["no record".to_owned()], Exit::Missing)
+/// The number in the name of a chunk's partial.
+fn chunk_of_name(path: &Path) -> Option<u64> {
+    path.file_name()?.to_str()?.strip_prefix("chunk-")?.split('.').next()?.parse().ok()
 }
 
 fn explain(plan: &Plan, error: &MergeError) -> Failure {

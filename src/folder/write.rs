@@ -248,13 +248,7 @@ fn write(layout: &Layout, plan: &Plan, text: &Text, programs: &Programs) -> Resu
     store::write(&root.join("reduce.sub"), text.reduce_sub().as_bytes())?;
 
     let gathered = gather(layout.outputs(), plan, &|_| ()).map_err(StoreError::on("read", layout.outputs()))?;
-    let gaps = &gathered.tiling.gaps;
-    // The gaps are sorted and apart: the first that ends after a chunk's start decides.
-    let done = |chunk: u64| {
-        let items = plan.chunk(chunk);
-        let next = gaps.partition_point(|gap| gap.stop() <= items.start());
-        gaps.get(next).is_none_or(|gap| gap.start() >= items.stop())
-    };
+    let done = |chunk: u64| gathered.tiling.covers(plan.chunk(chunk));
     let dag = layout.dag();
     let mut draft = Draft::new(&dag, 0o666)?;
     text.write_dag(plan, &done, &mut draft).map_err(StoreError::on("write", &dag))?;

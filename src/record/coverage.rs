@@ -24,6 +24,16 @@ pub struct Tiling {
     pub gaps: Vec<Interval>,
 }
 
+impl Tiling {
+    /// Whether every one of `items` is covered.
+    #[must_use]
+    pub fn covers(&self, items: Interval) -> bool {
+        // The gaps are in order and apart: the first that ends after the items' start decides.
+        let next = self.gaps.partition_point(|gap| gap.stop() <= items.start());
+        self.gaps.get(next).is_none_or(|gap| gap.start() >= items.stop())
+    }
+}
+
 /// Chooses claims that cover as many of the items below `count` as can be, none of them twice; among such
 /// choices one with as many items of preferred claims as can be, then one of as few claims as can be.
 /// The choice depends on the claims alone, not on their order. Claims past `count` are left out.
@@ -114,6 +124,9 @@ mod tests {
         let gap = |start, stop| Interval::new(start, stop).expect("not empty");
         assert_eq!(tiling.gaps, [gap(0, 2), gap(4, 7), gap(8, 10)]);
         assert_eq!(tiling.chosen, [0, 1]);
+        let covered: Vec<_> = (0..10).filter(|&item| tiling.covers(gap(item, item + 1))).collect();
+        assert_eq!(covered, [2, 3, 7]);
+        assert!(!tiling.covers(gap(2, 8)));
     }
 
     #[test]

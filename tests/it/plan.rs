@@ -3,8 +3,9 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
 
-use crate::kit::{Dir, SUM, path_after};
+use crate::kit::{Dir, SPLIT, SUM, path_after};
 
 /// The items that `--total TEXT` stands for, as the plan describes them.
 fn space(text: &str) -> String {
@@ -346,6 +347,51 @@ fn a_path_of_the_programs_own() {
     let path = path_after(&[tool.parent().expect("a folder")]).into_string().expect("text");
     let run = dir.split("run --total 1..=3 --chunks 3 --env").arg(format!("PATH={path}")).args(["--", "my-tool"]);
     run.answers("6\n").says("(this machine has it)");
+}
+
+#[test]
+fn what_an_input_sends_is_not_said_to_be_left_behind() {
+    let dir = Dir::new();
+    dir.write("data/a.csv", "1\n");
+    dir.write("config.toml", "");
+    let plan =
+        dir.split("plan --total 10 --chunks 2 --input data --input config.toml -- true data --config=config.toml");
+    plan.ok().is_silent_on("not transferred").is_silent_on("is not sent");
+}
+
+#[test]
+fn an_empty_folder_travels_too() {
+    let dir = Dir::new();
+    fs::create_dir_all(dir.path("data/empty")).expect("made");
+    let run = dir.split("run --total 1 --chunks 1 --reduce concat --input data -- find data -type d");
+    run.answers("data\ndata/empty\n");
+}
+
+#[test]
+fn inputs_that_cannot_be_sent() {
+    let dir = Dir::new();
+    dir.command("mkfifo").arg("pipe").ok();
+    fs::create_dir(dir.path("broken")).expect("made");
+    symlink("nowhere", dir.path("broken/link")).expect("linked");
+    fs::create_dir(dir.path("round")).expect("made");
+    symlink(".", dir.path("round/and-round")).expect("linked");
+    for (name, named) in [("pipe", "pipe"), ("broken", "broken/link"), ("round", "round/and-round")] {
+        // A pipe that nobody writes to would keep a reader waiting for ever.
+        let plan = dir.command("timeout").args(["5", SPLIT, "plan", "--total", "10", "--chunks", "2", "--input", name]);
+        plan.refuses(2).says(named);
+    }
+}
+
+#[test]
+fn an_input_of_the_whole_folder_leaves_the_plan_out() {
+    for folder in [".", "plan"] {
+        let dir = Dir::new();
+        dir.write("sum.py", SUM);
+        let words =
+            format!("run --dir {folder} --input . --total 1..=10 --chunks 5 -- python3 sum.py {{first}} {{last}}");
+        dir.split(&words).answers("55\n");
+        dir.split(&words).answers("55\n").says("nothing is left to compute");
+    }
 }
 
 #[test]

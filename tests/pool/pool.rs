@@ -20,12 +20,13 @@ const CANNOT: i32 = 77;
 /// process ends, be it by SIGKILL.
 const GUARD: &str = r#"
     trap '' PIPE
+    exec 2>&1
     script=$1 temporary=$2 && shift 2
-    "$script" up --state "$temporary/state" --home "$temporary/home" "$@" 2>&1
+    "$script" up --state "$temporary/state" --home "$temporary/home" "$@"
     echo "exit code $?"
     cat
-    "$script" down --state "$temporary/state" 2>&1
-    rm -rf --one-file-system "$temporary" 2>&1
+    "$script" down --state "$temporary/state"
+    rm -rf --one-file-system "$temporary"
 "#;
 
 /// What the machines of a pool share.
