@@ -10,6 +10,9 @@ use crate::exit::Exit;
 use crate::plan::Plan;
 use crate::space::Interval;
 
+/// So many of the first chunks show whether the program starts.
+const FIRST: u64 = 10;
+
 /// So many bytes are written at a time.
 const BLOCK: usize = 1 << 18;
 
@@ -33,6 +36,7 @@ impl Text {
     /// Where a template is broken, or leaves out what DAGMan has to know.
     pub fn new(plan: &Plan, templates: &Templates) -> Result<Self, TemplateError> {
         let resources = &plan.resources;
+        let node = Node::compile(templates.get("node.dag"), plan.generation)?;
         let values = context! {
             chunks => plan.cut.chunks(),
             items => plan.space.count().to_string(),
@@ -40,6 +44,7 @@ impl Text {
             reduce_name => format!("reduce-g{}", plan.generation),
             nodes => NODES,
             names => NAMES,
+            first_names => first_names(plan, &node),
             retries => resources.retries,
             stop_code => Exit::StopDag as u8,
             cpus => resources.cpus,
@@ -62,7 +67,7 @@ impl Text {
             chunk_sub: templates.render("chunk.sub", &values)?,
             reduce_sub: templates.render("reduce.sub", &values)?,
             dag,
-            node: Node::compile(templates.get("node.dag"), plan.generation)?,
+            node,
         })
     }
 
@@ -101,6 +106,16 @@ impl Text {
         }
         out.write_all(rest.as_bytes())
     }
+}
+
+/// The names of the nodes that DAGMan submits first.
+fn first_names(plan: &Plan, node: &Node) -> Vec<String> {
+    let name = |chunk| {
+        let mut name = Vec::new();
+        node.append_name(&mut name, chunk);
+        String::from_utf8_lossy(&name).into_owned()
+    };
+    (0..plan.cut.chunks().min(FIRST)).map(name).collect()
 }
 
 /// Writes what `append` makes of every chunk, in order, some of them at a time. In one thread: a second one made

@@ -40,6 +40,9 @@ pub fn lock_state(dag: &Path) -> LockState {
     {
         return LockState::Live { why: format!("its process {pid} is running"), file: lock };
     }
+    if is_locked(&lock) {
+        return LockState::Live { why: "a process holds its lock".to_owned(), file: lock };
+    }
     LockState::Free
 }
 
@@ -54,7 +57,17 @@ fn unfinished(log: &str) -> Option<&str> {
     (code != "005" && code != "009").then_some(job)
 }
 
-/// The process that a lock file names: a line `PID = 1151`.
+/// Whether a process holds a write lock on the file, as DAGMan does from HTCondor 25 on.
+fn is_locked(lock: &Path) -> bool {
+    use rustix::fs::{FlockOperation, fcntl_lock};
+    let Ok(file) = fs::File::options().read(true).write(true).open(lock) else { return false };
+    matches!(
+        fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive),
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS)
+    )
+}
+
+/// The process that a lock file of HTCondor 23 names: a line `PID = 1151`.
 fn process(lock: &str) -> Option<u32> {
     lock.lines().find_map(|line| line.strip_prefix("PID = ")?.trim().parse().ok())
 }

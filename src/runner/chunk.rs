@@ -108,15 +108,7 @@ pub fn run(attempt: &Attempt<'_>, place: &Place<'_>, running: &Running) -> Resul
         Computed::Failed { cause, seconds, last_words } => (Kind::Failure(cause), seconds, last_words),
         Computed::Stopped => return Ok(Outcome::Stopped),
     };
-    let mut header = Header {
-        plan: attempt.job.plan,
-        code: attempt.code,
-        items: attempt.items,
-        kind,
-        seconds,
-        host: place.host.into(),
-        attempt: attempt_name(attempt.retry).into(),
-    };
+    let mut header = header(attempt, place, kind, seconds);
     if header.kind == Kind::Whole {
         match whole(attempt.job.due, &result) {
             Ok(Payload { bytes, crc, mut file, empty: false }) => {
@@ -135,6 +127,28 @@ pub fn run(attempt: &Attempt<'_>, place: &Place<'_>, running: &Running) -> Resul
     match header.kind {
         Kind::Failure(cause) => Ok(Outcome::Failed { cause, last_words }),
         Kind::Whole => Ok(Outcome::Done { seconds }),
+    }
+}
+
+/// Records a failure without having run anything.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn give_up(attempt: &Attempt<'_>, place: &Place<'_>, cause: Cause) -> Result<Outcome, RunError> {
+    let header = header(attempt, place, Kind::Failure(cause.clone()), 0.0);
+    save(attempt.chunk, place, &header, &mut io::empty(), 0, &crc32fast::Hasher::new())?;
+    Ok(Outcome::Failed { cause, last_words: Vec::new() })
+}
+
+fn header(attempt: &Attempt<'_>, place: &Place<'_>, kind: Kind, seconds: f64) -> Header {
+    Header {
+        plan: attempt.job.plan,
+        code: attempt.code,
+        items: attempt.items,
+        kind,
+        seconds,
+        host: place.host.into(),
+        attempt: attempt_name(attempt.retry).into(),
     }
 }
 

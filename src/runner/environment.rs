@@ -41,7 +41,9 @@ pub fn environment(
     let mut set = |name: &str, value: &OsStr| variables.push((name.into(), value.into()));
     match base {
         Base::Job => {
-            set("TMPDIR", temporary.as_os_str());
+            if std::env::var_os("TMPDIR").is_none_or(|folder| !Path::new(&folder).is_dir()) {
+                set("TMPDIR", temporary.as_os_str());
+            }
             if std::env::var_os("PATH").is_none_or(|path| path.is_empty()) {
                 set("PATH", DEFAULT_PATH.as_ref());
             }

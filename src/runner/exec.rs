@@ -7,12 +7,13 @@ use rustix::process::Signal;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::chunk::{Attempt, Outcome, Place, run};
+use super::chunk::{Attempt, Outcome, Place, give_up, run};
 use super::environment::Base;
 use super::program::Running;
 use crate::exit::Exit;
 use crate::inputs::{CodeHasher, hash_file};
 use crate::plan::{Identity, Job};
+use crate::record::Cause;
 use crate::space::Interval;
 
 type Stopped = (Exit, String);
@@ -52,14 +53,17 @@ pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
         std::fs::create_dir_all(&start_in)
             .map_err(|error| (Exit::JobMachine, format!("{}: {error}", start_in.display())))?;
     }
-    let code = code(&job, &tree)?;
-
     let running = Arc::new(Running::new());
     forward_signals(&running).map_err(|error| (Exit::JobMachine, error.to_string()))?;
     let host = host();
     let place = Place { start_in: &start_in, scratch: own.path(), partials: &here, base: Base::Job, host: &host };
+    let (code, missing) = code(&job, &tree);
     let attempt = Attempt { job: &job, chunk, items, code, retry };
-    let outcome = run(&attempt, &place, &running).map_err(|error| {
+    let outcome = match missing {
+        None => run(&attempt, &place, &running),
+        Some(why) => give_up(&attempt, &place, Cause::Machine(why)),
+    };
+    let outcome = outcome.map_err(|error| {
         let why = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
         (Exit::JobMachine, format!("{error}{why}"))
     })?;
@@ -76,19 +80,21 @@ fn scratch(here: &Path) -> std::io::Result<tempfile::TempDir> {
     tempfile::Builder::new().prefix(".split-").tempdir_in(above)
 }
 
-/// The identity of the code that is really there.
-fn code(job: &Job, tree: &Path) -> Result<Identity, Stopped> {
+/// The identity of the code that is really there, and what is wrong where a file is not: HTCondor leaves out
+/// a file that is gone when it is to be sent, and says nothing.
+fn code(job: &Job, tree: &Path) -> (Identity, Option<String>) {
     let mut hasher = CodeHasher::new();
+    let mut missing = None;
     for file in &job.files {
-        let path = tree.join(file.source.as_ref().unwrap_or(&file.place).as_os_str());
-        let (content, _) = hash_file(&path)
-            .map_err(|error| (Exit::JobMachine, format!("{} is not there as it was sent: {error}", path.display())))?;
-        hasher.file(&file.place, content);
+        match hash_file(&tree.join(file.source.as_ref().unwrap_or(&file.place).as_os_str())) {
+            Ok((content, _)) => hasher.file(&file.place, content),
+            Err(error) => missing = missing.or(Some(format!("{} did not arrive: {error}", file.place.quoted()))),
+        }
     }
     for (name, value) in &job.environment {
         hasher.variable(name, value);
     }
-    Ok(hasher.finish())
+    (hasher.finish(), missing)
 }
 
 /// An eviction's SIGTERM reaches the program and its children.

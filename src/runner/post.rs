@@ -2,7 +2,8 @@
 //!
 //! DAGMan retries a failed node by itself, and its `ABORT-DAG-ON` cannot count. So the POST script counts: a
 //! program that could not be started on several machines, with nothing yet done anywhere, is a mistake in the
-//! command, and every further retry would be spent in vain.
+//! command, and every further retry would be spent in vain. The chunks that start first have such a script, and
+//! it counts the attempts of all.
 
 use std::collections::BTreeSet;
 use std::fs::File;
