@@ -221,6 +221,7 @@ def pool(folder):
         "rm -rf plan.dag.*; condor_submit_dag plan.dag >/dev/null || exit 1\n"
         "until grep -q '^005' plan.dag.dagman.log 2>/dev/null; do sleep 0.05; done\n"
     )
+    subprocess.run(["chown", "-R", "1000:1000", home], check=True)
     subprocess.run([script, "up", "--state", state, "--home", home], check=True)
     try:
         def as_alice(where, command):

@@ -90,7 +90,7 @@ fn a_file_that_did_not_arrive_is_named() {
     sandbox(&dir, "sandbox");
     fs::remove_file(dir.path("sandbox/work/code/sum.py")).expect("removed");
     let run = bare(&dir, &dir.path("sandbox/condor_exec.exe")).args(["exec", "job.json", "0", "0", "2", "0"]);
-    run.within("sandbox").exits(74).says("work/code/sum.py is not there as it was sent");
+    run.within("sandbox").exits(74).says("code/sum.py did not arrive");
 }
 
 #[test]

@@ -127,7 +127,8 @@ impl Dir {
                         Vec::new()
                     }
                     kind if kind.is_symlink() => fs::read_link(&path).expect("a link").as_os_str().as_bytes().to_vec(),
-                    _ => fs::read(&path).expect("read"),
+                    kind if kind.is_file() => fs::read(&path).expect("read"),
+                    _ => Vec::new(),
                 };
                 state.insert(path, (found.mode(), content, found.mtime_nsec() + 1_000_000_000 * found.mtime()));
             }

@@ -71,11 +71,15 @@ pub(crate) fn a_machine_without_the_program_is_survived(pool: &Pool) {
          chmod +x /opt/black-hole/tool
          nsenter --mount --target $(cat /run/ep1.pid) mount -t tmpfs none /opt/black-hole",
     );
-    // The machine that fails at once is free again at once: it sees more than its share of the attempts.
-    folder.split("plan --total 1..=30 --chunks 30 --retries 20 -- /opt/black-hole/tool {first} {last}").ok();
-    assert_eq!(folder.submit(), Some(0));
-    assert!(!folder.exists("logs/stopped.txt"));
-    assert_eq!(folder.split("reduce outputs/").ok(), "465\n");
+    folder.split("plan --total 1..=12 --chunks 12 --retries 12 -- /opt/black-hole/tool {first} {last}").ok();
+    // A machine that fails at once is free again at once, and while the others are busy it sees attempt after
+    // attempt: retries may run out, and the DAG goes on when it is submitted again. It is never stopped for good.
+    assert!((0..4).any(|_| {
+        let returned = folder.submit();
+        assert!(!folder.exists("logs/stopped.txt"));
+        returned == Some(0)
+    }));
+    assert_eq!(folder.split("reduce outputs/").ok(), "78\n");
     let failed = folder.partials().into_iter().filter(|partial| partial.header["kind"] == "failure");
     let hosts: BTreeSet<_> = failed.map(|partial| partial.header["host"].to_string()).collect();
     assert_eq!(hosts, BTreeSet::from([r#""ep1""#.to_owned()]));

@@ -50,7 +50,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 18] = tests![
+const TESTS: [Test; 21] = tests![
     Transfer     failures::a_machine_without_the_program_is_survived,
     Transfer     failures::a_program_that_starts_nowhere_stops_the_dag,
     Transfer     failures::one_chunk_fails_and_is_mended,
@@ -64,8 +64,11 @@ const TESTS: [Test; 18] = tests![
     Transfer     failures::text_where_a_number_is_due_fails_the_reduce_node,
     Transfer     values::arguments_arrive_byte_for_byte,
     Transfer     values::files_arrive_at_their_places_whatever_their_names,
+    Transfer     values::empty_folders_arrive_too,
     Transfer     values::the_environment_is_usable_and_as_given,
     Transfer     first::concat_keeps_the_order,
+    Transfer     planning::a_folder_may_have_almost_any_name,
+    Transfer     planning::a_folder_that_htcondor_cannot_name_is_refused,
     Transfer     planning::dagman_reads_a_large_plan,
     Transfer     planning::resources_and_containers_are_asked_for,
     Own          pool::a_pool_leaves_nothing_behind,

@@ -44,6 +44,22 @@ pub(crate) fn a_removed_dag_goes_on(pool: &Pool) {
     assert_eq!(folder.split("reduce outputs/").ok(), "1830\n");
 }
 
+pub(crate) fn a_folder_may_have_almost_any_name(pool: &Pool) {
+    let folder = pool.folder("an \"odd\", it's; ${x} $x #1 100% *? ~ \\ {{ ü }} (&)");
+    folder.split("plan --total 1..=10 --chunks 2").ok();
+    assert_eq!(folder.submit(), Some(0));
+    assert_eq!(folder.split("reduce outputs/").ok(), "55\n");
+}
+
+/// HTCondor fills in macros in the path of DAGMan's log and drops a line's rest: DAGMan would wait for ever.
+pub(crate) fn a_folder_that_htcondor_cannot_name_is_refused(pool: &Pool) {
+    for name in ["a$(macro)", "a$$(macro)", "a\nline"] {
+        let folder = pool.folder(name);
+        folder.split("plan --total 1..=10 --chunks 2").fails(2, &[]);
+        assert!(folder.names(".").is_empty());
+    }
+}
+
 pub(crate) fn dagman_reads_a_large_plan(pool: &Pool) {
     let folder = pool.folder("large");
     folder.split("plan --total 1e5 --chunks 20_000").ok();

@@ -135,6 +135,15 @@ pub(crate) fn files_arrive_at_their_places_whatever_their_names(pool: &Pool) {
     }
 }
 
+pub(crate) fn empty_folders_arrive_too(pool: &Pool) {
+    let folder = pool.folder("empty");
+    folder.run(["mkdir", "-p", "empty", "data/results"]).ok();
+    folder.program("tool", "#!/bin/sh\ncd empty && cd ../data/results && echo 7\n");
+    folder.split("plan --total 1 --chunks 1 --retries 0 --input empty --input data -- ./tool").ok();
+    assert_eq!(folder.submit(), Some(0));
+    assert_eq!(folder.split("reduce outputs/").ok(), "7\n");
+}
+
 pub(crate) fn the_environment_is_usable_and_as_given(pool: &Pool) {
     let folder = pool.folder("environment");
     let mut options = Vec::new();
