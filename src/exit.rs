@@ -49,7 +49,7 @@ pub enum Exit {
 
 impl Exit {
     /// Every exit code, for the table that `split --help` and the README show.
-    pub const ALL: [(Exit, &'static str); 18] = [
+    pub const ALL: [(Exit, &'static str); 20] = [
         (Exit::Success, "done"),
         (Exit::Machine, "this machine would not: a file or a process"),
         (Exit::Usage, "the arguments make no sense; nothing was written"),
@@ -68,6 +68,8 @@ impl Exit {
         (Exit::NoResult, "in a job: the program printed nothing"),
         (Exit::NotStarted, "in a job: the program could not be started"),
         (Exit::JobMachine, "in a job: the machine would not"),
+        (Exit::StopDag, "from the POST script: the program starts nowhere"),
+        (Exit::Interrupted, "ended by Ctrl-C or a signal; what was done is kept"),
     ];
 }
 

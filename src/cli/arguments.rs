@@ -61,7 +61,7 @@ pub(super) struct PlanOptions {
 #[derive(Debug, Args)]
 pub(super) struct RunOptions {
     /// A planned folder, instead of the options that plan one
-    #[arg(value_name = "DIR", conflicts_with_all = ["total", "chunks", "chunk_size", "command", "keep", "force", "dir"])]
+    #[arg(value_name = "DIR")]
     pub(super) planned: Option<PathBuf>,
 
     #[command(flatten)]
@@ -88,7 +88,7 @@ pub(super) struct ReduceOptions {
 }
 
 /// What to compute and how: the same for `plan` and `run`.
-#[derive(Debug, Args)]
+#[derive(Debug, PartialEq, Eq, Args)]
 pub(super) struct WhatOptions {
     /// The items, a range: 1..=100, 0..1000, N (for 0..N), 1e6, 1_000_000, with a step 0..=1000:5
     #[arg(long, value_name = "RANGE", allow_hyphen_values = true, help_heading = "Items")]
@@ -116,15 +116,15 @@ pub(super) struct WhatOptions {
     pub(super) cpus: u32,
 
     /// Memory that each job asks for
-    #[arg(long, value_name = "SIZE", default_value = "1GB", help_heading = "Jobs")]
+    #[arg(long, value_name = "SIZE", default_value = "1GB", help_heading = "Jobs", allow_hyphen_values = true)]
     pub(super) memory: String,
 
     /// Scratch space that each job asks for
-    #[arg(long, value_name = "SIZE", default_value = "1GB", help_heading = "Jobs")]
+    #[arg(long, value_name = "SIZE", default_value = "1GB", help_heading = "Jobs", allow_hyphen_values = true)]
     pub(super) disk: String,
 
     /// How often a failed chunk is tried again
-    #[arg(long, value_name = "N", default_value_t = 2, help_heading = "Jobs")]
+    #[arg(long, value_name = "N", default_value_t = 2, help_heading = "Jobs", allow_negative_numbers = true)]
     pub(super) retries: u32,
 
     /// Set a variable in the program's environment (repeatable)
@@ -171,6 +171,14 @@ pub(super) struct WhatOptions {
     /// The program to run for each chunk, and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     pub(super) command: Vec<OsString>,
+}
+
+impl WhatOptions {
+    /// Whether no option was given.
+    pub(super) fn is_untouched(&self) -> bool {
+        let untouched = Arguments::try_parse_from(["split", "run"]);
+        matches!(untouched, Ok(Arguments { task: Task::Run(options) }) if options.what == *self)
+    }
 }
 
 fn exit_codes() -> String {

@@ -21,8 +21,44 @@ pub(super) fn is_meant(words: &[OsString], makes_sense: bool) -> bool {
         None => is_piped(),
         Some(first) if ["--help", "-h", "--version", "-V", "help"].iter().any(|ours| first == ours) => false,
         Some(first) if first.as_encoded_bytes().starts_with(b"-") => !makes_sense && !is_option_of_ours(first),
-        Some(first) => !makes_sense && Path::new(first).is_file(),
+        Some(first) => !makes_sense && Path::new(first).is_file() && !is_mistake_in_ours(words),
     }
+}
+
+/// Whether words that start with a command of ours, and make no sense as such, hold an option that coreutils'
+/// `split` does not know either: then they are a mistake, and not the name of a file.
+fn is_mistake_in_ours(words: &[OsString]) -> bool {
+    const THEIRS: [&str; 13] = [
+        "suffix-length",
+        "additional-suffix",
+        "bytes",
+        "line-bytes",
+        "numeric-suffixes",
+        "hex-suffixes",
+        "elide-empty-files",
+        "filter",
+        "lines",
+        "number",
+        "separator",
+        "unbuffered",
+        "verbose",
+    ];
+    let known = Arguments::command().get_subcommands().any(|command| words[0] == command.get_name());
+    let options = words[1..].iter().filter_map(|word| word.to_str()?.strip_prefix("--"));
+    let name = |option: &str| option.split('=').next().unwrap_or_default().to_owned();
+    // Long options may be cut short.
+    let theirs = |option: &str| THEIRS.iter().any(|theirs| theirs.starts_with(&name(option)));
+    known && !options.clone().all(theirs)
+}
+
+/// The command of ours that a mistyped word may mean.
+pub(super) fn meant(word: &OsStr) -> Option<String> {
+    let word = word.to_str()?;
+    let commands = Arguments::command();
+    let near =
+        commands.get_subcommands().map(|command| (strsim::damerau_levenshtein(word, command.get_name()), command));
+    let (distance, command) = near.min_by_key(|(distance, _)| *distance)?;
+    (distance <= 2).then(|| command.get_name().to_owned())
 }
 
 /// Whether a word is an option that one of our commands takes, typed without the command.
@@ -56,13 +92,15 @@ fn is_piped() -> bool {
 
 /// Becomes the next `split` on PATH; comes back only where that fails.
 pub(super) fn hand_over(words: &[OsString]) -> Failure {
-    let ours = std::env::current_exe().ok();
     let identity = |path: &Path| path.metadata().ok().map(|found| (found.dev(), found.ino()));
-    let our_identity = ours.as_deref().and_then(identity);
+    let ours = std::env::current_exe().ok().as_deref().and_then(identity);
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let next = std::env::split_paths(&path)
-        .map(|folder| folder.join("split"))
-        .find(|candidate| is_program(candidate) && identity(candidate) != our_identity);
+    let programs =
+        std::env::split_paths(&path).map(|folder| folder.join("split")).filter(|program| is_program(program));
+    let programs: Vec<_> = programs.collect();
+    // Behind our own place alone: of two copies of ours, each would hand over to the other without end.
+    let place = programs.iter().rposition(|program| ours.is_some() && identity(program) == ours);
+    let next = programs.into_iter().nth(place.map_or(0, |place| place + 1));
     let first = words.first().map_or(OsStr::new("standard input"), OsString::as_os_str);
     let Some(next) = next else {
         return Failure::new(Exit::Usage, format!("`{}` is no command of split", first.display()))

@@ -16,6 +16,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use arguments::{Arguments, Task};
 use failure::Failure;
@@ -41,6 +42,14 @@ pub fn main() -> ExitCode {
         },
         Err(_) if words.first().is_some_and(|first| coreutils::is_option_of_ours(first)) => {
             Err(coreutils::command_is_missing(&words[0]))
+        }
+        Err(error) if error.kind() == ErrorKind::InvalidSubcommand => {
+            let word = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
+            let failure = Failure::new(Exit::Usage, format!("`{word}` is no command of split"));
+            Err(match words.first().and_then(|word| coreutils::meant(word)) {
+                Some(meant) => failure.help(format!("did you mean `split {meant}`?")),
+                None => failure.help("split --help lists the commands"),
+            })
         }
         Err(error) => {
             // Prints help and version on standard output, and what is wrong on standard error.

@@ -139,7 +139,9 @@ fn notes(request: &Request) -> Vec<String> {
             }
             Fate::Plain | Fate::Filled => {
                 let text = String::from_utf8_lossy(word.as_bytes());
-                let value = text.split_once('=').map(|(_, value)| value).filter(|value| Path::new(value).is_file());
+                let sent = |value: &str| plan.files.files.iter().any(|file| file.source == Word::from(value));
+                let value = text.split_once('=').map(|(_, value)| value);
+                let value = value.filter(|value| Path::new(value).is_file() && !sent(value));
                 notes.extend(value.map(|file| {
                     format!("note: {quoted} names the file {file}, which is not sent: --input {file} sends it")
                 }));
@@ -206,7 +208,9 @@ pub(super) fn shown(folder: &Path, name: &str) -> String {
 /// Why the plan could not be laid down.
 fn explain(error: &LayDown) -> Failure {
     let exit = match error {
-        LayDown::Differs { .. } | LayDown::Unexplained(_) | LayDown::NothingFits(_) => Exit::Differs,
+        LayDown::Differs { .. } | LayDown::Unexplained(_) | LayDown::NoFolder(_) | LayDown::NothingFits(_) => {
+            Exit::Differs
+        }
         LayDown::Busy { .. } => Exit::Busy,
         LayDown::Folder(FolderError::NoPlan(_) | FolderError::Document { .. }) => Exit::NoPlan,
         LayDown::Template(_) => Exit::Usage,
@@ -225,6 +229,7 @@ fn explain(error: &LayDown) -> Failure {
             failure.help("--force moves it aside, --dir DIR plans elsewhere; nothing is deleted")
         }
         LayDown::Unexplained(_) => failure.help("--force moves it aside, --dir DIR plans elsewhere"),
+        LayDown::NoFolder(_) => failure.help("rename it, or plan elsewhere: --dir DIR"),
         LayDown::NothingFits(_) => failure.help("--force moves it aside; nothing is deleted"),
         LayDown::Busy { file, .. } => failure
             .help("wait for it, or end it: condor_q -nobatch shows its job, condor_rm ends it")

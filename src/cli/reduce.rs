@@ -1,6 +1,6 @@
 //! `split reduce`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::progress;
 use crate::exit::Exit;
 use crate::folder::{FolderError, Layout, locate};
 use crate::plan::{Identity, Plan, Word};
-use crate::record::{Damage, Found, Gathered, Kind, Tiling, gather};
+use crate::record::{Damage, Found, Gathered, Kind, gather};
 use crate::reduce::{Answer, AnswerFile, CodeShare, MergeError, ResultDocument, merge};
 use crate::space::Interval;
 use crate::store::{self, Draft, StoreError};
@@ -36,7 +36,13 @@ pub(super) fn reduce(options: &ReduceOptions) -> Done {
 pub(super) fn find(folder: &Path) -> Result<(Layout, Plan), Failure> {
     locate(folder).map_err(|error| {
         let exit = if matches!(error, FolderError::Unreadable { .. }) { Exit::Machine } else { Exit::NoPlan };
-        Failure::from_error(exit, &error).help("name the folder that `split plan` wrote, or its outputs/")
+        let failure = Failure::from_error(exit, &error);
+        match error {
+            FolderError::Document { .. } => {
+                failure.help("a copy may be in outputs/plan.json; or plan again with --force")
+            }
+            _ => failure.help("name the folder that `split plan` wrote, or its outputs/"),
+        }
     })
 }
 
@@ -57,7 +63,7 @@ pub(super) fn answer(layout: &Layout, plan: &Plan, gathered: &Gathered, partial:
     let base = layout.root().join(plan.base.as_os_str());
     let merged = merge(&plan.reduce, gathered, layout.root(), &base, &|merged| bar.inc(merged));
     bar.finish_and_clear();
-    let answer = merged.map_err(|error| explain(plan, &error))?;
+    let answer = merged.map_err(|error| explain(layout, plan, &error))?;
     let (document, mut file, text) = match answer {
         Answer::Number(number) => (ResultDocument::of_number(plan, gathered, &number), None, format!("{number}\n")),
         Answer::File(file) => {
@@ -194,7 +200,7 @@ fn shorten(lines: impl Iterator<Item = String>, length: usize) -> Vec<String> {
 fn incomplete(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Failure {
     let gaps = &gathered.tiling.gaps;
     let missing: u128 = gaps.iter().map(|gap| gap.count()).sum();
-    let reasons = Reasons::new(gathered);
+    let reasons = Reasons::new(plan, gathered);
     let chunks = gaps.iter().flat_map(|&gap| {
         let (first, last) = plan.chunks_of(gap);
         (first..=last).filter_map(move |chunk| Some((chunk, plan.chunk(chunk).intersect(gap)?)))
@@ -205,8 +211,15 @@ fn incomplete(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Failure {
     });
     let number: u128 = gaps.iter().map(|&gap| plan.chunks_of(gap)).map(|(a, b)| u128::from(b - a) + 1).sum();
     let what = format!("{missing} of {} have no result", count(plan.space.count(), "item"));
-    let mut failure = Failure::new(reasons.exit(plan, &gathered.tiling), what);
+    let mut failure = Failure::new(reasons.exit(), what);
     for line in shorten(lines, usize::try_from(number).unwrap_or(usize::MAX)) {
+        failure = failure.detail(line);
+    }
+    let stray = reasons
+        .stray
+        .iter()
+        .map(|(path, damage)| format!("{} is damaged and may have held some of them: {damage}", path.display()));
+    for line in shorten(stray, reasons.stray.len()) {
         failure = failure.detail(line);
     }
     let root = Word::from(layout.root().as_os_str().to_owned()).quoted();
@@ -219,39 +232,47 @@ fn incomplete(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Failure {
 /// say whose it was.
 struct Reasons<'a> {
     damaged: BTreeMap<u64, (&'a Path, &'a Damage)>,
+    /// Damaged partials of chunks that an earlier cut made: their numbers do not tell whose items they held.
+    stray: Vec<(&'a Path, &'a Damage)>,
     failed: BTreeMap<u64, Vec<&'a Found>>,
     foreign: BTreeMap<u64, (&'a Path, Identity)>,
 }
 
 impl<'a> Reasons<'a> {
-    fn new(gathered: &'a Gathered) -> Self {
+    fn new(plan: &Plan, gathered: &'a Gathered) -> Self {
+        let missing = |chunk: u64| chunk < plan.cut.chunks() && !gathered.tiling.covers(plan.chunk(chunk));
         let mut failed: BTreeMap<u64, Vec<&Found>> = BTreeMap::new();
         for found in &gathered.failures {
             if let Some(chunk) = chunk_of_name(&gathered.path(found)) {
                 failed.entry(chunk).or_default().push(found);
             }
         }
-        let damaged = gathered.damaged.iter();
-        let foreign = gathered.foreign.iter();
-        Self {
-            damaged: damaged.filter_map(|(path, damage)| Some((chunk_of_name(path)?, (&**path, damage)))).collect(),
-            failed,
-            foreign: foreign.filter_map(|(path, plan)| Some((chunk_of_name(path)?, (&**path, *plan)))).collect(),
+        let (mut damaged, mut stray) = (BTreeMap::new(), Vec::new());
+        let sound = || gathered.results.iter().filter_map(|found| chunk_of_name(&gathered.path(found)));
+        let sound: BTreeSet<u64> = if gathered.damaged.is_empty() { BTreeSet::new() } else { sound().collect() };
+        for (path, damage) in &gathered.damaged {
+            match chunk_of_name(path) {
+                Some(chunk) if missing(chunk) => drop(damaged.insert(chunk, (path.as_path(), damage))),
+                // Another attempt at the same chunk came back whole.
+                Some(chunk) if sound.contains(&chunk) => {}
+                _ => stray.push((path.as_path(), damage)),
+            }
         }
+        let foreign = gathered.foreign.iter().filter_map(|(path, identity)| {
+            let chunk = chunk_of_name(path).filter(|&chunk| missing(chunk))?;
+            Some((chunk, (path.as_path(), *identity)))
+        });
+        Self { damaged, stray, failed, foreign: foreign.collect() }
     }
 
     /// The exit code that says the worst of what is missing.
-    fn exit(&self, plan: &Plan, tiling: &Tiling) -> Exit {
-        let missing = |chunk: &u64| *chunk < plan.cut.chunks() && !tiling.covers(plan.chunk(*chunk));
-        let damage = |corrupt: bool| {
-            let kind = |damage: &Damage| matches!(damage, Damage::Corrupt { .. }) == corrupt;
-            self.damaged.iter().any(|(chunk, (_, damage))| kind(damage) && missing(chunk))
-        };
-        if damage(true) {
+    fn exit(&self) -> Exit {
+        let mut damage = self.damaged.values().chain(&self.stray).map(|(_, damage)| damage);
+        if damage.clone().any(|damage| matches!(damage, Damage::Corrupt { .. })) {
             Exit::Corrupt
-        } else if damage(false) {
+        } else if damage.next().is_some() {
             Exit::Truncated
-        } else if self.foreign.keys().any(missing) {
+        } else if !self.foreign.is_empty() {
             Exit::OtherPlan
         } else {
             Exit::Missing
@@ -297,7 +318,7 @@ fn chunk_of_name(path: &Path) -> Option<u64> {
     path.file_name()?.to_str()?.strip_prefix("chunk-")?.split('.').next()?.parse().ok()
 }
 
-fn explain(plan: &Plan, error: &MergeError) -> Failure {
+fn explain(layout: &Layout, plan: &Plan, error: &MergeError) -> Failure {
     let exit = match error {
         MergeError::BadResult { .. } | MergeError::NoNumber => Exit::BadResult,
         MergeError::Command { .. } => Exit::ReduceCommand,
@@ -305,9 +326,14 @@ fn explain(plan: &Plan, error: &MergeError) -> Failure {
     };
     let mut failure = Failure::from_error(exit, error);
     match error {
-        MergeError::BadResult { items: which, .. } => failure
-            .detail(format!("{}, {}", chunks(plan, *which), items(plan, *which)))
-            .help(format!("{} takes numbers, one a line; --reduce concat takes any text", plan.reduce)),
+        MergeError::BadResult { items: which, partial, .. } => {
+            let partial = Word::from(partial.as_os_str().to_owned()).quoted();
+            let root = Word::from(layout.root().as_os_str().to_owned()).quoted();
+            failure
+                .detail(format!("{}, {}", chunks(plan, *which), items(plan, *which)))
+                .help(format!("{} takes numbers, one a line; --reduce concat takes any text", plan.reduce))
+                .help(format!("mend the program and compute it again: mv {partial} {partial}.bad; split run {root}"))
+        }
         MergeError::Command { items: which, last_words, .. } => {
             failure = failure.detail(format!("given the results of {}, {}", chunks(plan, *which), items(plan, *which)));
             for line in last_lines(last_words.as_bytes(), 10) {

@@ -137,14 +137,7 @@ fn cut(options: &WhatOptions, items: u128) -> Result<Cut, Failure> {
             .ok_or_else(|| usage(format!("{name} {}: not a whole number above 0", Word::from(text).quoted())))
     };
     let cut = match (&options.chunks, &options.chunk_size) {
-        (Some(chunks), _) => {
-            let chunks = number("--chunks", chunks)?;
-            match u64::try_from(chunks) {
-                Ok(chunks) => Cut::into_chunks(items, chunks),
-                Err(_) if chunks > items => Cut::into_chunks(items, u64::MAX),
-                Err(_) => Err(CutError::TooMany { chunks }),
-            }
-        }
+        (Some(chunks), _) => Cut::into_chunks(items, number("--chunks", chunks)?),
         (None, Some(size)) => Cut::of_size(items, number("--chunk-size", size)?),
         (None, None) => {
             return Err(usage("nothing says how to cut the items into chunks")
@@ -234,7 +227,7 @@ fn resources(options: &WhatOptions, here: &Path, base: &Path) -> Result<Resource
     let container = options.container.as_ref().map(|image| {
         let path = Path::new(image);
         // An image file is named from outputs/, where the jobs' relative paths start.
-        let file = path.is_relative() && here.join(path).exists();
+        let file = path.is_relative() && here.join(path).is_file();
         if file { Path::new("..").join(base).join(path).to_string_lossy().into_owned() } else { image.clone() }
     });
     if let Some(image) = container.as_ref().filter(|image| image.is_empty() || image.contains(['\n', '\r', ','])) {
@@ -321,6 +314,6 @@ fn explain(error: &FindError) -> Failure {
         FindError::NotExecutable(path) => failure.help(format!("chmod +x {}", quoted(path))),
         FindError::NotOnPath(path) => failure.help(format!("write it with its folder: ./{}", quoted(path))),
         FindError::SamePlace { .. } => failure.help("rename one of them, or name them by relative paths"),
-        FindError::Unreadable { .. } | FindError::PastRoot(_) => failure,
+        FindError::Unreadable { .. } | FindError::Special(_) | FindError::PastRoot(_) => failure,
     }
 }

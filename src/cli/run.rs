@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustix::process::Signal;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::Done;
@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use crate::folder::{Laid, Layout, locate};
 use crate::local::{self, ChunkFailure, LocalError, Options, Report};
 use crate::plan::{Plan, Word};
+use crate::record::Cause;
 use crate::record::Gathered;
 use crate::runner::Running;
 
@@ -26,8 +27,8 @@ const SHOWN: usize = 5;
 
 pub(super) fn run(options: &RunOptions) -> Done {
     let (layout, plan) = match &options.planned {
-        Some(folder) => reduce::find(folder)?,
-        None if options.what.total.is_none() && Path::new("plan.json").is_file() => reduce::find(Path::new("."))?,
+        Some(folder) => existing(folder, options)?,
+        None if options.what.total.is_none() && Path::new("plan.json").is_file() => existing(Path::new("."), options)?,
         None => planned(options)?,
     };
     let gathered = reduce::read(&layout, &plan)?;
@@ -45,6 +46,17 @@ pub(super) fn run(options: &RunOptions) -> Done {
         reduce::read(&layout, &plan)?
     };
     reduce::answer(&layout, &plan, &gathered, options.partial)
+}
+
+/// The plan in a folder; it has its options already.
+fn existing(folder: &Path, options: &RunOptions) -> Result<(Layout, Plan), Failure> {
+    if options.what.is_untouched() {
+        return reduce::find(folder);
+    }
+    let folder = Word::from(folder.as_os_str().to_owned()).quoted();
+    Err(Failure::new(Exit::Usage, format!("the plan in {folder} has its options already, and others were given"))
+        .help(format!("split run {folder} --jobs N --partial takes no others"))
+        .help("to change the plan, give all of its options again, --total and the command among them, with --keep"))
 }
 
 /// Plans as `split plan` does, with a shorter account.
@@ -80,7 +92,7 @@ fn compute(layout: &Layout, plan: &Plan, gathered: &Gathered, options: &RunOptio
 
     let running = Arc::new(Running::new());
     let stop = Arc::clone(&running);
-    let listen = Signals::new([SIGINT, SIGTERM]);
+    let listen = Signals::new(if ignores_hangup() { vec![SIGINT, SIGTERM] } else { vec![SIGINT, SIGTERM, SIGHUP] });
     let mut signals =
         listen.map_err(|error| Failure::new(Exit::Machine, format!("cannot listen for signals: {error}")))?;
     let handle = signals.handle();
@@ -98,6 +110,13 @@ fn compute(layout: &Layout, plan: &Plan, gathered: &Gathered, options: &RunOptio
         LocalError::Store(source) => Failure::from_error(Exit::Machine, source),
         LocalError::Run(source) => Failure::from_error(Exit::Machine, source),
     })
+}
+
+/// Whether this was started to outlive its terminal (`nohup`): its bit among the ignored signals, proc(5).
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> (SIGHUP - 1) & 1 == 1)
 }
 
 /// How to go on in a folder.
@@ -126,6 +145,11 @@ fn chunks_failed(layout: &Layout, plan: &Plan, report: &Report) -> Failure {
     if number > SHOWN {
         failure = failure.detail(format!("... and {} more", number - SHOWN));
     }
+    let nowhere = report.failures.iter().any(|failure| matches!(failure.cause, Cause::NotStarted(_)));
+    let failure = match nowhere {
+        true => failure.help("another command is another plan: give it with --force"),
+        false => failure,
+    };
     failure
         .detail(format!(
             "{} done; their results are in {}",

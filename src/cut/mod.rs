@@ -30,7 +30,7 @@ pub enum CutError {
     #[error("{chunks} chunks are more than the {items} items there are")]
     MoreChunksThanItems {
         /// The chunks asked for.
-        chunks: u64,
+        chunks: u128,
         /// The items there are.
         items: u128,
     },
@@ -47,17 +47,17 @@ impl Cut {
     ///
     /// # Errors
     /// Where a chunk would be empty, or DAGMan could not hold them.
-    pub fn into_chunks(items: u128, chunks: u64) -> Result<Self, CutError> {
+    pub fn into_chunks(items: u128, chunks: u128) -> Result<Self, CutError> {
         if chunks == 0 {
             return Err(CutError::Nothing);
         }
-        if u128::from(chunks) > items {
+        if chunks > items {
             return Err(CutError::MoreChunksThanItems { chunks, items });
         }
-        if chunks > MOST_CHUNKS {
-            return Err(CutError::TooMany { chunks: chunks.into() });
+        match u64::try_from(chunks) {
+            Ok(chunks) if chunks <= MOST_CHUNKS => Ok(Self::Even { chunks }),
+            _ => Err(CutError::TooMany { chunks }),
         }
-        Ok(Self::Even { chunks })
     }
 
     /// As few chunks of `items` items as there can be with at most `size` items each.
@@ -68,11 +68,7 @@ impl Cut {
         if size == 0 {
             return Err(CutError::Nothing);
         }
-        let chunks = items.div_ceil(size);
-        match u64::try_from(chunks) {
-            Ok(chunks) => Self::into_chunks(items, chunks),
-            Err(_) => Err(CutError::TooMany { chunks }),
-        }
+        Self::into_chunks(items, items.div_ceil(size))
     }
 
     /// The number of chunks; at least 1.
@@ -147,7 +143,7 @@ mod tests {
         #[test]
         fn chunks_tile_the_space_and_differ_by_at_most_one(items in 1u128..5000, chunks in 1u64..5000) {
             prop_assume!(u128::from(chunks) <= items);
-            let cut = Cut::into_chunks(items, chunks).expect("enough items");
+            let cut = Cut::into_chunks(items, chunks.into()).expect("enough items");
             let mut next = 0;
             for (chunk, interval) in cut.iter_from(items, 0) {
                 prop_assert_eq!(interval.start(), next);
@@ -164,7 +160,7 @@ mod tests {
 
         #[test]
         fn the_largest_spaces_are_cut_without_overflow(items in u128::MAX - 1000..=u128::MAX, chunks in 1u64..=MOST_CHUNKS) {
-            let cut = Cut::into_chunks(items, chunks).expect("enough items");
+            let cut = Cut::into_chunks(items, chunks.into()).expect("enough items");
             prop_assert_eq!(cut.chunk(items, chunks - 1).stop(), items);
         }
     }

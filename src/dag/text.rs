@@ -143,7 +143,7 @@ mod tests {
 
     fn plan(total: &str, chunks: u64) -> Plan {
         let space = Space::Range(total.parse().expect("a range"));
-        let cut = Cut::into_chunks(space.count(), chunks).expect("a cut");
+        let cut = Cut::into_chunks(space.count(), chunks.into()).expect("a cut");
         Plan {
             format: FORMAT,
             identity: Identity::of_plan(&space, &cut, None),

@@ -65,6 +65,9 @@ pub enum LayDown {
     /// Files of a plan's names are there, and no plan that explains them.
     #[error("{} is there already, and no plan.json says what it is", .0.display())]
     Unexplained(PathBuf),
+    /// A file has the name of a folder.
+    #[error("{} is there already, and no folder", .0.display())]
+    NoFolder(PathBuf),
     /// Nothing of what is there fits the new plan.
     #[error("nothing that was computed in {} fits: other items or another command", .0.display())]
     NothingFits(PathBuf),
@@ -132,6 +135,12 @@ pub fn lay_down(
             return Err(LayDown::NothingFits(root.to_owned()));
         }
         plan.generation = there.generation.saturating_add(1);
+    }
+    for name in ["outputs", "logs"] {
+        let path = root.join(name);
+        if path.symlink_metadata().is_ok() && !path.is_dir() {
+            return Err(LayDown::NoFolder(path));
+        }
     }
     let keep = existing == Existing::Keep && there.is_some();
     let mut in_the_way = generated(&layout, keep)?;
@@ -265,7 +274,12 @@ fn write(layout: &Layout, plan: &Plan, text: &Text, programs: &Programs) -> Resu
 fn complete(layout: &Layout, plan: &Plan, templates: &Templates, programs: &Programs) -> Result<(), LayDown> {
     let root = layout.root();
     let needed = ["plan.dag", "chunk.sub", "reduce.sub", "plan.files/job/job.json", "outputs/plan.json", "logs"];
-    if needed.iter().any(|name| !root.join(name).exists()) {
+    let tree = root.join(PLAN_FILES).join("job/work");
+    let links = plan.files.files.iter().map(|file| tree.join(file.place.as_os_str()));
+    let gone = |path: &Path| path.symlink_metadata().is_err();
+    if needed.iter().any(|name| gone(&root.join(name)))
+        || (!plan.resources.shared_filesystem && links.into_iter().any(|link| gone(&link)))
+    {
         write(layout, plan, &Text::new(plan, templates)?, programs)?;
     } else {
         copy_programs(root, programs)?;

@@ -66,6 +66,9 @@ pub enum FindError {
         #[source]
         source: io::Error,
     },
+    /// An input that is neither a file nor a folder.
+    #[error("{} is neither a file nor a folder", .0.display())]
+    Special(PathBuf),
     /// The program is here but cannot be executed.
     #[error("{} is not executable", .0.display())]
     NotExecutable(PathBuf),
@@ -107,9 +110,17 @@ pub fn find(
         for (place, (word, fixed)) in command.words().iter().zip(command.fixed_words()).enumerate() {
             let fate = match &fixed {
                 None => Fate::Filled,
-                Some(fixed) if place == 0 => program(base, fixed)?,
+                Some(fixed) if place == 0 => program(base, fixed, environment.get("PATH"))?,
                 Some(fixed) => argument(base, fixed),
             };
+            let is_input =
+                |fixed: &Word| inputs.iter().any(|input| normalize(input) == normalize(fixed.as_os_str().as_ref()));
+            if fate == Fate::Folder && fixed.as_ref().is_some_and(is_input) {
+                // Its files are among the inputs already.
+                let fate = if shared_filesystem { Fate::Shared } else { Fate::Transferred };
+                words.push(WordFate { word: word.clone(), fate });
+                continue;
+            }
             if let (Fate::Transferred, Some(fixed)) = (&fate, &fixed) {
                 sources.push(PathBuf::from(fixed.as_os_str()));
             }
@@ -117,10 +128,11 @@ pub fn find(
             words.push(WordFate { word: word.clone(), fate });
         }
     }
+    let mut folders = Vec::new();
     for input in inputs {
-        walk(base, input, leave_out, &mut sources)?;
+        walk(base, input, leave_out, &mut sources, &mut folders)?;
     }
-    let files = lay_out(base, sources)?;
+    let files = lay_out(base, sources, folders)?;
     let mut hasher = CodeHasher::new();
     for file in &files.files {
         hasher.file(&file.place, file.content);
@@ -131,9 +143,9 @@ pub fn find(
     Ok(Found { files, words, code: hasher.finish() })
 }
 
-/// Whether `name` is an executable file in one of the folders of this machine's PATH.
-fn on_path(name: &OsStr) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
+/// Whether `name` is an executable file in one of the folders of `path`, or of this machine's PATH.
+fn on_path(name: &OsStr, path: Option<&Word>) -> bool {
+    let path = path.map(|path| path.as_os_str().to_owned()).or_else(|| std::env::var_os("PATH")).unwrap_or_default();
     std::env::split_paths(&path).any(|folder| is_executable(&folder.join(name)))
 }
 
@@ -141,14 +153,14 @@ fn is_executable(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
-fn program(base: &Path, word: &Word) -> Result<Fate, FindError> {
+fn program(base: &Path, word: &Word, search: Option<&Word>) -> Result<Fate, FindError> {
     let path = Path::new(word.as_os_str());
     let here = base.join(path);
     if path.is_absolute() {
         return Ok(Fate::Absolute);
     }
     if !word.as_bytes().contains(&b'/') {
-        let found = on_path(word.as_os_str());
+        let found = on_path(word.as_os_str(), search);
         if !found && here.is_file() {
             return Err(FindError::NotOnPath(path.to_owned()));
         }
@@ -172,48 +184,60 @@ fn argument(base: &Path, word: &Word) -> Fate {
     }
 }
 
-/// The files of an `--input`: itself, or all below it.
+/// What of an `--input` travels: itself, or all below it.
 fn walk(
     base: &Path,
     input: &Path,
     leave_out: &dyn Fn(&Path) -> bool,
     sources: &mut Vec<PathBuf>,
+    folders: &mut Vec<PathBuf>,
 ) -> Result<(), FindError> {
     let root = base.join(input);
+    let as_given = |path: &Path| match path.strip_prefix(&root) {
+        Ok(below) if !below.as_os_str().is_empty() => input.join(below),
+        _ => input.to_owned(),
+    };
     let entries =
         walkdir::WalkDir::new(&root).follow_links(true).into_iter().filter_entry(|entry| !leave_out(entry.path()));
     for entry in entries {
-        let entry = entry.map_err(|error| FindError::Unreadable {
-            path: error.path().unwrap_or(input).to_owned(),
-            source: error.into(),
+        let entry = entry.map_err(|error| {
+            let path = as_given(error.path().unwrap_or(input));
+            match error.io_error().and_then(io::Error::raw_os_error) {
+                Some(code) => FindError::Unreadable { path, source: io::Error::from_raw_os_error(code) },
+                None => FindError::Unreadable { path, source: io::Error::other("its links go round in a loop") },
+            }
         })?;
-        if !entry.file_type().is_dir() {
-            let below = entry.path().strip_prefix(&root).expect("walked from there");
-            sources.push(if below.as_os_str().is_empty() { input.to_owned() } else { input.join(below) });
+        let path = as_given(entry.path());
+        if entry.file_type().is_file() {
+            sources.push(path);
+        } else if !entry.file_type().is_dir() {
+            return Err(FindError::Special(path));
+        } else if entry.path().read_dir().is_ok_and(|mut entries| entries.next().is_none()) {
+            folders.push(path);
         }
     }
     Ok(())
 }
 
 /// Gives every source its place in the job's tree.
-fn lay_out(base: &Path, sources: Vec<PathBuf>) -> Result<JobFiles, FindError> {
-    // How far up the sources go: so much deeper the program starts.
-    let mut up = 0;
-    let mut normal = Vec::new();
-    for source in sources {
-        let (ups, names) = if source.is_absolute() {
-            (0, source.file_name().map(PathBuf::from).unwrap_or_default())
-        } else {
-            normalize(&source)
-        };
-        up = up.max(ups);
-        normal.push((source, ups, names));
-    }
+fn lay_out(base: &Path, sources: Vec<PathBuf>, folders: Vec<PathBuf>) -> Result<JobFiles, FindError> {
+    // How far up a path goes, and the names below.
+    let normal = |path: &Path| match path.is_absolute() {
+        true => (0, path.file_name().map(PathBuf::from).unwrap_or_default()),
+        false => normalize(path),
+    };
+    // As far up as any goes, so much deeper the program starts.
+    let up = sources.iter().chain(&folders).map(|path| normal(path).0).max().unwrap_or(0);
     let start_in = start_in(base, up).ok_or_else(|| FindError::PastRoot("..".into()))?;
-    let mut files: BTreeMap<Word, (PathBuf, JobFile)> = BTreeMap::new();
-    for (source, ups, names) in normal {
+    let place = |path: &Path| {
+        let (ups, names) = normal(path);
         let above: PathBuf = start_in.components().take(up - ups).collect();
-        let place = above.join(names);
+        above.join(names)
+    };
+    let folders = folders.iter().map(|folder| place(folder).into_os_string().into()).collect();
+    let mut files: BTreeMap<Word, (PathBuf, JobFile)> = BTreeMap::new();
+    for source in sources {
+        let place = place(&source);
         let unreadable = |error| FindError::Unreadable { path: source.clone(), source: error };
         let real = base.join(&source).canonicalize().map_err(unreadable)?;
         let key = Word::from(place.as_os_str().to_owned());
@@ -231,6 +255,7 @@ fn lay_out(base: &Path, sources: Vec<PathBuf>) -> Result<JobFiles, FindError> {
     Ok(JobFiles {
         start_in: start_in.into_os_string().into(),
         files: files.into_values().map(|(_, file)| file).collect(),
+        folders,
     })
 }
 

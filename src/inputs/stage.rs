@@ -2,15 +2,12 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
 
 use super::{CodeHasher, hash_file};
 use crate::plan::{Identity, JobFiles, Plan};
 use crate::store::{self, StoreError};
-
-/// A file of at most so many bytes is copied for every run; a larger one is linked from a copy of our own.
-const COPIED: u64 = 1 << 20;
 
 /// Makes the folder `tree` hold a link to each of `files` at its place. Links are relative, so that the plan's
 /// folder can be moved together with what it belongs to; and links they are, so that a job is sent a file as it
@@ -25,6 +22,9 @@ pub fn link_tree(tree: &Path, base: &Path, files: &JobFiles) -> Result<(), Store
         _ => {}
     }
     store::make_folder(&tree.join(files.start_in.as_os_str()))?;
+    for folder in &files.folders {
+        store::make_folder(&tree.join(folder.as_os_str()))?;
+    }
     for file in &files.files {
         let link = tree.join(file.place.as_os_str());
         if let Some(folder) = link.parent() {
@@ -48,16 +48,11 @@ pub fn link_tree(tree: &Path, base: &Path, files: &JobFiles) -> Result<(), Store
 /// the same code, whatever is edited meanwhile.
 #[derive(Debug)]
 pub struct Copies {
-    files: Vec<Copy>,
+    /// Place in the job's tree, and copy.
+    files: Vec<(PathBuf, PathBuf)>,
+    folders: Vec<PathBuf>,
     start_in: PathBuf,
     code: Identity,
-}
-
-#[derive(Debug)]
-struct Copy {
-    place: PathBuf,
-    copy: PathBuf,
-    linked: bool,
 }
 
 impl Copies {
@@ -71,22 +66,16 @@ impl Copies {
         for (number, file) in plan.files.files.iter().enumerate() {
             let source = base.join(file.source.as_os_str());
             let copy = cache.join(number.to_string());
-            let bytes = fs::copy(&source, &copy).map_err(StoreError::on("copy", &source))?;
+            fs::copy(&source, &copy).map_err(StoreError::on("copy", &source))?;
             let (content, _) = hash_file(&copy).map_err(StoreError::on("read", &copy))?;
             hasher.file(&file.place, content);
-            let linked = bytes > COPIED;
-            if linked {
-                // All runs share this one: a program that would change it in place is refused, not obeyed.
-                let mode = copy.metadata().map_err(StoreError::on("read", &copy))?.permissions().mode();
-                let read_only = fs::Permissions::from_mode(mode & !0o222);
-                fs::set_permissions(&copy, read_only).map_err(StoreError::on("write", &copy))?;
-            }
-            files.push(Copy { place: file.place.as_os_str().into(), copy, linked });
+            files.push((file.place.as_os_str().into(), copy));
         }
         for (name, value) in &plan.environment {
             hasher.variable(name, value);
         }
-        Ok(Self { files, start_in: plan.files.start_in.as_os_str().into(), code: hasher.finish() })
+        let folders = plan.files.folders.iter().map(|folder| folder.as_os_str().into()).collect();
+        Ok(Self { files, folders, start_in: plan.files.start_in.as_os_str().into(), code: hasher.finish() })
     }
 
     /// The identity of what the copies hold, and of the plan's environment.
@@ -98,7 +87,7 @@ impl Copies {
     /// Whether there is nothing to lay out.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty()
+        self.files.is_empty() && self.folders.is_empty()
     }
 
     /// Lays them out in `tree`, a folder that is empty or not there; gives the folder that the program starts in.
@@ -108,16 +97,16 @@ impl Copies {
     pub fn lay_out(&self, tree: &Path) -> Result<PathBuf, StoreError> {
         let start_in: PathBuf = tree.components().chain(self.start_in.components()).collect();
         store::make_folder(&start_in)?;
-        for Copy { place, copy, linked } in &self.files {
+        for folder in &self.folders {
+            store::make_folder(&tree.join(folder))?;
+        }
+        for (place, copy) in &self.files {
             let to = tree.join(place);
             if let Some(folder) = to.parent() {
                 store::make_folder(folder)?;
             }
-            if *linked {
-                fs::hard_link(copy, &to).map_err(StoreError::on("link", &to))?;
-            } else {
-                fs::copy(copy, &to).map_err(StoreError::on("write", &to))?;
-            }
+            // A copy for each, as each job has: what one changes in place, no other sees.
+            fs::copy(copy, &to).map_err(StoreError::on("write", &to))?;
         }
         Ok(start_in)
     }

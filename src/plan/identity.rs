@@ -109,7 +109,7 @@ mod tests {
 
     fn identity(total: &str, chunks: u64, words: &[&str]) -> Identity {
         let space = Space::Range(total.parse().expect("a range"));
-        let cut = Cut::into_chunks(space.count(), chunks).expect("a cut");
+        let cut = Cut::into_chunks(space.count(), chunks.into()).expect("a cut");
         let words: Vec<_> = words.iter().map(|&word| Word::from(word)).collect();
         let command = (!words.is_empty()).then(|| Command::try_from(words).expect("a command"));
         Identity::of_plan(&space, &cut, command.as_ref())

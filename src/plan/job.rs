@@ -23,6 +23,9 @@ pub struct JobFiles {
     pub start_in: Word,
     /// The files, by their place.
     pub files: Vec<JobFile>,
+    /// The places of folders that hold nothing and travel all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub folders: Vec<Word>,
 }
 
 /// A file that travels with each job.
@@ -43,7 +46,7 @@ impl JobFiles {
     /// Whether nothing travels.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty()
+        self.files.is_empty() && self.folders.is_empty()
     }
 }
 

@@ -61,7 +61,7 @@ pub enum ReductionError {
     #[error("there is no reducer `{0}`")]
     Unknown(String),
     /// Neither of the two ways.
-    #[error("the merge command has to name both {{left}} and {{right}}, or {{parts}} alone")]
+    #[error("the merge command has to be a program with both {{left}} and {{right}}, or {{parts}} alone")]
     Operands,
     /// A brace that is no placeholder's.
     #[error(transparent)]
@@ -138,6 +138,9 @@ impl TryFrom<Vec<Word>> for MergeCommand {
             _ => None,
         };
         let templates: Vec<_> = words.iter().map(|word| Template::parse(word, lookup)).collect::<Result<_, _>>()?;
+        if !templates.first().is_some_and(|program| program.fixed().is_some_and(|word| !word.as_bytes().is_empty())) {
+            return Err(ReductionError::Operands);
+        }
         let has = |wanted: Operand| templates.iter().flat_map(Template::placeholders).any(|operand| *operand == wanted);
         let operands = (has(Operand::Left), has(Operand::Right), has(Operand::Parts));
         if !matches!(operands, (true, true, false) | (false, false, true)) {

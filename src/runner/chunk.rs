@@ -192,9 +192,26 @@ fn compute(attempt: &Attempt<'_>, place: &Place<'_>, result: &Path, running: &Ru
             }
         },
         Err(Failed::Stopped) => Computed::Stopped,
-        Err(Failed::NotStarted(error)) => failed(Cause::NotStarted(format!("{}: {error}", words[0].quoted()))),
+        Err(Failed::NotStarted(error)) => {
+            let why = interpreter(&place.start_in.join(words[0].as_os_str())).unwrap_or_else(|| error.to_string());
+            failed(Cause::NotStarted(format!("{}: {why}", words[0].quoted())))
+        }
         Err(Failed::Machine(error)) => failed(Cause::Machine(format!("{}: {error}", words[0].quoted()))),
     }
+}
+
+/// What is wrong with the interpreter of a script that is there and cannot be started: the kernel's own answer
+/// is that there is no such file, and people look for the script.
+fn interpreter(script: &Path) -> Option<String> {
+    let mut start = Vec::new();
+    File::open(script).ok()?.take(256).read_to_end(&mut start).ok()?;
+    let line = start.strip_prefix(b"#!")?.split(|&byte| byte == b'\n').next()?;
+    let text = String::from_utf8_lossy(line);
+    let interpreter = text.trim_ascii_start().split([' ', '\t']).next()?;
+    if let Some(name) = interpreter.strip_suffix('\r') {
+        return Some(format!("its first line asks for {name} and ends as on Windows (CR LF): dos2unix mends it"));
+    }
+    (!Path::new(interpreter).exists()).then(|| format!("its first line asks for {interpreter}, which is not there"))
 }
 
 /// Without a command the items themselves are the results, one a line.

@@ -106,7 +106,7 @@ fn mistyped_commands_get_a_suggestion() {
     let (dir, _) = shadowed();
     for (typed, meant) in [("paln", "plan"), ("reduc", "reduce"), ("rnu", "run"), ("plna --total 1..=10", "plan")] {
         let refused = call(&dir, typed).refuses(2);
-        refused.says(&format!("'{meant}'"));
+        refused.says(&format!("`split {meant}`"));
     }
     call(&dir, "frobnicate").refuses(2).says("split --help");
 }

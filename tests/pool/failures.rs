@@ -71,15 +71,15 @@ pub(crate) fn a_machine_without_the_program_is_survived(pool: &Pool) {
          chmod +x /opt/black-hole/tool
          nsenter --mount --target $(cat /run/ep1.pid) mount -t tmpfs none /opt/black-hole",
     );
-    folder.split("plan --total 1..=12 --chunks 12 --retries 12 -- /opt/black-hole/tool {first} {last}").ok();
-    // A machine that fails at once is free again at once, and while the others are busy it sees attempt after
-    // attempt: retries may run out, and the DAG goes on when it is submitted again. It is never stopped for good.
-    assert!((0..4).any(|_| {
-        let returned = folder.submit();
-        assert!(!folder.exists("logs/stopped.txt"));
-        returned == Some(0)
-    }));
-    assert_eq!(folder.split("reduce outputs/").ok(), "78\n");
+    folder.split("plan --total 1..=36 --chunks 36 -- /opt/black-hole/tool {first} {last}").ok();
+    // A machine that fails at once is free again at once, and HTCondor likes to send a retry where the last attempt
+    // was: some chunks may run out of retries there, but it is no reason to stop the DAG.
+    let first = folder.submit();
+    assert!(!folder.exists("logs/stopped.txt"));
+    assert!(folder.jobs().iter().any(|job| job.returned == Some(0)));
+    pool.root("nsenter --mount --target $(cat /run/ep1.pid) umount /opt/black-hole");
+    assert!(first == Some(0) || folder.submit() == Some(0));
+    assert_eq!(folder.split("reduce outputs/").ok(), "666\n");
     let failed = folder.partials().into_iter().filter(|partial| partial.header["kind"] == "failure");
     let hosts: BTreeSet<_> = failed.map(|partial| partial.header["host"].to_string()).collect();
     assert_eq!(hosts, BTreeSet::from([r#""ep1""#.to_owned()]));
