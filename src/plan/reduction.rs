@@ -138,7 +138,8 @@ impl TryFrom<Vec<Word>> for MergeCommand {
             _ => None,
         };
         let templates: Vec<_> = words.iter().map(|word| Template::parse(word, lookup)).collect::<Result<_, _>>()?;
-        if !templates.first().is_some_and(|program| program.fixed().is_some_and(|word| !word.as_bytes().is_empty())) {
+        let nameless = |program: &Template<Operand>| program.fixed().is_none_or(|word| word.as_bytes().is_empty());
+        if templates.first().is_none_or(nameless) {
             return Err(ReductionError::Operands);
         }
         let has = |wanted: Operand| templates.iter().flat_map(Template::placeholders).any(|operand| *operand == wanted);
