@@ -20,6 +20,7 @@ use crate::plan::Word;
 
 pub(super) fn plan(options: &PlanOptions) -> Done {
     let mut request = Request::new(&options.what)?;
+    check_folder(&request.place)?;
     let programs = programs()?;
     if options.dry_run {
         return dry_run(&request);
@@ -46,6 +47,15 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
     lines.push(format!("next: {submit}condor_submit_dag plan.dag"));
     let text = lines.join("\n") + "\n";
     printed(io::stdout().lock().write_all(text.as_bytes()))
+}
+
+/// HTCondor fills in macros in the path of the log that DAGMan waits for, which then waits for ever; and
+/// condor_submit_dag takes no line break.
+fn check_folder(place: &Path) -> Result<(), Failure> {
+    let path = place.to_string_lossy();
+    let Some(odd) = ["$(", "$$(", "\n"].into_iter().find(|odd| path.contains(odd)) else { return Ok(()) };
+    Err(Failure::new(Exit::Usage, format!("HTCondor cannot work in a folder whose path holds {odd:?}: {path:?}"))
+        .help("plan in a folder of another name: --dir DIR"))
 }
 
 /// Lays the plan down.

@@ -44,7 +44,10 @@ const OURS: [(&str, &str); 15] = [
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) plan: Plan,
+    /// The folder as the user named it.
     pub(super) folder: PathBuf,
+    /// The same, absolute and without links.
+    pub(super) place: PathBuf,
     pub(super) templates: Templates,
     pub(super) existing: Existing,
     /// What becomes of each word of the command.
@@ -111,7 +114,7 @@ impl Request {
             (_, true) => Existing::MoveAside,
             _ => Existing::Refuse,
         };
-        Ok(Self { plan, folder: options.dir.clone(), templates, existing, words: found.words })
+        Ok(Self { plan, folder: options.dir.clone(), place: folder, templates, existing, words: found.words })
     }
 }
 

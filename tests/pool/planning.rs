@@ -51,7 +51,8 @@ pub(crate) fn a_folder_may_have_almost_any_name(pool: &Pool) {
     assert_eq!(folder.split("reduce outputs/").ok(), "55\n");
 }
 
-/// HTCondor fills in macros in the path of DAGMan's log and drops a line's rest: DAGMan would wait for ever.
+/// HTCondor fills in macros in the path of the log that DAGMan listens to, so that DAGMan would wait for ever; and
+/// condor_submit_dag takes no line break.
 pub(crate) fn a_folder_that_htcondor_cannot_name_is_refused(pool: &Pool) {
     for name in ["a$(macro)", "a$$(macro)", "a\nline"] {
         let folder = pool.folder(name);
