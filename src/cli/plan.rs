@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use object::Object;
+use object::Endianness;
+use object::elf::{FileHeader32, FileHeader64};
 use object::read::elf::{FileHeader, ProgramHeader};
 
 use super::Done;
@@ -175,15 +176,16 @@ fn about_runner(programs: &Programs) -> Vec<String> {
     lines
 }
 
-/// Whether a program asks for a dynamic loader.
+/// Whether a program asks for a dynamic loader (ELF's PT_INTERP), and with it for this machine's libraries.
 fn is_dynamic(program: &Path) -> bool {
+    fn asks<Header: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> object::Result<bool> {
+        let header = Header::parse(bytes)?;
+        let endian = header.endian()?;
+        let mut segments = header.program_headers(endian, bytes)?.iter();
+        Ok(segments.any(|segment| segment.p_type(endian) == object::elf::PT_INTERP))
+    }
     let Ok(bytes) = std::fs::read(program) else { return false };
-    let Ok(header) = object::elf::FileHeader64::<object::Endianness>::parse(&*bytes) else {
-        return object::File::parse(&*bytes).is_ok_and(|file| file.has_debug_symbols());
-    };
-    let Ok(endian) = header.endian() else { return false };
-    let headers = header.program_headers(endian, &*bytes).unwrap_or_default();
-    headers.iter().any(|header| header.p_type(endian) == object::elf::PT_INTERP)
+    asks::<FileHeader64<Endianness>>(&bytes).or_else(|_| asks::<FileHeader32<Endianness>>(&bytes)).unwrap_or(false)
 }
 
 fn dry_run(request: &Request) -> Done {
@@ -246,5 +248,18 @@ fn explain(error: &LayDown) -> Failure {
             .help(format!("if it is gone for good, delete {}", file.display())),
         LayDown::Folder(FolderError::Document { .. }) => failure.help("--force moves it aside; nothing is deleted"),
         LayDown::Folder(_) | LayDown::Machine(_) | LayDown::Template(_) => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_needs_libraries_is_told_from_one_that_does_not() {
+        assert!(is_dynamic(Path::new("/bin/sh")), "distributions build their shell dynamically");
+        let own = std::env::current_exe().expect("this test");
+        assert_eq!(is_dynamic(&own), !cfg!(target_feature = "crt-static"));
+        assert!(!is_dynamic(Path::new("/etc/passwd")));
     }
 }
