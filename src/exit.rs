@@ -35,7 +35,7 @@ pub enum Exit {
     ProgramFailed = 70,
     /// In a job: the program was ended by a signal.
     ProgramKilled = 71,
-    /// In a job: the program printed nothing where a result is due.
+    /// In a job: the program left no result where one is due.
     NoResult = 72,
     /// In a job: the program could not be started at all.
     NotStarted = 73,
@@ -65,7 +65,7 @@ impl Exit {
         (Exit::ChunksFailed, "chunks failed after all their retries"),
         (Exit::ProgramFailed, "in a job: the program's exit code was not 0"),
         (Exit::ProgramKilled, "in a job: a signal ended the program"),
-        (Exit::NoResult, "in a job: the program printed nothing"),
+        (Exit::NoResult, "in a job: the program left no result"),
         (Exit::NotStarted, "in a job: the program could not be started"),
         (Exit::JobMachine, "in a job: the machine would not"),
         (Exit::StopDag, "from the POST script: the program starts nowhere"),

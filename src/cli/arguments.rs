@@ -24,8 +24,10 @@ In COMMAND:
   {start} {stop}    Python's half-open way: range(start, stop); with a step, range(start, stop, {step})
   {count}           how many items
   {chunk} {chunks}  the chunk's number, from 0, and how many there are
+  {result}          a path: what the program writes there is its result, and what it prints is not
   {{ }}             a brace
-The same as SPLIT_FIRST, SPLIT_LAST, ... in its environment. What it prints on standard output is its result.
+The same as SPLIT_FIRST, SPLIT_LAST, ... in its environment. What it prints on standard output is its result,
+unless it writes to {result}.
 With no COMMAND the items themselves are the results.";
 
 /// Everything after `split`.

@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::folder::{FolderError, Layout, locate};
 use crate::plan::{Identity, Plan, Word};
 use crate::record::{Damage, Found, Gathered, Kind, gather};
-use crate::reduce::{Answer, AnswerFile, CodeShare, MergeError, ResultDocument, merge};
+use crate::reduce::{Answer, AnswerFile, BadResult, CodeShare, MergeError, ResultDocument, merge};
 use crate::space::Interval;
 use crate::store::{self, Draft, StoreError};
 
@@ -318,6 +318,20 @@ fn chunk_of_name(path: &Path) -> Option<u64> {
     path.file_name()?.to_str()?.strip_prefix("chunk-")?.split('.').next()?.parse().ok()
 }
 
+/// How a program comes to print a number alone.
+fn cure(plan: &Plan, bad: &BadResult) -> String {
+    let BadResult::NotANumber { text, .. } = bad else { return String::new() };
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
+    if text.starts_with("[1] ") {
+        r#"R's print() counts lines: cat(x, "\n") prints the number alone"#.to_owned()
+    } else if text.split_once(" = ").is_some_and(|(name, _)| is_name(name)) {
+        "Octave and MATLAB name what they show: disp(x) prints the number alone".to_owned()
+    } else {
+        let takes = format!("{} takes numbers, one a line", plan.reduce);
+        format!("{takes}; a program that prints other things too writes its result to {{result}}")
+    }
+}
+
 fn explain(layout: &Layout, plan: &Plan, error: &MergeError) -> Failure {
     let exit = match error {
         MergeError::BadResult { .. } | MergeError::NoNumber => Exit::BadResult,
@@ -326,12 +340,12 @@ fn explain(layout: &Layout, plan: &Plan, error: &MergeError) -> Failure {
     };
     let mut failure = Failure::from_error(exit, error);
     match error {
-        MergeError::BadResult { items: which, partial, .. } => {
+        MergeError::BadResult { items: which, partial, source } => {
             let partial = Word::from(partial.as_os_str().to_owned()).quoted();
             let root = Word::from(layout.root().as_os_str().to_owned()).quoted();
             failure
                 .detail(format!("{}, {}", chunks(plan, *which), items(plan, *which)))
-                .help(format!("{} takes numbers, one a line; --reduce concat takes any text", plan.reduce))
+                .help(cure(plan, source))
                 .help(format!("mend the program and compute it again: mv {partial} {partial}.bad; split run {root}"))
         }
         MergeError::Command { items: which, last_words, .. } => {

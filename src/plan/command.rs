@@ -26,12 +26,23 @@ pub enum Placeholder {
     Chunk,
     /// The number of chunks.
     Chunks,
+    /// A path: what the program writes there is its result, in place of what it prints.
+    Result,
 }
 
 impl Placeholder {
     /// All of them, in the order in which they are listed for people.
-    pub const ALL: [Self; 8] =
-        [Self::First, Self::Last, Self::Start, Self::Stop, Self::Step, Self::Count, Self::Chunk, Self::Chunks];
+    pub const ALL: [Self; 9] = [
+        Self::First,
+        Self::Last,
+        Self::Start,
+        Self::Stop,
+        Self::Step,
+        Self::Count,
+        Self::Chunk,
+        Self::Chunks,
+        Self::Result,
+    ];
 
     /// The name between the braces.
     #[must_use]
@@ -45,6 +56,7 @@ impl Placeholder {
             Self::Count => "count",
             Self::Chunk => "chunk",
             Self::Chunks => "chunks",
+            Self::Result => "result",
         }
     }
 
@@ -60,6 +72,7 @@ impl Placeholder {
             Self::Count => "SPLIT_COUNT",
             Self::Chunk => "SPLIT_CHUNK",
             Self::Chunks => "SPLIT_CHUNKS",
+            Self::Result => "SPLIT_RESULT",
         }
     }
 
@@ -75,35 +88,38 @@ impl Placeholder {
 /// What the placeholders stand for in one run of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bindings {
-    values: [String; 8],
+    values: [Word; 9],
 }
 
 impl Bindings {
-    /// The values for a run over `items`, as part of chunk number `chunk` of `cut`.
+    /// The values for a run over `items`, as part of chunk number `chunk` of `cut`, whose result may go to the path
+    /// `result`.
     ///
     /// # Panics
     /// Where the space does not hold `items`.
     #[must_use]
-    pub fn new(space: &Space, cut: &Cut, chunk: u64, items: Interval) -> Self {
+    pub fn new(space: &Space, cut: &Cut, chunk: u64, items: Interval, result: Word) -> Self {
         let Space::Range(range) = space;
-        let first = range.value(items.start()).to_string();
+        let text = |number: &dyn ToString| Word::from(number.to_string().as_str());
+        let first = text(&range.value(items.start()));
         Self {
             values: [
                 first.clone(),
-                range.value(items.last()).to_string(),
+                text(&range.value(items.last())),
                 first,
-                range.stop_text(items),
-                range.step().to_string(),
-                items.count().to_string(),
-                chunk.to_string(),
-                cut.chunks().to_string(),
+                text(&range.stop_text(items)),
+                text(&range.step()),
+                text(&items.count()),
+                text(&chunk),
+                text(&cut.chunks()),
+                result,
             ],
         }
     }
 
     /// What `placeholder` stands for.
     #[must_use]
-    pub fn get(&self, placeholder: Placeholder) -> &str {
+    pub fn get(&self, placeholder: Placeholder) -> &Word {
         &self.values[placeholder as usize]
     }
 }
@@ -144,6 +160,12 @@ impl Command {
     #[must_use]
     pub fn mentions_items(&self) -> bool {
         self.placeholders().any(Placeholder::names_items)
+    }
+
+    /// Whether the program is told where to write its result.
+    #[must_use]
+    pub fn mentions_result(&self) -> bool {
+        self.placeholders().any(|placeholder| placeholder == Placeholder::Result)
     }
 
     /// Whether what is computed for an item depends on how the space is cut.
@@ -210,7 +232,7 @@ mod tests {
         let space = Space::Range("0..=1000:5".parse().expect("a range"));
         let cut = Cut::into_chunks(space.count(), 20).expect("a cut");
         let items = cut.chunk(space.count(), chunk);
-        Bindings::new(&space, &cut, chunk, items)
+        Bindings::new(&space, &cut, chunk, items, Word::from("/scratch/result"))
     }
 
     #[test]
@@ -222,6 +244,7 @@ mod tests {
             "{step}/{count}",
             "{chunk} of {chunks}",
             "{{first}}",
+            "--out={result}",
             "",
         ])
         .expect("a command");
@@ -230,9 +253,12 @@ mod tests {
             .iter()
             .map(|word| String::from_utf8_lossy(word.as_bytes()).into_owned())
             .collect();
-        assert_eq!(filled, ["sum.py", "--from=55:100", "55105", "5/10", "1 of 20", "{first}", ""]);
+        assert_eq!(
+            filled,
+            ["sum.py", "--from=55:100", "55105", "5/10", "1 of 20", "{first}", "--out=/scratch/result", ""]
+        );
         let fixed: Vec<_> = command.fixed_words().map(|word| word.is_some()).collect();
-        assert_eq!(fixed, [true, false, false, false, false, true, true]);
+        assert_eq!(fixed, [true, false, false, false, false, true, false, true]);
     }
 
     #[test]

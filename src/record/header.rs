@@ -41,7 +41,7 @@ pub enum Cause {
     ExitCode(i32),
     /// This signal ended the program.
     Signal(i32),
-    /// The program printed nothing where a result is due.
+    /// The program printed nothing where a number is due, or wrote nothing to the path that it was told.
     NoResult,
     /// The program could not be started; why.
     NotStarted(String),
@@ -54,7 +54,9 @@ impl std::fmt::Display for Cause {
         match self {
             Self::ExitCode(code) => write!(out, "the program ended with exit code {code}"),
             Self::Signal(signal) => write!(out, "signal {signal} ended the program"),
-            Self::NoResult => out.write_str("the program printed nothing where a number is due"),
+            Self::NoResult => {
+                out.write_str("the program printed nothing, and wrote no {result}, where a result is due")
+            }
             Self::NotStarted(why) => write!(out, "the program could not be started: {why}"),
             Self::Machine(why) => write!(out, "the machine would not: {why}"),
         }

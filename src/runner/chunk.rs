@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::environment::{Base, environment};
 use super::program::{self, Failed, Running};
 use crate::exit::Exit;
-use crate::plan::{Bindings, Due, Identity, Job};
+use crate::plan::{Bindings, Command, Due, Identity, Job};
 use crate::record::{self, Cause, Header, Kind};
 use crate::space::{Interval, Space};
 use crate::store::{Draft, StoreError};
@@ -102,25 +102,31 @@ pub fn attempt_name(retry: u32) -> String {
 /// # Errors
 /// Where not even a record of the failure could be written (a full disk).
 pub fn run(attempt: &Attempt<'_>, place: &Place<'_>, running: &Running) -> Result<Outcome, RunError> {
-    let result = place.scratch.join("result");
-    let (kind, seconds, last_words) = match compute(attempt, place, &result, running) {
+    let printed = place.scratch.join("printed");
+    let written = place.scratch.join("result");
+    remove(&written);
+    let (kind, seconds, last_words) = match compute(attempt, place, &printed, &written, running) {
         Computed::Done { seconds } => (Kind::Whole, seconds, Vec::new()),
         Computed::Failed { cause, seconds, last_words } => (Kind::Failure(cause), seconds, last_words),
         Computed::Stopped => return Ok(Outcome::Stopped),
     };
     let mut header = header(attempt, place, kind, seconds);
+    // What is written to {result} is the result; else what is printed, unless the program was told of {result}.
+    let told = attempt.job.command.as_ref().is_some_and(Command::mentions_result);
+    let result = if told || written.symlink_metadata().is_ok() { &written } else { &printed };
     if header.kind == Kind::Whole {
-        match whole(attempt.job.due, &result) {
+        match whole(attempt.job.due, result) {
             Ok(Payload { bytes, crc, mut file, empty: false }) => {
                 save(attempt.chunk, place, &header, &mut file, bytes, &crc)?;
-                remove(&result);
                 return Ok(Outcome::Done { seconds });
             }
             Ok(Payload { empty: true, .. }) => header.kind = Kind::Failure(Cause::NoResult),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => header.kind = Kind::Failure(Cause::NoResult),
             Err(error) => header.kind = Kind::Failure(Cause::Machine(error.to_string())),
         }
     }
-    remove(&result);
+    // Many programs say on standard output what went wrong.
+    let last_words = if last_words.is_empty() { end_of(&printed) } else { last_words };
     let mut crc = crc32fast::Hasher::new();
     crc.update(&last_words);
     save(attempt.chunk, place, &header, &mut &last_words[..], last_words.len() as u64, &crc)?;
@@ -159,10 +165,10 @@ enum Computed {
 }
 
 /// Leaves the result in a file: results may be larger than memory.
-fn compute(attempt: &Attempt<'_>, place: &Place<'_>, result: &Path, running: &Running) -> Computed {
+fn compute(attempt: &Attempt<'_>, place: &Place<'_>, printed: &Path, written: &Path, running: &Running) -> Computed {
     let failed = |cause| Computed::Failed { cause, seconds: 0.0, last_words: Vec::new() };
-    let machine = |error: io::Error| failed(Cause::Machine(format!("{}: {error}", result.display())));
-    let file = match File::create(result) {
+    let machine = |error: io::Error| failed(Cause::Machine(format!("{}: {error}", printed.display())));
+    let file = match File::create(printed) {
         Ok(file) => file,
         Err(error) => return machine(error),
     };
@@ -173,7 +179,13 @@ fn compute(attempt: &Attempt<'_>, place: &Place<'_>, result: &Path, running: &Ru
             Err(error) => machine(error),
         };
     };
-    let bindings = Bindings::new(&attempt.job.space, &attempt.job.cut, attempt.chunk, attempt.items);
+    let bindings = Bindings::new(
+        &attempt.job.space,
+        &attempt.job.cut,
+        attempt.chunk,
+        attempt.items,
+        written.as_os_str().to_owned().into(),
+    );
     let words = command.fill(&bindings);
     let temporary = place.scratch.join("tmp");
     if place.base == Base::Job
@@ -234,6 +246,9 @@ struct Payload {
 
 fn whole(due: Due, result: &Path) -> io::Result<Payload> {
     let mut file = File::open(result)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "what the program left as its result is no file"));
+    }
     let mut crc = crc32fast::Hasher::new();
     let mut bytes = 0;
     let mut blank = true;
@@ -266,7 +281,21 @@ fn save(
     Ok(path)
 }
 
-/// Scratch files go with their folder in the end: one that stays is no failure.
+/// The last of a file, as much as is kept of standard error.
+fn end_of(path: &Path) -> Vec<u8> {
+    let read = || {
+        let mut file = File::open(path)?;
+        let bytes = file.metadata()?.len();
+        file.seek(io::SeekFrom::Start(bytes.saturating_sub(program::LAST_WORDS as u64)))?;
+        let mut end = Vec::new();
+        file.take(program::LAST_WORDS as u64).read_to_end(&mut end)?;
+        io::Result::Ok(end)
+    };
+    // What cannot be read is not shown.
+    read().unwrap_or_default()
+}
+
+/// An attempt's own files go with their folder in the end: one that stays is no failure.
 fn remove(path: &Path) {
     let _ = fs::remove_file(path);
 }

@@ -62,7 +62,7 @@ pub fn environment(
         set(name, value.as_os_str());
     }
     for placeholder in Placeholder::ALL {
-        set(placeholder.variable(), bindings.get(placeholder).as_ref());
+        set(placeholder.variable(), bindings.get(placeholder).as_os_str());
     }
     variables
 }

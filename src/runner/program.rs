@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use crate::plan::Word;
 
 /// How much of what a program writes on standard error is kept: the last 64 KiB.
-const LAST_WORDS: usize = 1 << 16;
+pub(super) const LAST_WORDS: usize = 1 << 16;
 
 /// How long a program's children may hold its standard error open after it has ended.
 const STRAGGLERS: Duration = Duration::from_millis(500);

@@ -348,3 +348,37 @@ fn two_that_start_at_once_in_an_empty_folder() {
     }
     dir.split("run .").answers("210\n");
 }
+
+#[test]
+fn a_program_that_chatters_writes_its_result_elsewhere() {
+    let dir = Dir::new();
+    let script = "echo starting up; echo $0 > \"$1\"; echo done";
+    dir.split("run --total 1..=4 --chunks 2 --dir told -- sh -c")
+        .arg(script)
+        .args(["{last}", "{result}"])
+        .answers("6\n");
+    let script = "echo starting up; echo $SPLIT_LAST > \"$SPLIT_RESULT\"";
+    dir.split("run --total 1..=4 --chunks 2 --dir environment -- sh -c").arg(script).answers("6\n");
+}
+
+#[test]
+fn a_program_that_was_told_where_to_write_and_did_not_has_no_result() {
+    let dir = Dir::new();
+    let run = dir.split("run --total 2 --chunks 1 --retries 0 --reduce concat -- sh -c").arg("echo 5").arg("{result}");
+    run.exits(30).says("wrote no {result}").says("| 5");
+}
+
+#[test]
+fn a_program_may_say_on_standard_output_what_went_wrong() {
+    let dir = Dir::new();
+    let run = dir.split("run --total 2 --chunks 1 --retries 0 -- sh -c").arg("echo the reason; exit 3");
+    run.exits(30).says("| the reason");
+}
+
+#[test]
+fn results_of_other_languages_come_with_their_cure() {
+    for (text, cure) in [("[1] 5050", "cat(x"), ("ans = 5050", "disp(x)"), ("sum: 5050", "{result}")] {
+        let dir = Dir::new();
+        dir.split("run --total 2 --chunks 1 -- echo").arg(text).exits(24).says(cure);
+    }
+}
