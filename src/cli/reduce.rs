@@ -320,7 +320,7 @@ fn chunk_of_name(path: &Path) -> Option<u64> {
 
 /// How a program comes to print a number alone.
 fn cure(plan: &Plan, bad: &BadResult) -> String {
-    let BadResult::NotANumber { text, .. } = bad else { return String::new() };
+    let BadResult::NotANumber { text, .. } = bad;
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
     if text.starts_with("[1] ") {
         r#"R's print() counts lines: cat(x, "\n") prints the number alone"#.to_owned()
