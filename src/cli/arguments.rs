@@ -48,6 +48,8 @@ pub(super) enum Task {
     Run(RunOptions),
     /// Prove that no item is missing or counted twice, merge the results and print the answer
     Reduce(ReduceOptions),
+    /// Show a chunk: its items, its command, its records
+    Show(ShowOptions),
 }
 
 #[derive(Debug, Args)]
@@ -87,6 +89,16 @@ pub(super) struct ReduceOptions {
     /// Answer even if items are missing, and say which items the answer is about
     #[arg(long)]
     pub(super) partial: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowOptions {
+    /// The chunk's number, from 0
+    pub(super) chunk: u64,
+
+    /// The planned folder
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(super) dir: PathBuf,
 }
 
 /// What to compute and how: the same for `plan` and `run`.

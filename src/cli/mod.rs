@@ -11,6 +11,7 @@ mod progress;
 mod reduce;
 mod request;
 mod run;
+mod show;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ pub fn main() -> ExitCode {
             Task::Plan(options) => plan::plan(&options),
             Task::Run(options) => run::run(&options),
             Task::Reduce(options) => reduce::reduce(&options),
+            Task::Show(options) => show::show(&options),
         },
         Err(_) if words.first().is_some_and(|first| coreutils::is_option_of_ours(first)) => {
             Err(coreutils::command_is_missing(&words[0]))

@@ -174,7 +174,7 @@ fn account(plan: &Plan, gathered: &Gathered) -> Vec<String> {
 }
 
 /// Items in the user's terms.
-fn items(plan: &Plan, interval: Interval) -> String {
+pub(super) fn items(plan: &Plan, interval: Interval) -> String {
     let what = if interval.count() == 1 { "item" } else { "items" };
     format!("{what} {}", plan.space.describe(interval))
 }

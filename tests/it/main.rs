@@ -10,3 +10,4 @@ mod kit;
 mod plan;
 mod reduce;
 mod run;
+mod show;

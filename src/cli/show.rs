@@ -1,0 +1,91 @@
+//! `split show`.
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+
+use super::Done;
+use super::arguments::ShowOptions;
+use super::failure::{Failure, printed};
+use super::output::{count, last_lines};
+use super::reduce;
+use crate::exit::Exit;
+use crate::plan::{Bindings, Plan, Word};
+use crate::record::{Found, Gathered, Kind};
+
+/// So many lines of a result are shown.
+const LINES: usize = 10;
+/// Of a longer result the end is looked at alone.
+const BYTES: usize = 1 << 16;
+
+pub(super) fn show(options: &ShowOptions) -> Done {
+    let (layout, plan) = reduce::find(&options.dir)?;
+    let chunks = plan.cut.chunks();
+    if options.chunk >= chunks {
+        let last = chunks - 1;
+        return Err(Failure::new(Exit::Usage, format!("there is no chunk {}", options.chunk))
+            .help(format!("the plan has {}: 0 to {last}", count(chunks, "chunk"))));
+    }
+    let gathered = reduce::read(&layout, &plan)?;
+    let text = describe(&plan, &gathered, options.chunk).join("\n") + "\n";
+    printed(io::stdout().lock().write_all(text.as_bytes()))
+}
+
+/// A chunk's items, command and records.
+fn describe(plan: &Plan, gathered: &Gathered, chunk: u64) -> Vec<String> {
+    let items = plan.chunk(chunk);
+    let mut lines = vec![format!("chunk {chunk} of {}: {}", plan.cut.chunks(), reduce::items(plan, items))];
+    match &plan.command {
+        Some(command) => {
+            let result = Word::from("{result}");
+            let words = command.fill(&Bindings::new(&plan.space, &plan.cut, chunk, items, result));
+            let words: Vec<_> = words.iter().map(Word::quoted).collect();
+            lines.push(format!("command: {}", words.join(" ")));
+        }
+        None => lines.push("no command: the items themselves are the results".to_owned()),
+    }
+    let of_chunk = |found: &&Found| found.record.header.items.intersect(items).is_some();
+    let chosen: HashSet<usize> = gathered.tiling.chosen.iter().copied().collect();
+    let results = gathered.results.iter().enumerate().filter(|(_, found)| of_chunk(found)).map(|(place, found)| {
+        let counts = if chosen.contains(&place) { "counts" } else { "does not count, others cover its items" };
+        (found, format!("result, {counts}"))
+    });
+    let failures = gathered.failures.iter().filter(of_chunk).map(|found| match &found.record.header.kind {
+        Kind::Failure(cause) => (found, cause.to_string()),
+        Kind::Whole => (found, String::new()),
+    });
+    let before = lines.len();
+    for (found, what) in results.chain(failures) {
+        lines.extend(describe_record(plan, gathered, found, &what));
+    }
+    if lines.len() == before {
+        lines.push("no record".to_owned());
+    }
+    lines
+}
+
+fn describe_record(plan: &Plan, gathered: &Gathered, found: &Found, what: &str) -> Vec<String> {
+    let header = &found.record.header;
+    let path = gathered.path(found);
+    let mut lines = vec![
+        format!("{}: {what}", path.display()),
+        format!(
+            "  {}, {:.3} s on {}, attempt {}, code {}",
+            reduce::items(plan, header.items),
+            header.seconds,
+            header.host,
+            header.attempt,
+            header.code.short()
+        ),
+    ];
+    let mut end = Vec::new();
+    let read = found.record.payload.pieces::<io::Error>(&path, &mut |piece| {
+        end.extend_from_slice(piece);
+        end.drain(..end.len().saturating_sub(BYTES));
+        Ok(())
+    });
+    match read {
+        Ok(()) => lines.extend(last_lines(&end, LINES).into_iter().map(|line| format!("  {line}"))),
+        Err(error) => lines.push(format!("  cannot be read again: {error}")),
+    }
+    lines
+}
