@@ -20,7 +20,7 @@ use crate::inputs::{Fate, WordFate};
 use crate::plan::Word;
 
 pub(super) fn plan(options: &PlanOptions) -> Done {
-    let mut request = Request::new(&options.what)?;
+    let mut request = Request::new(&options.what, true)?;
     check_folder(&request.place)?;
     let programs = programs()?;
     if options.dry_run {
@@ -33,6 +33,7 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
     lines.push(match &laid {
         Laid::New => format!("wrote {} and what it needs", shown(&request.folder, "plan.dag")),
         Laid::Unchanged => format!("the same plan is in {folder} already: nothing was changed"),
+        Laid::Completed => format!("the same plan is in {folder} already: files of it that were missing are back"),
         Laid::Kept { aside, chunks_done, items_done } => format!(
             "kept: {} of {} done by what was computed before ({}); the older plan is in {}",
             chunks_done,
@@ -44,6 +45,11 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
             format!("wrote {}; what was there is in {}", shown(&request.folder, "plan.dag"), aside.display())
         }
     });
+    if matches!(laid, Laid::Kept { .. }) {
+        lines.push(
+            "note: what another cut computed counts too, which is wrong if the program reads SPLIT_CHUNK".to_owned(),
+        );
+    }
     let submit = if request.folder == Path::new(".") { String::new() } else { format!("cd {folder} && ") };
     lines.push(format!("next: {submit}condor_submit_dag plan.dag"));
     let text = lines.join("\n") + "\n";

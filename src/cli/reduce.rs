@@ -61,7 +61,7 @@ pub(super) fn answer(layout: &Layout, plan: &Plan, gathered: &Gathered, partial:
     }
     let bar = progress::bar(gathered.tiling.chosen.len() as u64, "merging");
     let base = layout.root().join(plan.base.as_os_str());
-    let merged = merge(&plan.reduce, gathered, layout.root(), &base, &|merged| bar.inc(merged));
+    let merged = merge(plan, gathered, layout.root(), &base, &|merged| bar.inc(merged));
     bar.finish_and_clear();
     let answer = merged.map_err(|error| explain(layout, plan, &error))?;
     let (document, mut file, text) = match answer {
@@ -224,7 +224,8 @@ fn incomplete(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Failure {
     }
     let root = Word::from(layout.root().as_os_str().to_owned()).quoted();
     failure
-        .help(format!("split run {root} computes here what is missing; condor_submit_dag plan.dag does so on the pool"))
+        .help(format!("split run {root} computes here what is missing"))
+        .help("on the pool: condor_submit_dag plan.dag where a DAG failed; else split plan with all its options again and --keep")
         .help("--partial answers without them, and says so")
 }
 
@@ -287,10 +288,10 @@ impl<'a> Reasons<'a> {
         }
         let failed = self.failed.get(&chunk).into_iter().flatten();
         let failed = failed.filter(|found| found.record.header.items.intersect(within).is_some());
-        // Of several attempts the last: the highest retry, then by name, so that the same records say the same.
+        // Of several attempts the one that came back last.
         let order = |found: &&&Found| {
-            let attempt = found.record.header.attempt.clone();
-            (attempt.split('-').next().and_then(|retry| retry.parse::<u32>().ok()), attempt)
+            let time = gathered.path(found).metadata().and_then(|partial| partial.modified()).ok();
+            (time, found.record.header.attempt.clone())
         };
         if let Some(found) = failed.max_by_key(order)
             && let Kind::Failure(cause) = &found.record.header.kind
@@ -320,7 +321,9 @@ fn chunk_of_name(path: &Path) -> Option<u64> {
 
 /// How a program comes to print a number alone.
 fn cure(plan: &Plan, bad: &BadResult) -> String {
-    let BadResult::NotANumber { text, .. } = bad;
+    let BadResult::NotANumber { text, .. } = bad else {
+        return "when it was computed another reducer took it".to_owned();
+    };
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
     if text.starts_with("[1] ") {
         r#"R's print() counts lines: cat(x, "\n") prints the number alone"#.to_owned()

@@ -59,8 +59,9 @@ fn usage(message: impl Into<String>) -> Failure {
 }
 
 impl Request {
-    /// Checks the options and finds the files; writes nothing.
-    pub(super) fn new(options: &WhatOptions) -> Result<Self, Failure> {
+    /// Checks the options and finds the files; writes nothing. With `renew`, `--keep` is to write the same plan anew
+    /// where some of it has been computed.
+    pub(super) fn new(options: &WhatOptions, renew: bool) -> Result<Self, Failure> {
         let space = space(options)?;
         let cut = cut(options, space.count())?;
         let command = command(options)?;
@@ -110,7 +111,7 @@ impl Request {
             templates: templates.identity(),
         };
         let existing = match (options.keep, options.force) {
-            (true, _) => Existing::Keep,
+            (true, _) => Existing::Keep { renew },
             (_, true) => Existing::MoveAside,
             _ => Existing::Refuse,
         };

@@ -61,10 +61,10 @@ fn existing(folder: &Path, options: &RunOptions) -> Result<(Layout, Plan), Failu
 
 /// Plans as `split plan` does, with a shorter account.
 fn planned(options: &RunOptions) -> Result<(Layout, Plan), Failure> {
-    let mut request = Request::new(&options.what)?;
+    let mut request = Request::new(&options.what, false)?;
     let programs = programs()?;
     let laid = write(&mut request, &programs)?;
-    if laid != Laid::Unchanged {
+    if !matches!(laid, Laid::Unchanged | Laid::Completed) {
         for line in describe(&request) {
             say(&line);
         }
@@ -98,6 +98,9 @@ fn compute(layout: &Layout, plan: &Plan, gathered: &Gathered, options: &RunOptio
     let handle = signals.handle();
     let listener = std::thread::spawn(move || {
         for (number, _) in signals.forever().enumerate() {
+            if number == 0 {
+                say("stopping; once more ends the programs at once");
+            }
             // The second time no program is asked any more.
             stop.stop(if number == 0 { Signal::TERM } else { Signal::KILL });
         }

@@ -12,7 +12,7 @@ use crate::dag::{TemplateError, Templates, Text};
 use crate::inputs::link_tree;
 use crate::plan::{PLAN_FILES, Plan};
 use crate::pool::{LockState, lock_state};
-use crate::record::{gather, is_partial};
+use crate::record::{Gathered, gather, is_partial};
 use crate::store::{self, Draft, StoreError};
 
 /// What is to become of a plan that is in the folder already and differs.
@@ -21,7 +21,10 @@ pub enum Existing {
     /// Nothing: refuse.
     Refuse,
     /// Its records go on counting as far as they fit.
-    Keep,
+    Keep {
+        /// Whether to write the same plan anew where some of it has been computed, so that plan.dag says so.
+        renew: bool,
+    },
     /// All of it is moved aside.
     MoveAside,
 }
@@ -33,6 +36,8 @@ pub enum Laid {
     New,
     /// The same plan was there.
     Unchanged,
+    /// The same plan was there, and files of it that were missing are back.
+    Completed,
     /// An older plan's records go on counting.
     Kept {
         /// Where the older plan's files went.
@@ -123,15 +128,15 @@ pub fn lay_down(
     if let Some(there) = &there {
         plan.generation = there.generation;
         let differences = differences(there, plan);
-        if differences.is_empty() {
-            complete(&layout, plan, templates, programs)?;
-            return Ok(Laid::Unchanged);
+        let renew = matches!(existing, Existing::Keep { renew: true } | Existing::MoveAside);
+        if differences.is_empty() && !(renew && has_traces(&layout)?) {
+            return complete(&layout, plan, templates, programs);
         }
         if existing == Existing::Refuse {
             let fits = there.identity == plan.identity;
             return Err(LayDown::Differs { folder: root.to_owned(), differences, fits });
         }
-        if existing == Existing::Keep && there.identity != plan.identity {
+        if matches!(existing, Existing::Keep { .. }) && there.identity != plan.identity {
             return Err(LayDown::NothingFits(root.to_owned()));
         }
         plan.generation = there.generation.saturating_add(1);
@@ -142,7 +147,7 @@ pub fn lay_down(
             return Err(LayDown::NoFolder(path));
         }
     }
-    let keep = existing == Existing::Keep && there.is_some();
+    let keep = matches!(existing, Existing::Keep { .. }) && there.is_some();
     let mut in_the_way = generated(&layout, keep)?;
     if there.is_none() && unfinished(&layout, &in_the_way) {
         in_the_way.clear();
@@ -153,16 +158,14 @@ pub fn lay_down(
     {
         return Err(LayDown::Unexplained(root.join(first)));
     }
-    if let LockState::Live { why, file } = lock_state(&layout.dag()) {
-        return Err(LayDown::Busy { folder: root.to_owned(), why, file });
-    }
+    refuse_if_live(&layout)?;
     // Rendered before anything is touched: a broken template changes nothing.
     let text = Text::new(plan, templates)?;
     let aside = move_aside(&layout, &in_the_way)?;
     let (chunks_done, items_done) = write(&layout, plan, &text, programs)?;
     Ok(match aside {
         None => Laid::New,
-        Some(aside) if existing == Existing::Keep => Laid::Kept { aside, chunks_done, items_done },
+        Some(aside) if keep => Laid::Kept { aside, chunks_done, items_done },
         Some(aside) => Laid::MovedAside { aside },
     })
 }
@@ -190,15 +193,16 @@ fn generated(layout: &Layout, keep: bool) -> Result<Vec<PathBuf>, StoreError> {
     Ok(found)
 }
 
+/// Whether anything was computed or submitted.
+fn has_traces(layout: &Layout) -> Result<bool, StoreError> {
+    let submitted = names(layout.root())?.iter().any(|name| name.as_bytes().starts_with(b"plan.dag."));
+    Ok(submitted || names(layout.outputs())?.iter().any(|name| is_partial(name.as_bytes())))
+}
+
 /// Whether what is there is a plan that was cut short before it was written: it has no plan.json and no job ran.
 /// Its files are written again.
 fn unfinished(layout: &Layout, generated: &[PathBuf]) -> bool {
-    let traces = |path: &PathBuf| {
-        let bytes = path.as_os_str().as_bytes();
-        bytes.starts_with(b"plan.dag.") || bytes.starts_with(b"outputs/") || bytes.starts_with(b"logs")
-    };
-    let partials = names(layout.outputs()).is_ok_and(|names| names.iter().any(|name| is_partial(name.as_bytes())));
-    generated.iter().any(|path| path.as_os_str() == PLAN_FILES) && !partials && !generated.iter().any(traces)
+    generated.iter().any(|path| path.as_os_str() == PLAN_FILES) && has_traces(layout).is_ok_and(|traces| !traces)
 }
 
 /// A folder in which everything is ours, or else what in it is.
@@ -257,7 +261,11 @@ fn write(layout: &Layout, plan: &Plan, text: &Text, programs: &Programs) -> Resu
     store::write(&root.join("reduce.sub"), text.reduce_sub().as_bytes())?;
 
     let gathered = gather(layout.outputs(), plan, &|_| ()).map_err(StoreError::on("read", layout.outputs()))?;
-    let done = |chunk: u64| gathered.tiling.covers(plan.chunk(chunk));
+    let unfinished = unfinished_blocks(plan, &gathered);
+    let done = |chunk: u64| {
+        let next = unfinished.partition_point(|&(_, last)| last < chunk);
+        gathered.tiling.covers(plan.chunk(chunk)) && unfinished.get(next).is_none_or(|&(first, _)| chunk < first)
+    };
     let dag = layout.dag();
     let mut draft = Draft::new(&dag, 0o666)?;
     text.write_dag(plan, &done, &mut draft).map_err(StoreError::on("write", &dag))?;
@@ -269,22 +277,50 @@ fn write(layout: &Layout, plan: &Plan, text: &Text, programs: &Programs) -> Resu
     Ok((chunks_done as u64, items_done))
 }
 
-/// Puts back what is missing of the same plan's files, and brings the programs up to date. What was edited
-/// by hand stays.
-fn complete(layout: &Layout, plan: &Plan, templates: &Templates, programs: &Programs) -> Result<(), LayDown> {
+fn refuse_if_live(layout: &Layout) -> Result<(), LayDown> {
+    match lock_state(&layout.dag()) {
+        LockState::Live { why, file } => Err(LayDown::Busy { folder: layout.root().to_owned(), why, file }),
+        LockState::Free => Ok(()),
+    }
+}
+
+/// Puts back what is missing of the same plan's files, and brings the programs up to date unless jobs may be using
+/// them. What was edited by hand stays.
+fn complete(layout: &Layout, plan: &Plan, templates: &Templates, programs: &Programs) -> Result<Laid, LayDown> {
     let root = layout.root();
     let needed = ["plan.dag", "chunk.sub", "reduce.sub", "plan.files/job/job.json", "outputs/plan.json", "logs"];
     let tree = root.join(PLAN_FILES).join("job/work");
-    let links = plan.files.files.iter().map(|file| tree.join(file.place.as_os_str()));
+    let mut links = plan.files.files.iter().map(|file| tree.join(file.place.as_os_str()));
     let gone = |path: &Path| path.symlink_metadata().is_err();
     if needed.iter().any(|name| gone(&root.join(name)))
-        || (!plan.resources.shared_filesystem && links.into_iter().any(|link| gone(&link)))
+        || (!plan.resources.shared_filesystem && links.any(|link| gone(&link)))
     {
+        refuse_if_live(layout)?;
         write(layout, plan, &Text::new(plan, templates)?, programs)?;
-    } else {
+        return Ok(Laid::Completed);
+    }
+    if lock_state(&layout.dag()) == LockState::Free {
         copy_programs(root, programs)?;
     }
-    Ok(())
+    Ok(Laid::Unchanged)
+}
+
+/// Chunks, as ranges of numbers in order, that records of an older cut tie to a chunk that has to run: what that
+/// one computes covers items of such a record again, which then cannot count for its other items either.
+fn unfinished_blocks(plan: &Plan, gathered: &Gathered) -> Vec<(u64, u64)> {
+    let mut blocks: Vec<(u64, u64)> = Vec::new();
+    for found in gathered.chosen() {
+        let (first, last) = plan.chunks_of(found.record.header.items);
+        if first == last {
+            continue;
+        }
+        match blocks.last_mut() {
+            Some(block) if first <= block.1 => block.1 = last,
+            _ => blocks.push((first, last)),
+        }
+    }
+    blocks.retain(|&(first, last)| (first..=last).any(|chunk| !gathered.tiling.covers(plan.chunk(chunk))));
+    blocks
 }
 
 fn copy_programs(root: &Path, programs: &Programs) -> Result<(), StoreError> {

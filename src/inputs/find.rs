@@ -133,14 +133,8 @@ pub fn find(
         walk(base, input, leave_out, &mut sources, &mut folders)?;
     }
     let files = lay_out(base, sources, folders)?;
-    let mut hasher = CodeHasher::new();
-    for file in &files.files {
-        hasher.file(&file.place, file.content);
-    }
-    for (name, value) in environment {
-        hasher.variable(name, value);
-    }
-    Ok(Found { files, words, code: hasher.finish() })
+    let code = CodeHasher::of(files.files.iter().map(|file| (&file.place, file.content)), environment);
+    Ok(Found { files, words, code })
 }
 
 /// Whether `name` is an executable file in one of the folders of `path`, or of this machine's PATH.

@@ -1,5 +1,6 @@
 //! The identity of the code that runs.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -12,28 +13,23 @@ use crate::plan::{Identity, Word};
 pub struct CodeHasher(blake3::Hasher);
 
 impl CodeHasher {
-    /// Nothing travels and nothing is set.
+    /// The identity of these files, in the order of their places, with these variables.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn of<'a>(files: impl Iterator<Item = (&'a Word, Identity)>, environment: &BTreeMap<String, Word>) -> Identity {
+        let mut hasher = Self::default();
+        files.for_each(|(place, content)| hasher.file(place, content));
+        environment.iter().for_each(|(name, value)| hasher.variable(name, value));
+        Identity::of(&hasher.0)
     }
 
-    /// Takes in a file, by its place. Files come in the order of their places.
-    pub fn file(&mut self, place: &Word, content: Identity) {
+    fn file(&mut self, place: &Word, content: Identity) {
         self.part(b"file", place.as_bytes());
         self.0.update(content.as_bytes());
     }
 
-    /// Takes in a variable of the environment. Variables come after files, in the order of their names.
-    pub fn variable(&mut self, name: &str, value: &Word) {
+    fn variable(&mut self, name: &str, value: &Word) {
         self.part(b"variable", name.as_bytes());
         self.part(b"value", value.as_bytes());
-    }
-
-    /// The identity of all that was taken in.
-    #[must_use]
-    pub fn finish(self) -> Identity {
-        Identity::of(&self.0)
     }
 
     /// A length before the bytes, so that no two lists of parts look alike.

@@ -61,21 +61,25 @@ impl Copies {
     /// # Errors
     /// Where a file is not there any more, or the disk is full.
     pub fn take(plan: &Plan, base: &Path, cache: &Path) -> Result<Self, StoreError> {
-        let mut hasher = CodeHasher::new();
+        let mut contents = Vec::new();
         let mut files = Vec::new();
         for (number, file) in plan.files.files.iter().enumerate() {
             let source = base.join(file.source.as_os_str());
-            let copy = cache.join(number.to_string());
-            fs::copy(&source, &copy).map_err(StoreError::on("copy", &source))?;
+            // On a shared file system the program runs among the files themselves.
+            let copy = if plan.resources.shared_filesystem {
+                source
+            } else {
+                let copy = cache.join(number.to_string());
+                fs::copy(&source, &copy).map_err(StoreError::on("copy", &source))?;
+                copy
+            };
             let (content, _) = hash_file(&copy).map_err(StoreError::on("read", &copy))?;
-            hasher.file(&file.place, content);
+            contents.push((&file.place, content));
             files.push((file.place.as_os_str().into(), copy));
         }
-        for (name, value) in &plan.environment {
-            hasher.variable(name, value);
-        }
+        let code = CodeHasher::of(contents.into_iter(), &plan.environment);
         let folders = plan.files.folders.iter().map(|folder| folder.as_os_str().into()).collect();
-        Ok(Self { files, folders, start_in: plan.files.start_in.as_os_str().into(), code: hasher.finish() })
+        Ok(Self { files, folders, start_in: plan.files.start_in.as_os_str().into(), code })
     }
 
     /// The identity of what the copies hold, and of the plan's environment.

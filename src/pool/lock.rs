@@ -31,7 +31,8 @@ pub fn lock_state(dag: &Path) -> LockState {
         PathBuf::from(name)
     };
     let log = beside(".dagman.log");
-    if let Some(job) = fs::read_to_string(&log).ok().as_deref().and_then(unfinished) {
+    let text = fs::read(&log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    if let Some(job) = text.ok().as_deref().and_then(unfinished) {
         return LockState::Live { why: format!("its job {job} has not ended"), file: log };
     }
     let lock = beside(".lock");

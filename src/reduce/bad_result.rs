@@ -16,6 +16,9 @@ pub enum BadResult {
         /// bytes that are not UTF-8 as U+FFFD, characters that do not print as Rust escapes.
         text: String,
     },
+    /// Nothing but white space where at least one number is due.
+    #[error("it holds no number")]
+    Nothing,
 }
 
 impl BadResult {
@@ -27,8 +30,10 @@ impl BadResult {
 
     /// The same for a payload of which `lines` lines had been taken in before.
     pub(super) fn after_lines(self, lines: usize) -> Self {
-        let Self::NotANumber { line, text } = self;
-        Self::NotANumber { line: line + lines, text }
+        match self {
+            Self::NotANumber { line, text } => Self::NotANumber { line: line + lines, text },
+            Self::Nothing => Self::Nothing,
+        }
     }
 }
 

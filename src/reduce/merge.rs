@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use rayon::prelude::*;
 
 use super::{BadResult, Count, Max, Min, Number, Product, Reducer, Sum};
-use crate::plan::{DEFAULT_PATH, MergeCommand, Operand, Reduction, Word};
+use crate::plan::{DEFAULT_PATH, Due, MergeCommand, Operand, Plan, Reduction, Word};
 use crate::record::{Found, Gathered};
 use crate::space::Interval;
 
@@ -66,37 +66,43 @@ pub enum MergeError {
 }
 
 /// Merges the results that count, in item order. Files on the way are made in `folder`; the user's merge command
-/// runs in `base`. `tick` is called now and then with the number of results merged since.
+/// runs in `base`, with the plan's environment. `tick` is called now and then with the number of results merged since.
 ///
 /// # Errors
 /// Where a result is not what the reducer takes, a file cannot be read or written, or the user's command fails;
 /// of several such, the one that comes first in item order.
 pub fn merge(
-    reduction: &Reduction,
+    plan: &Plan,
     gathered: &Gathered,
     folder: &Path,
     base: &Path,
     tick: &(dyn Fn(u64) + Sync),
 ) -> Result<Answer, MergeError> {
-    match reduction {
-        Reduction::Sum => numbers(&Sum, gathered, tick),
-        Reduction::Product => numbers(&Product, gathered, tick),
-        Reduction::Min => numbers(&Min, gathered, tick),
-        Reduction::Max => numbers(&Max, gathered, tick),
-        Reduction::Count => numbers(&Count, gathered, tick),
+    let due = plan.reduce.due();
+    match &plan.reduce {
+        Reduction::Sum => numbers(&Sum, due, gathered, tick),
+        Reduction::Product => numbers(&Product, due, gathered, tick),
+        Reduction::Min => numbers(&Min, due, gathered, tick),
+        Reduction::Max => numbers(&Max, due, gathered, tick),
+        Reduction::Count => numbers(&Count, due, gathered, tick),
         Reduction::Concat => concatenate(gathered, folder, tick).map(Answer::File),
-        Reduction::With(command) => with_command(command, gathered, folder, base, tick).map(Answer::File),
+        Reduction::With(command) => with_command(command, plan, gathered, folder, base, tick).map(Answer::File),
     }
 }
 
-fn numbers<R: Reducer>(reducer: &R, gathered: &Gathered, tick: &(dyn Fn(u64) + Sync)) -> Result<Answer, MergeError> {
+fn numbers<R: Reducer>(
+    reducer: &R,
+    due: Due,
+    gathered: &Gathered,
+    tick: &(dyn Fn(u64) + Sync),
+) -> Result<Answer, MergeError> {
     let chosen: Vec<&Found> = gathered.chosen().collect();
     let states: Vec<Result<R::State, MergeError>> = chosen
         .par_chunks(BLOCK)
         .map(|block| {
             let mut state = reducer.identity();
             for found in block {
-                absorb(reducer, &mut state, gathered, found)?;
+                absorb(reducer, due, &mut state, gathered, found)?;
             }
             tick(block.len() as u64);
             Ok(state)
@@ -115,7 +121,13 @@ fn numbers<R: Reducer>(reducer: &R, gathered: &Gathered, tick: &(dyn Fn(u64) + S
 }
 
 /// Takes in a payload of any size in bounded memory, cut at the ends of lines.
-fn absorb<R: Reducer>(reducer: &R, state: &mut R::State, gathered: &Gathered, found: &Found) -> Result<(), MergeError> {
+fn absorb<R: Reducer>(
+    reducer: &R,
+    due: Due,
+    state: &mut R::State,
+    gathered: &Gathered,
+    found: &Found,
+) -> Result<(), MergeError> {
     enum Stop {
         Io(io::Error),
         Bad(BadResult),
@@ -128,10 +140,12 @@ fn absorb<R: Reducer>(reducer: &R, state: &mut R::State, gathered: &Gathered, fo
     let path = gathered.path(found);
     let mut pending = Vec::new();
     let mut lines = 0;
+    let mut blank = true;
     let absorbed = found
         .record
         .payload
         .pieces(&path, &mut |piece| {
+            blank = blank && piece.iter().all(u8::is_ascii_whitespace);
             let Some(end) = piece.iter().rposition(|&byte| byte == b'\n') else {
                 pending.extend_from_slice(piece);
                 if pending.len() > LONGEST_LINE {
@@ -147,6 +161,11 @@ fn absorb<R: Reducer>(reducer: &R, state: &mut R::State, gathered: &Gathered, fo
             Ok(())
         })
         .and_then(|()| reducer.absorb(state, &pending).map_err(|error| Stop::Bad(error.after_lines(lines))));
+    // The plan may have had another reducer when the job ran, which took this.
+    let absorbed = match absorbed {
+        Ok(()) if blank && due == Due::Numbers => Err(Stop::Bad(BadResult::Nothing)),
+        other => other,
+    };
     absorbed.map_err(|stop| match stop {
         Stop::Io(source) => MergeError::File { doing: format!("cannot read {}", path.display()), source },
         Stop::Bad(source) => MergeError::BadResult { items: found.record.header.items, partial: path.clone(), source },
@@ -185,6 +204,7 @@ struct Part {
 
 fn with_command(
     command: &MergeCommand,
+    plan: &Plan,
     gathered: &Gathered,
     folder: &Path,
     base: &Path,
@@ -223,7 +243,7 @@ fn with_command(
         let items = whole.and_then(|(first, last)| Interval::new(first.items.start(), last.items.stop()));
         let Some(items) = items else { return unnamed(&folder) };
         let out = own.path().join("merged");
-        call(command, &|_| list.as_os_str().as_encoded_bytes(), items, base, &out)?;
+        call(command, plan, &|_| list.as_os_str().as_encoded_bytes(), items, base, &out)?;
         return File::open(&out).map_err(within(&out));
     }
     // Neighbours are merged in rounds: the tree's shape depends on the number of results alone.
@@ -243,7 +263,7 @@ fn with_command(
                     Operand::Left | Operand::Parts => left.path.as_os_str().as_encoded_bytes(),
                     Operand::Right => right.path.as_os_str().as_encoded_bytes(),
                 };
-                call(command, &operand, items, base, &path)?;
+                call(command, plan, &operand, items, base, &path)?;
                 for used in pair {
                     fs::remove_file(&used.path).map_err(within(&used.path))?;
                 }
@@ -262,6 +282,7 @@ fn with_command(
 /// Runs the merge command once, its standard output going into `out`.
 fn call<'a>(
     command: &MergeCommand,
+    plan: &Plan,
     operand: &dyn Fn(Operand) -> &'a [u8],
     items: Interval,
     base: &Path,
@@ -277,6 +298,7 @@ fn call<'a>(
         process.env("PATH", DEFAULT_PATH);
     }
     let started = process
+        .envs(plan.environment.iter().map(|(name, value)| (name, value.as_os_str())))
         .args(words[1..].iter().map(Word::as_os_str))
         .current_dir(base)
         .stdin(Stdio::null())

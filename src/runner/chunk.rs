@@ -19,7 +19,7 @@ use crate::store::{Draft, StoreError};
 pub struct Place<'a> {
     /// The folder that the program starts in.
     pub start_in: &'a Path,
-    /// A folder of this attempt alone, for what it keeps on the way.
+    /// A folder for what attempts keep on the way, each in one of its own.
     pub scratch: &'a Path,
     /// The folder that the partial is put into.
     pub partials: &'a Path,
@@ -102,22 +102,29 @@ pub fn attempt_name(retry: u32) -> String {
 /// # Errors
 /// Where not even a record of the failure could be written (a full disk).
 pub fn run(attempt: &Attempt<'_>, place: &Place<'_>, running: &Running) -> Result<Outcome, RunError> {
-    let printed = place.scratch.join("printed");
-    let written = place.scratch.join("result");
-    remove(&written);
+    // Of this attempt alone: what an earlier program left running may still write to its own.
+    let own = tempfile::Builder::new().prefix("attempt-").tempdir_in(place.scratch);
+    let own = own.map_err(StoreError::on("make a folder in", place.scratch))?;
+    let printed = own.path().join("printed");
+    let written = own.path().join("result");
+    let mut length = 0;
     let (kind, seconds, last_words) = match compute(attempt, place, &printed, &written, running) {
-        Computed::Done { seconds } => (Kind::Whole, seconds, Vec::new()),
+        Computed::Done { seconds, printed } => {
+            length = printed;
+            (Kind::Whole, seconds, Vec::new())
+        }
         Computed::Failed { cause, seconds, last_words } => (Kind::Failure(cause), seconds, last_words),
         Computed::Stopped => return Ok(Outcome::Stopped),
     };
     let mut header = header(attempt, place, kind, seconds);
     // What is written to {result} is the result; else what is printed, unless the program was told of {result}.
     let told = attempt.job.command.as_ref().is_some_and(Command::mentions_result);
-    let result = if told || written.symlink_metadata().is_ok() { &written } else { &printed };
+    let (result, length) =
+        if told || written.symlink_metadata().is_ok() { (&written, u64::MAX) } else { (&printed, length) };
     if header.kind == Kind::Whole {
-        match whole(attempt.job.due, result) {
-            Ok(Payload { bytes, crc, mut file, empty: false }) => {
-                save(attempt.chunk, place, &header, &mut file, bytes, &crc)?;
+        match whole(attempt.job.due, result, length) {
+            Ok(Payload { bytes, crc, file, empty: false }) => {
+                save(attempt, place, &header, &mut file.take(bytes), bytes, &crc)?;
                 return Ok(Outcome::Done { seconds });
             }
             Ok(Payload { empty: true, .. }) => header.kind = Kind::Failure(Cause::NoResult),
@@ -129,7 +136,7 @@ pub fn run(attempt: &Attempt<'_>, place: &Place<'_>, running: &Running) -> Resul
     let last_words = if last_words.is_empty() { end_of(&printed) } else { last_words };
     let mut crc = crc32fast::Hasher::new();
     crc.update(&last_words);
-    save(attempt.chunk, place, &header, &mut &last_words[..], last_words.len() as u64, &crc)?;
+    save(attempt, place, &header, &mut &last_words[..], last_words.len() as u64, &crc)?;
     match header.kind {
         Kind::Failure(cause) => Ok(Outcome::Failed { cause, last_words }),
         Kind::Whole => Ok(Outcome::Done { seconds }),
@@ -142,7 +149,7 @@ pub fn run(attempt: &Attempt<'_>, place: &Place<'_>, running: &Running) -> Resul
 /// As [`run`].
 pub(super) fn give_up(attempt: &Attempt<'_>, place: &Place<'_>, cause: Cause) -> Result<Outcome, RunError> {
     let header = header(attempt, place, Kind::Failure(cause.clone()), 0.0);
-    save(attempt.chunk, place, &header, &mut io::empty(), 0, &crc32fast::Hasher::new())?;
+    save(attempt, place, &header, &mut io::empty(), 0, &crc32fast::Hasher::new())?;
     Ok(Outcome::Failed { cause, last_words: Vec::new() })
 }
 
@@ -159,7 +166,7 @@ fn header(attempt: &Attempt<'_>, place: &Place<'_>, kind: Kind, seconds: f64) ->
 }
 
 enum Computed {
-    Done { seconds: f64 },
+    Done { seconds: f64, printed: u64 },
     Failed { cause: Cause, seconds: f64, last_words: Vec<u8> },
     Stopped,
 }
@@ -175,7 +182,7 @@ fn compute(attempt: &Attempt<'_>, place: &Place<'_>, printed: &Path, written: &P
     let Some(command) = &attempt.job.command else {
         let started = std::time::Instant::now();
         return match list_items(&attempt.job.space, attempt.items, file) {
-            Ok(()) => Computed::Done { seconds: started.elapsed().as_secs_f64() },
+            Ok(()) => Computed::Done { seconds: started.elapsed().as_secs_f64(), printed: u64::MAX },
             Err(error) => machine(error),
         };
     };
@@ -197,7 +204,7 @@ fn compute(attempt: &Attempt<'_>, place: &Place<'_>, printed: &Path, written: &P
     match program::run(&words, place.start_in, variables, file, running) {
         Ok(_) if running.stopped() => Computed::Stopped,
         Ok(ended) => match (ended.status.code(), ended.status.signal()) {
-            (Some(0), _) => Computed::Done { seconds: ended.seconds },
+            (Some(0), _) => Computed::Done { seconds: ended.seconds, printed: ended.printed },
             (code, signal) => {
                 let cause = signal.map_or_else(|| Cause::ExitCode(code.unwrap_or(-1)), Cause::Signal);
                 Computed::Failed { cause, seconds: ended.seconds, last_words: ended.last_words }
@@ -244,7 +251,8 @@ struct Payload {
     empty: bool,
 }
 
-fn whole(due: Due, result: &Path) -> io::Result<Payload> {
+/// The first `length` bytes of a file, looked through.
+fn whole(due: Due, result: &Path, length: u64) -> io::Result<Payload> {
     let mut file = File::open(result)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "what the program left as its result is no file"));
@@ -253,8 +261,9 @@ fn whole(due: Due, result: &Path) -> io::Result<Payload> {
     let mut bytes = 0;
     let mut blank = true;
     let mut buffer = vec![0; 1 << 16];
+    let mut rest = (&mut file).take(length);
     loop {
-        let got = file.read(&mut buffer)?;
+        let got = rest.read(&mut buffer)?;
         if got == 0 {
             break;
         }
@@ -267,17 +276,22 @@ fn whole(due: Due, result: &Path) -> io::Result<Payload> {
 }
 
 fn save(
-    chunk: u64,
+    attempt: &Attempt<'_>,
     place: &Place<'_>,
     header: &Header,
     payload: &mut impl Read,
     bytes: u64,
     crc: &crc32fast::Hasher,
 ) -> Result<PathBuf, StoreError> {
-    let path = place.partials.join(record::partial_name(chunk, &header.attempt));
+    let path = place.partials.join(record::partial_name(attempt.chunk, &header.attempt));
     let mut draft = Draft::new(&path, 0o666)?;
     record::write(&mut draft, header, payload, bytes, crc).map_err(StoreError::on("write", &path))?;
-    draft.commit_unsynced()?;
+    if attempt.job.shared_filesystem {
+        // A network file system tells only now that the disk was full.
+        draft.commit()?;
+    } else {
+        draft.commit_unsynced()?;
+    }
     Ok(path)
 }
 
@@ -293,9 +307,4 @@ fn end_of(path: &Path) -> Vec<u8> {
     };
     // What cannot be read is not shown.
     read().unwrap_or_default()
-}
-
-/// An attempt's own files go with their folder in the end: one that stays is no failure.
-fn remove(path: &Path) {
-    let _ = fs::remove_file(path);
 }

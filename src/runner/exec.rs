@@ -83,18 +83,15 @@ fn scratch(here: &Path) -> std::io::Result<tempfile::TempDir> {
 /// The identity of the code that is really there, and what is wrong where a file is not: HTCondor leaves out
 /// a file that is gone when it is to be sent, and says nothing.
 fn code(job: &Job, tree: &Path) -> (Identity, Option<String>) {
-    let mut hasher = CodeHasher::new();
     let mut missing = None;
+    let mut contents = Vec::new();
     for file in &job.files {
         match hash_file(&tree.join(file.source.as_ref().unwrap_or(&file.place).as_os_str())) {
-            Ok((content, _)) => hasher.file(&file.place, content),
+            Ok((content, _)) => contents.push((&file.place, content)),
             Err(error) => missing = missing.or(Some(format!("{} did not arrive: {error}", file.place.quoted()))),
         }
     }
-    for (name, value) in &job.environment {
-        hasher.variable(name, value);
-    }
-    (hasher.finish(), missing)
+    (CodeHasher::of(contents.into_iter(), &job.environment), missing)
 }
 
 /// An eviction's SIGTERM reaches the program and its children.

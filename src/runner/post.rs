@@ -17,6 +17,8 @@ use crate::store;
 
 /// On so many different machines the program must have failed to start.
 const HOSTS: usize = 3;
+/// On a pool of two machines, so many attempts must have failed.
+const ATTEMPTS_ON_TWO: usize = 20;
 /// On a pool that is this machine alone, so many attempts must have failed.
 const ATTEMPTS_HERE: usize = 10;
 
@@ -54,7 +56,8 @@ pub(super) fn post(status: &str) -> Result<Exit, (Exit, String)> {
             let message = format!(
                 "the program could not be started: {why}\n\
                  {attempts} attempts failed so, on {}, and no chunk is done: the DAG was stopped.\n\
-                 Mend the command or what it needs, then type: condor_submit_dag plan.dag\n",
+                 If the machines lack something, mend that, then type: condor_submit_dag plan.dag\n\
+                 Another command is another plan: give it to split plan, with --force\n",
                 hosts.join(", "),
             );
             store::write(Path::new(STOPPED), message.as_bytes()).map_err(|error| (Exit::StopDag, error.to_string()))?;
@@ -99,7 +102,11 @@ pub fn judge(plan: Identity, outputs: &Path, last_stop: Option<SystemTime>, here
     let short = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
     let only_here = hosts.iter().all(|host| short(host) == short(here));
     match reason {
-        Some(why) if hosts.len() >= HOSTS || (only_here && attempts >= ATTEMPTS_HERE) => {
+        Some(why)
+            if hosts.len() >= HOSTS
+                || (hosts.len() == 2 && attempts >= ATTEMPTS_ON_TWO)
+                || (only_here && attempts >= ATTEMPTS_HERE) =>
+        {
             Verdict::Stop { why, hosts: hosts.into_iter().collect(), attempts }
         }
         _ => Verdict::GoOn,
@@ -154,6 +161,9 @@ mod tests {
         assert_eq!(Outputs::with(&one).judge(), Verdict::GoOn, "one machine may be broken");
         let two = [("ep1", not_started()), ("ep2", not_started())];
         assert_eq!(Outputs::with(&two).judge(), Verdict::GoOn);
+        let many = [&two[..1], &vec![("ep2", not_started()); 19]].concat();
+        assert_eq!(Outputs::with(&many[..19]).judge(), Verdict::GoOn);
+        assert!(matches!(Outputs::with(&many).judge(), Verdict::Stop { .. }));
         let three = [two.as_slice(), &[("ep3", not_started())]].concat();
         let hosts = ["ep1", "ep2", "ep3"].map(str::to_owned).to_vec();
         let stop = Verdict::Stop { why: "no such program".to_owned(), hosts, attempts: 3 };

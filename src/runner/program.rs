@@ -40,6 +40,8 @@ pub(super) struct Ended {
     pub(super) status: ExitStatus,
     pub(super) last_words: Vec<u8>,
     pub(super) seconds: f64,
+    /// How many bytes had been printed when it ended.
+    pub(super) printed: u64,
 }
 
 /// Why there is no end to tell of.
@@ -109,6 +111,7 @@ pub(super) fn run(
     result: File,
     running: &Running,
 ) -> Result<Ended, Failed> {
+    let printed = result.try_clone().map_err(Failed::Machine)?;
     let mut command = Command::new(words[0].as_os_str());
     command
         .args(words[1..].iter().map(Word::as_os_str))
@@ -129,10 +132,14 @@ pub(super) fn run(
             other => break other,
         }
     };
+    // What it left running ends with it, as in a job, and what that prints from here on is no result of the program's.
+    let printed = printed.metadata().map(|found| found.len());
+    let _ = rustix::process::kill_process_group(pid, Signal::KILL);
     running.lock().groups.remove(&pid);
     let status = waited.map_err(io::Error::from).and_then(|_| child.wait()).map_err(Failed::Machine)?;
     let seconds = started.elapsed().as_secs_f64();
-    Ok(Ended { status, last_words: last_words.map(LastWords::get).unwrap_or_default(), seconds })
+    let printed = printed.map_err(Failed::Machine)?;
+    Ok(Ended { printed, status, last_words: last_words.map(LastWords::get).unwrap_or_default(), seconds })
 }
 
 /// The end of what a program writes on standard error.

@@ -282,3 +282,29 @@ fn folders_without_a_plan() {
         .map(|words| dir.split(words).refuses(5).transcript());
     insta::assert_snapshot!(transcripts.join("\n"));
 }
+
+/// What an older cut computed for part of a chunk must not keep that chunk's neighbours from being computed.
+#[test]
+fn kept_records_and_what_is_left_to_run_fit_together() {
+    let dir = Dir::new();
+    let program = "[ $SPLIT_FIRST = 0 ] && seq 0 $SPLIT_LAST";
+    dir.split("run --total 0..8 --chunks 2 --retries 0 -- sh -c").arg(program).exits(30);
+    dir.split("plan --keep --total 0..8 --chunks 3 --retries 0 -- sh -c").arg(program).ok();
+    assert_eq!(dir.read("plan.dag").matches(" DONE").count(), 0, "the record of 0..=3 ends within chunk 1");
+    dir.split("plan --keep --total 0..8 --chunks 4 --retries 0 -- sh -c").arg(program).ok();
+    assert_eq!(dir.read("plan.dag").matches(" DONE").count(), 2);
+}
+
+/// `split run` does not touch plan.dag; planning the same with --keep tells DAGMan what is done.
+#[test]
+fn keep_marks_what_was_computed_here() {
+    let dir = Dir::computed();
+    std::fs::remove_file(dir.partial(2)).expect("removed");
+    dir.split("run --keep --total 1..=10 --chunks 5 --partial").ok();
+    assert!(!dir.path("aside-001").exists());
+    std::fs::remove_file(dir.partial(2)).expect("removed");
+    dir.split("plan --keep --total 1..=10 --chunks 5").ok().says("4 of 5 chunks done");
+    assert_eq!(dir.read("plan.dag").matches(" DONE").count(), 4);
+    dir.split("plan --force --total 1..=10 --chunks 5").ok().says("aside-002");
+    assert!(dir.partials().is_empty());
+}

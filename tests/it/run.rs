@@ -382,3 +382,19 @@ fn results_of_other_languages_come_with_their_cure() {
         dir.split("run --total 2 --chunks 1 -- echo").arg(text).exits(24).says(cure);
     }
 }
+
+#[test]
+fn what_a_program_leaves_running_has_no_part_in_any_result() {
+    let dir = Dir::new();
+    let script = "(sleep 0.2; echo 1000; echo 1000 >> $SPLIT_RESULT) & sleep 0.05; echo $SPLIT_FIRST";
+    dir.split("run --jobs 1 --total 1..=8 --chunks 8 -- sh -c").arg(script).answers("36\n");
+}
+
+#[test]
+fn what_another_reducer_took_is_no_number() {
+    let dir = Dir::new();
+    let script = "[ $SPLIT_FIRST = 1 ] || echo $SPLIT_FIRST";
+    dir.split("run --total 1..=4 --chunks 4 --reduce concat -- sh -c").arg(script).answers("2\n3\n4\n");
+    let sum = dir.split("run --keep --total 1..=4 --chunks 4 --reduce sum -- sh -c").arg(script);
+    sum.exits(24).says("holds no number").says("item 1");
+}
