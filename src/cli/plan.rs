@@ -16,8 +16,8 @@ use super::request::Request;
 use crate::dag::Text;
 use crate::exit::Exit;
 use crate::folder::{FolderError, Laid, LayDown, Programs, lay_down};
-use crate::inputs::{Fate, WordFate};
-use crate::plan::Word;
+use crate::inputs::{Fate, WordFate, is_on_path};
+use crate::plan::{MergeCommand, Reduction, Word};
 
 pub(super) fn plan(options: &PlanOptions) -> Done {
     let mut request = Request::new(&options.what, true)?;
@@ -148,6 +148,9 @@ fn notes(request: &Request) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if let Reduction::With(command) = &plan.reduce {
+        notes.extend(merge_notes(command));
+    }
     for WordFate { word, fate } in &request.words {
         let quoted = word.quoted();
         match fate {
@@ -159,6 +162,11 @@ fn notes(request: &Request) -> Vec<String> {
                 let sent = |value: &str| plan.files.files.iter().any(|file| file.source == Word::from(value));
                 let value = text.split_once('=').map(|(_, value)| value);
                 let value = value.filter(|value| Path::new(value).is_file() && !sent(value));
+                let module = PathBuf::from(format!("{text}.py"));
+                if *fate == Fate::Plain && module.is_file() && !sent(&module.to_string_lossy()) {
+                    let module = module.display();
+                    notes.push(format!("note: {module} is here and is not sent: --input {module} sends it"));
+                }
                 notes.extend(value.map(|file| {
                     format!("note: {quoted} names the file {file}, which is not sent: --input {file} sends it")
                 }));
@@ -167,6 +175,21 @@ fn notes(request: &Request) -> Vec<String> {
         }
     }
     notes
+}
+
+/// What may be mistyped in a merge command, which would show only when all chunks are done.
+fn merge_notes(command: &MergeCommand) -> Vec<String> {
+    let is_missing = |(place, word): &(usize, Word)| {
+        let text = word.as_bytes();
+        let path = Path::new(word.as_os_str());
+        let like_a_file = text.contains(&b'/') || path.extension().is_some_and(|ending| !ending.is_empty());
+        match place {
+            0 if !text.contains(&b'/') => !is_on_path(word.as_os_str(), None),
+            _ => like_a_file && !text.starts_with(b"-") && !path.exists(),
+        }
+    };
+    let missing = command.fixed_words().enumerate().filter(is_missing);
+    missing.map(|(_, word)| format!("note: --reduce-with: there is no {} here", word.quoted())).collect()
 }
 
 /// What is wrong with the runner at hand, if anything.

@@ -138,7 +138,8 @@ pub fn find(
 }
 
 /// Whether `name` is an executable file in one of the folders of `path`, or of this machine's PATH.
-fn on_path(name: &OsStr, path: Option<&Word>) -> bool {
+#[must_use]
+pub fn is_on_path(name: &OsStr, path: Option<&Word>) -> bool {
     let path = path.map(|path| path.as_os_str().to_owned()).or_else(|| std::env::var_os("PATH")).unwrap_or_default();
     std::env::split_paths(&path).any(|folder| is_executable(&folder.join(name)))
 }
@@ -154,7 +155,7 @@ fn program(base: &Path, word: &Word, search: Option<&Word>) -> Result<Fate, Find
         return Ok(Fate::Absolute);
     }
     if !word.as_bytes().contains(&b'/') {
-        let found = on_path(word.as_os_str(), search);
+        let found = is_on_path(word.as_os_str(), search);
         if !found && here.is_file() {
             return Err(FindError::NotOnPath(path.to_owned()));
         }

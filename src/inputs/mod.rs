@@ -11,6 +11,6 @@ mod stage;
 pub use identity::{CodeHasher, hash_file};
 
 #[cfg(feature = "cli")]
-pub use find::{Fate, FindError, Found, WordFate, find};
+pub use find::{Fate, FindError, Found, WordFate, find, is_on_path};
 #[cfg(feature = "cli")]
 pub use stage::{Copies, link_tree};

@@ -120,6 +120,11 @@ impl MergeCommand {
         self.templates.iter().flat_map(Template::placeholders).any(|operand| *operand == Operand::Parts)
     }
 
+    /// Each word without placeholders.
+    pub fn fixed_words(&self) -> impl Iterator<Item = Word> {
+        self.templates.iter().filter_map(Template::fixed)
+    }
+
     /// The words as the command gets them.
     #[must_use]
     pub fn fill<'a>(&self, value: impl Fn(Operand) -> &'a [u8]) -> Vec<Word> {

@@ -462,3 +462,19 @@ fn odd_values_of_variables() {
         assert_eq!(run.args(["--", "sh", "-c", "printf %s \"$ODD\""]).ok().out, value.as_bytes());
     }
 }
+
+#[test]
+fn what_may_be_mistyped_is_noted() {
+    let dir = Dir::new();
+    dir.write("sum.py", "");
+    let plan = dir.split("plan --total 10 --chunks 2 --reduce-with").arg("python3 mrege.py {left} {right}");
+    let plan = plan.args(["--", "python3", "-m", "sum", "{first}"]).ok();
+    plan.says("note: --reduce-with: there is no mrege.py here").says("--input sum.py sends it");
+    dir.split("plan --force --total 10 --chunks 2 --reduce-with")
+        .arg("no-such-merge {parts}")
+        .ok()
+        .says("no-such-merge");
+    let plan =
+        dir.split("plan --force --total 10 --chunks 2 --input sum.py --reduce-with").arg("python3 sum.py {parts}");
+    assert!(!plan.args(["--", "python3", "-m", "sum", "{first}"]).ok().transcript().contains("note: "));
+}

@@ -34,3 +34,21 @@ pub(crate) fn a_damaged_partial_is_named_and_computed_again(pool: &Pool) {
     assert_eq!(new, ["chunk-000002", "chunk-000007"]);
     assert_eq!(folder.split("reduce outputs/").ok(), "5050\n");
 }
+
+/// The pool computes again what was damaged, and nothing else, when the same plan is written anew.
+pub(crate) fn a_damaged_partial_is_computed_again_on_the_pool(pool: &Pool) {
+    let folder = pool.folder("damaged-again");
+    let plan = "--total 1..=100 --chunks 10 -- seq {first} {last}";
+    folder.split(&format!("plan {plan}")).ok();
+    assert_eq!(folder.submit(), Some(0));
+    let before = folder.partials();
+    let path = folder.path("outputs").join(&before[4].name);
+    let mut flipped = fs::read(&path).expect("readable");
+    let middle = flipped.len() - 10;
+    flipped[middle] ^= 1;
+    fs::write(path, flipped).expect("written");
+    folder.split(&format!("plan --keep {plan}")).ok();
+    assert_eq!(folder.submit(), Some(0));
+    assert_eq!(folder.partials().len(), before.len() + 1);
+    assert_eq!(folder.split("reduce outputs/").ok(), "5050\n");
+}

@@ -50,7 +50,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 21] = tests![
+const TESTS: [Test; 22] = tests![
     Transfer     failures::a_machine_without_the_program_is_survived,
     Transfer     failures::a_program_that_starts_nowhere_stops_the_dag,
     Transfer     failures::one_chunk_fails_and_is_mended,
@@ -60,6 +60,7 @@ const TESTS: [Test; 21] = tests![
     EveryRelease first::a_python_program_of_the_users_own,
     SharedHome   first::a_shared_file_system_transfers_nothing,
     Transfer     damage::a_damaged_partial_is_named_and_computed_again,
+    Transfer     damage::a_damaged_partial_is_computed_again_on_the_pool,
     Transfer     failures::a_killed_and_a_silent_program_are_told_apart,
     Transfer     failures::text_where_a_number_is_due_fails_the_reduce_node,
     Transfer     values::arguments_arrive_byte_for_byte,
