@@ -117,6 +117,8 @@ pub fn lay_down(
     programs: &Programs,
     existing: Existing,
 ) -> Result<Laid, LayDown> {
+    // A broken template makes no folder.
+    Text::new(plan, templates)?;
     let layout = Layout::new(root);
     store::make_folder(root)?;
     // Two that plan in one folder come one after the other.
@@ -159,7 +161,6 @@ pub fn lay_down(
         return Err(LayDown::Unexplained(root.join(first)));
     }
     refuse_if_live(&layout)?;
-    // Rendered before anything is touched: a broken template changes nothing.
     let text = Text::new(plan, templates)?;
     let aside = move_aside(&layout, &in_the_way)?;
     let (chunks_done, items_done) = write(&layout, plan, &text, programs)?;
