@@ -220,7 +220,7 @@ fn is_dynamic(program: &Path) -> bool {
 fn dry_run(request: &Request) -> Done {
     let plan = &request.plan;
     let text = Text::new(plan, &request.templates).map_err(|error| explain(&error.into()))?;
-    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut out = io::BufWriter::new(io::stdout());
     let mut print = || -> io::Result<()> {
         writeln!(out, "==> {} <==", shown(&request.folder, "plan.dag"))?;
         text.write_dag(plan, &|_| false, &mut out)?;

@@ -110,7 +110,7 @@ impl Cut {
     ///
     /// # Panics
     /// Where there are fewer items than chunks.
-    pub fn iter_from(&self, items: u128, first: u64) -> impl Iterator<Item = (u64, Interval)> {
+    pub fn iter_from(&self, items: u128, first: u64) -> impl Iterator<Item = (u64, Interval)> + Send {
         let Self::Even { chunks } = *self;
         let (size, larger) = (items / u128::from(chunks), items % u128::from(chunks));
         let mut start = u128::from(first) * size + u128::from(first).min(larger);

@@ -14,7 +14,7 @@ use crate::space::Interval;
 const FIRST: u64 = 10;
 
 /// So many bytes are written at a time.
-const BLOCK: usize = 1 << 18;
+const BLOCK: usize = 1 << 20;
 
 /// Stand for the nodes and for their names in the rendered plan.dag; no template holds NUL.
 const NODES: &str = "\0nodes\0";
@@ -87,7 +87,12 @@ impl Text {
     ///
     /// # Errors
     /// Where `out` cannot be written.
-    pub fn write_dag(&self, plan: &Plan, done: &dyn Fn(u64) -> bool, out: &mut impl Write) -> io::Result<()> {
+    pub fn write_dag(
+        &self,
+        plan: &Plan,
+        done: &(dyn Fn(u64) -> bool + Sync),
+        out: &mut (impl Write + Send),
+    ) -> io::Result<()> {
         let mut rest = self.dag.as_str();
         while let Some(mark) = rest.find('\0') {
             out.write_all(&rest.as_bytes()[..mark])?;
@@ -118,18 +123,32 @@ fn first_names(plan: &Plan, node: &Node) -> Vec<String> {
     (0..plan.cut.chunks().min(FIRST)).map(name).collect()
 }
 
-/// Writes what `append` makes of every chunk, in order, some of them at a time. In one thread: a second one made
-/// it no quicker, since writing takes longer than making the text.
-fn blocks(plan: &Plan, out: &mut impl Write, append: impl Fn(&mut Vec<u8>, u64, Interval)) -> io::Result<()> {
-    let mut text = Vec::with_capacity(2 * BLOCK);
-    for (chunk, items) in plan.cut.iter_from(plan.space.count(), 0) {
-        append(&mut text, chunk, items);
-        if text.len() >= BLOCK {
-            out.write_all(&text)?;
-            text.clear();
+/// Writes what `append` makes of every chunk, in order: the next block of text is made while one is written.
+fn blocks(
+    plan: &Plan,
+    out: &mut (impl Write + Send),
+    append: impl Fn(&mut Vec<u8>, u64, Interval) + Sync,
+) -> io::Result<()> {
+    let mut chunks = plan.cut.iter_from(plan.space.count(), 0);
+    let (mut next, mut text) = (Vec::new(), Vec::new());
+    loop {
+        let (_, written) = rayon::join(
+            || {
+                next.clear();
+                while next.len() < BLOCK
+                    && let Some((chunk, items)) = chunks.next()
+                {
+                    append(&mut next, chunk, items);
+                }
+            },
+            || out.write_all(&text),
+        );
+        written?;
+        if next.is_empty() {
+            return Ok(());
         }
+        std::mem::swap(&mut next, &mut text);
     }
-    out.write_all(&text)
 }
 
 #[cfg(test)]

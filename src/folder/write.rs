@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, Read, Seek};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -263,17 +263,21 @@ fn write(layout: &Layout, plan: &Plan, text: &Text, programs: &Programs) -> Resu
 
     let gathered = gather(layout.outputs(), plan, &|_| ()).map_err(StoreError::on("read", layout.outputs()))?;
     let unfinished = unfinished_blocks(plan, &gathered);
+    let items_done = gathered.covered();
     let done = |chunk: u64| {
         let next = unfinished.partition_point(|&(_, last)| last < chunk);
-        gathered.tiling.covers(plan.chunk(chunk)) && unfinished.get(next).is_none_or(|&(first, _)| chunk < first)
+        // Most plans are new: a million chunks need not be looked up then.
+        items_done > 0
+            && gathered.tiling.covers(plan.chunk(chunk))
+            && unfinished.get(next).is_none_or(|&(first, _)| chunk < first)
     };
     let dag = layout.dag();
     let mut draft = Draft::new(&dag, 0o666)?;
     text.write_dag(plan, &done, &mut draft).map_err(StoreError::on("write", &dag))?;
-    draft.commit()?;
+    // It may be large, and can be made again from plan.json: the disk is not waited for.
+    draft.commit_unsynced()?;
     store::write(&layout.outputs().join("plan.json"), &plan.to_json())?;
     store::write(&layout.plan(), &plan.to_json())?;
-    let items_done = gathered.covered();
     let chunks_done = if items_done == 0 { 0 } else { (0..plan.cut.chunks()).filter(|&chunk| done(chunk)).count() };
     Ok((chunks_done as u64, items_done))
 }
@@ -295,6 +299,7 @@ fn complete(layout: &Layout, plan: &Plan, templates: &Templates, programs: &Prog
     let gone = |path: &Path| path.symlink_metadata().is_err();
     if needed.iter().any(|name| gone(&root.join(name)))
         || (!plan.resources.shared_filesystem && links.any(|link| gone(&link)))
+        || is_cut_short(&layout.dag())
     {
         refuse_if_live(layout)?;
         write(layout, plan, &Text::new(plan, templates)?, programs)?;
@@ -304,6 +309,18 @@ fn complete(layout: &Layout, plan: &Plan, templates: &Templates, programs: &Prog
         copy_programs(root, programs)?;
     }
     Ok(Laid::Unchanged)
+}
+
+/// Whether a text is as a power failure leaves one that had not reached the disk: empty, or without its last line's end.
+fn is_cut_short(text: &Path) -> bool {
+    let last = || {
+        let mut file = fs::File::open(text)?;
+        file.seek(io::SeekFrom::End(-1))?;
+        let mut last = [0];
+        file.read_exact(&mut last)?;
+        io::Result::Ok(last)
+    };
+    !last().is_ok_and(|last| last == *b"\n")
 }
 
 /// Chunks, as ranges of numbers in order, that records of an older cut tie to a chunk that has to run: what that

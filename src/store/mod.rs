@@ -63,8 +63,8 @@ impl Draft {
         sync_folder(parent(&path))
     }
 
-    /// Gives the file its name without waiting for the disk: for files whose content proves itself (partials),
-    /// where a power loss costs that work again but never a wrong answer.
+    /// Gives the file its name without waiting for the disk: for files whose content proves itself (partials), or
+    /// that can be made again, where a power loss costs that work again but never a wrong answer.
     ///
     /// # Errors
     /// As [`Draft::commit`].

@@ -308,3 +308,16 @@ fn keep_marks_what_was_computed_here() {
     dir.split("plan --force --total 1..=10 --chunks 5").ok().says("aside-002");
     assert!(dir.partials().is_empty());
 }
+
+/// As a power failure may leave it: plan.dag is large, and is not waited for.
+#[test]
+fn a_dag_that_was_cut_short_is_written_again() {
+    let dir = Dir::new();
+    dir.split("plan --total 1..=10 --chunks 5").ok();
+    let whole = dir.read("plan.dag");
+    for length in [0, whole.len() / 2, whole.len() - 1] {
+        dir.write("plan.dag", &whole[..length]);
+        dir.split("plan --total 1..=10 --chunks 5").ok().says("files of it that were missing are back");
+        assert_eq!(dir.read("plan.dag"), whole);
+    }
+}
