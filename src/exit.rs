@@ -29,6 +29,8 @@ pub enum Exit {
     BadResult = 24,
     /// The command of `--reduce-with` failed.
     ReduceCommand = 25,
+    /// The records were computed by several versions of the program.
+    Mixed = 26,
     /// Chunks failed after all their retries (`split run`).
     ChunksFailed = 30,
     /// In a job: the program ended with an exit code other than 0.
@@ -41,6 +43,8 @@ pub enum Exit {
     NotStarted = 73,
     /// In a job: the machine would not (disk full, files not as they were sent).
     JobMachine = 74,
+    /// In a job: the set-up failed, so that the program was not started.
+    SetupFailed = 75,
     /// From the POST script: the program starts nowhere; DAGMan ends the DAG.
     StopDag = 76,
     /// Ended by Ctrl-C or SIGTERM; what was done is kept.
@@ -49,7 +53,7 @@ pub enum Exit {
 
 impl Exit {
     /// Every exit code, for the table that `split --help` and the README show.
-    pub const ALL: [(Exit, &'static str); 20] = [
+    pub const ALL: [(Exit, &'static str); 22] = [
         (Exit::Success, "done"),
         (Exit::Machine, "this machine would not: a file or a process"),
         (Exit::Usage, "the arguments make no sense; nothing was written"),
@@ -62,12 +66,14 @@ impl Exit {
         (Exit::OtherPlan, "items missing: partials of another plan"),
         (Exit::BadResult, "a result is not what the reducer takes"),
         (Exit::ReduceCommand, "the command of --reduce-with failed"),
+        (Exit::Mixed, "several versions of the program computed the records"),
         (Exit::ChunksFailed, "chunks failed after all their retries"),
         (Exit::ProgramFailed, "in a job: the program's exit code was not 0"),
         (Exit::ProgramKilled, "in a job: a signal ended the program"),
         (Exit::NoResult, "in a job: the program left no result"),
         (Exit::NotStarted, "in a job: the program could not be started"),
         (Exit::JobMachine, "in a job: the machine would not"),
+        (Exit::SetupFailed, "in a job: the set-up failed"),
         (Exit::StopDag, "from the POST script: the program starts nowhere"),
         (Exit::Interrupted, "ended by Ctrl-C or a signal; what was done is kept"),
     ];

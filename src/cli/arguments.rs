@@ -154,6 +154,11 @@ pub(super) struct WhatOptions {
     #[arg(long, value_name = "PATH", help_heading = "Jobs")]
     pub(super) input: Vec<PathBuf>,
 
+    /// A shell file, for bash, that each job reads before the program starts, such as one with the line
+    /// `source .venv/bin/activate`, `module load matlab` or `conda activate sim`: what it sets holds for the program
+    #[arg(long, value_name = "FILE", help_heading = "Jobs")]
+    pub(super) setup: Option<PathBuf>,
+
     /// Run jobs in this container image, as HTCondor's container_image takes it
     #[arg(long, value_name = "IMAGE", help_heading = "Jobs")]
     pub(super) container: Option<String>,

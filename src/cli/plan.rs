@@ -95,6 +95,10 @@ pub(super) fn describe(request: &Request) -> Vec<String> {
     let mut lines =
         vec![format!("{} of {each} each, over {}, merged by {}", count(chunks, "chunk"), plan.space, plan.reduce)];
     lines.extend(request.words.iter().map(describe_word));
+    if let Some(setup) = &plan.setup {
+        let how = if plan.resources.shared_filesystem { "read" } else { "transferred, and read" };
+        lines.push(format!("  {:<20} {how} by bash in each job before the program starts", setup.quoted()));
+    }
     if plan.command.is_none() {
         lines.push("  no command: the items themselves are the results".to_owned());
     }

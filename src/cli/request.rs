@@ -72,6 +72,9 @@ impl Request {
         }
         let reduce = reduction(options)?;
         let environment = environment(options)?;
+        if let Some(setup) = &options.setup {
+            check_setup(setup, command.is_some())?;
+        }
 
         let here = std::env::current_dir()
             .map_err(|error| Failure::new(Exit::Machine, format!("the current folder is gone: {error}")))?;
@@ -90,7 +93,8 @@ impl Request {
         };
         let shared = resources.shared_filesystem;
         let spinner = progress::spinner("reading the files that travel");
-        let found = find(&here, command.as_ref(), &options.input, &environment, shared, &leave_out);
+        let setup = options.setup.as_deref();
+        let found = find(&here, command.as_ref(), &options.input, setup, &environment, shared, &leave_out);
         spinner.finish_and_clear();
         let found = found.map_err(|error| explain(&error))?;
 
@@ -106,6 +110,8 @@ impl Request {
             base: base.into_os_string().into(),
             environment,
             files: found.files,
+            setup: found.setup,
+            home: std::env::var_os("HOME").filter(|home| shared && !home.is_empty()).map(Word::from),
             code: found.code,
             resources,
             templates: templates.identity(),
@@ -219,6 +225,24 @@ fn environment(options: &WhatOptions) -> Result<BTreeMap<String, Word>, Failure>
         set("--env", name, Word::from(bytes[at + 1..].to_vec()))?;
     }
     Ok(environment)
+}
+
+/// A set-up is a file, and there is a program that it is for.
+fn check_setup(setup: &Path, has_command: bool) -> Result<(), Failure> {
+    let shown = Word::from(setup.as_os_str().to_owned()).quoted();
+    if !has_command {
+        return Err(usage(format!("--setup {shown}: there is no program that it would be for"))
+            .help("name the program after `--`, such as: -- python3 sum.py {first} {last}"));
+    }
+    match setup.metadata() {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(_) => Err(usage(format!("--setup {shown}: not a file"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(usage(format!("--setup {shown}: there is no such file"))
+                .help("a set-up is a file with shell commands, such as: source .venv/bin/activate"))
+        }
+        Err(error) => Err(usage(format!("--setup {shown}: {error}"))),
+    }
 }
 
 fn resources(options: &WhatOptions, here: &Path, base: &Path) -> Result<Resources, Failure> {

@@ -174,6 +174,8 @@ mod tests {
             base: Word::from("."),
             environment: BTreeMap::new(),
             files: JobFiles::default(),
+            setup: None,
+            home: None,
             code: Identity::of_bytes(b""),
             resources: Resources {
                 cpus: 1,

@@ -42,6 +42,9 @@ pub fn differences(before: &Plan, now: &Plan) -> Vec<Difference> {
     differ("--shared-filesystem", was.shared_filesystem.to_string(), is.shared_filesystem.to_string());
     differ("--submit", words(&was.submit), words(&is.submit));
     differ("the templates", before.templates.short(), now.templates.short());
+    let word = |word: &Option<Word>| word.as_ref().map_or("none".to_owned(), Word::quoted);
+    differ("--setup", word(&before.setup), word(&now.setup));
+    differ("the home", word(&before.home), word(&now.home));
     let folders = |plan: &Plan| plan.files.folders.iter().map(Word::quoted).collect::<Vec<_>>();
     differ("empty folders", words(&folders(before)), words(&folders(now)));
     differ("the folder that the program starts in", before.files.start_in.quoted(), now.files.start_in.quoted());

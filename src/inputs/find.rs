@@ -19,6 +19,8 @@ pub struct Found {
     pub words: Vec<WordFate>,
     /// The identity of the code: of these files and of `environment`.
     pub code: Identity,
+    /// The place of the set-up among the files.
+    pub setup: Option<Word>,
 }
 
 /// A word of the command, as typed, and what becomes of it.
@@ -91,7 +93,7 @@ pub enum FindError {
 }
 
 /// Finds what travels with each job of `command`. Relative paths start from `base`; `leave_out` names what the
-/// plan itself writes, which an `--input` of the whole folder is not meant to carry.
+/// plan itself writes, which an `--input` of the whole folder is not meant to carry. `setup` is the set-up's file.
 ///
 /// # Errors
 /// Where an input is not there, cannot be read, or would collide with another; where the program is a file
@@ -100,11 +102,13 @@ pub fn find(
     base: &Path,
     command: Option<&Command>,
     inputs: &[PathBuf],
+    setup: Option<&Path>,
     environment: &BTreeMap<String, Word>,
     shared_filesystem: bool,
     leave_out: &dyn Fn(&Path) -> bool,
 ) -> Result<Found, FindError> {
-    let mut sources = Vec::new();
+    // First, so that of two spellings of its path this one is kept.
+    let mut sources: Vec<PathBuf> = setup.map(Path::to_owned).into_iter().collect();
     let mut words = Vec::new();
     if let Some(command) = command {
         for (place, (word, fixed)) in command.words().iter().zip(command.fixed_words()).enumerate() {
@@ -133,8 +137,11 @@ pub fn find(
         walk(base, input, leave_out, &mut sources, &mut folders)?;
     }
     let files = lay_out(base, sources, folders)?;
-    let code = CodeHasher::of(files.files.iter().map(|file| (&file.place, file.content)), environment);
-    Ok(Found { files, words, code })
+    let setup = setup.map(|setup| Word::from(setup.as_os_str().to_owned()));
+    let setup = files.files.iter().find(|file| Some(&file.source) == setup.as_ref()).map(|file| file.place.clone());
+    let contents = files.files.iter().map(|file| (&file.place, file.content));
+    let code = CodeHasher::of(contents, environment, setup.as_ref());
+    Ok(Found { files, words, code, setup })
 }
 
 /// Whether `name` is an executable file in one of the folders of `path`, or of this machine's PATH.
@@ -304,7 +311,7 @@ mod tests {
             let command = (!words.is_empty()).then(|| Command::try_from(words).expect("a command"));
             let inputs: Vec<_> = inputs.iter().map(PathBuf::from).collect();
             let base = self.0.path().canonicalize().expect("there").join(base);
-            find(&base, command.as_ref(), &inputs, &BTreeMap::new(), false, &|path| path.ends_with("outputs"))
+            find(&base, command.as_ref(), &inputs, None, &BTreeMap::new(), false, &|path| path.ends_with("outputs"))
         }
     }
 

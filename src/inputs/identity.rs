@@ -13,12 +13,20 @@ use crate::plan::{Identity, Word};
 pub struct CodeHasher(blake3::Hasher);
 
 impl CodeHasher {
-    /// The identity of these files, in the order of their places, with these variables.
+    /// The identity of these files, in the order of their places, with these variables, where the file at the place
+    /// `setup` is the set-up.
     #[must_use]
-    pub fn of<'a>(files: impl Iterator<Item = (&'a Word, Identity)>, environment: &BTreeMap<String, Word>) -> Identity {
+    pub fn of<'a>(
+        files: impl Iterator<Item = (&'a Word, Identity)>,
+        environment: &BTreeMap<String, Word>,
+        setup: Option<&Word>,
+    ) -> Identity {
         let mut hasher = Self::default();
         files.for_each(|(place, content)| hasher.file(place, content));
         environment.iter().for_each(|(name, value)| hasher.variable(name, value));
+        if let Some(setup) = setup {
+            hasher.part(b"setup", setup.as_bytes());
+        }
         Identity::of(&hasher.0)
     }
 

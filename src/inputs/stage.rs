@@ -52,6 +52,7 @@ pub struct Copies {
     files: Vec<(PathBuf, PathBuf)>,
     folders: Vec<PathBuf>,
     start_in: PathBuf,
+    setup: Option<PathBuf>,
     code: Identity,
 }
 
@@ -77,15 +78,22 @@ impl Copies {
             contents.push((&file.place, content));
             files.push((file.place.as_os_str().into(), copy));
         }
-        let code = CodeHasher::of(contents.into_iter(), &plan.environment);
+        let code = CodeHasher::of(contents.into_iter(), &plan.environment, plan.setup.as_ref());
         let folders = plan.files.folders.iter().map(|folder| folder.as_os_str().into()).collect();
-        Ok(Self { files, folders, start_in: plan.files.start_in.as_os_str().into(), code })
+        let start_in = plan.files.start_in.as_os_str().into();
+        Ok(Self { files, folders, start_in, setup: plan.setup.as_ref().map(|setup| setup.as_os_str().into()), code })
     }
 
     /// The identity of what the copies hold, and of the plan's environment.
     #[must_use]
     pub fn code(&self) -> Identity {
         self.code
+    }
+
+    /// Where the set-up is, once they are laid out in `tree`.
+    #[must_use]
+    pub fn setup_in(&self, tree: &Path) -> Option<PathBuf> {
+        self.setup.as_ref().map(|setup| tree.join(setup))
     }
 
     /// Whether there is nothing to lay out.

@@ -208,8 +208,13 @@ impl Shared<'_> {
                     desk.laid_out.as_deref().unwrap_or(&desk.tree)
                 }
             };
+            let setup = match (self.copies, &self.job.setup) {
+                (Some(copies), _) => copies.setup_in(&desk.tree),
+                (None, setup) => setup.as_ref().map(|setup| self.base.join(setup.path().as_os_str())),
+            };
             let place = Place {
                 start_in,
+                setup: setup.as_deref(),
                 scratch: &desk.scratch,
                 partials: self.outputs,
                 base: self.environment,

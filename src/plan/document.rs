@@ -39,6 +39,12 @@ pub struct Plan {
     /// The files that travel with each job.
     #[serde(skip_serializing_if = "JobFiles::is_empty", default)]
     pub files: JobFiles,
+    /// The place of the one among them that is the set-up: a shell file whose environment the program runs in.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub setup: Option<Word>,
+    /// The user's home, where jobs see the user's files.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub home: Option<Word>,
     /// The identity of the code that runs: the files' content and the environment.
     pub code: Identity,
     /// What each job asks for.

@@ -76,6 +76,12 @@ pub struct Job {
     /// The places of the files that make up the code's identity, as `start_in` says from where.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub files: Vec<FileSource>,
+    /// The shell file whose environment the program runs in.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub setup: Option<FileSource>,
+    /// The user's home, where the job sees the user's files.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub home: Option<Word>,
     /// Whether the job runs beside the plan's folder, so that nothing is transferred.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub shared_filesystem: bool,
@@ -90,6 +96,14 @@ pub struct FileSource {
     /// Where it is found in a job, where that is not its place below the job's tree.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub source: Option<Word>,
+}
+
+impl FileSource {
+    /// Its path: relative to the job's tree, or, on a shared file system, to the folder that was planned in.
+    #[must_use]
+    pub fn path(&self) -> &Word {
+        self.source.as_ref().unwrap_or(&self.place)
+    }
 }
 
 impl Job {
@@ -128,6 +142,8 @@ impl super::Plan {
             environment: self.environment.clone(),
             start_in: if shared { self.base.clone() } else { self.files.start_in.clone() },
             files: self.files.files.iter().map(source).collect(),
+            setup: self.files.files.iter().find(|file| Some(&file.place) == self.setup.as_ref()).map(source),
+            home: self.home.clone(),
             shared_filesystem: shared,
         }
     }

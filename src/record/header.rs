@@ -45,6 +45,8 @@ pub enum Cause {
     NoResult,
     /// The program could not be started; why.
     NotStarted(String),
+    /// The set-up failed, so that the program was not started; how.
+    Setup(String),
     /// The machine would not; why.
     Machine(String),
 }
@@ -58,6 +60,7 @@ impl std::fmt::Display for Cause {
                 out.write_str("the program printed nothing, and wrote no {result}, where a result is due")
             }
             Self::NotStarted(why) => write!(out, "the program could not be started: {why}"),
+            Self::Setup(why) => write!(out, "the set-up failed: {why}"),
             Self::Machine(why) => write!(out, "the machine would not: {why}"),
         }
     }

@@ -6,8 +6,9 @@ use std::io::{self, BufWriter, Read, Seek, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 
-use super::environment::{Base, environment};
-use super::program::{self, Failed, Running};
+use super::environment::{Base, environment, of_run};
+use super::program::{self, Failed, Running, Surroundings};
+use super::setup::{self, SetupFailed};
 use crate::exit::Exit;
 use crate::plan::{Bindings, Command, Due, Identity, Job};
 use crate::record::{self, Cause, Header, Kind};
@@ -19,6 +20,8 @@ use crate::store::{Draft, StoreError};
 pub struct Place<'a> {
     /// The folder that the program starts in.
     pub start_in: &'a Path,
+    /// The set-up, where there is one.
+    pub setup: Option<&'a Path>,
     /// A folder for what attempts keep on the way, each in one of its own.
     pub scratch: &'a Path,
     /// The folder that the partial is put into.
@@ -83,6 +86,7 @@ impl Outcome {
                 Cause::Signal(_) => Exit::ProgramKilled,
                 Cause::NoResult => Exit::NoResult,
                 Cause::NotStarted(_) => Exit::NotStarted,
+                Cause::Setup(_) => Exit::SetupFailed,
                 Cause::Machine(_) => Exit::JobMachine,
             },
         }
@@ -200,8 +204,26 @@ fn compute(attempt: &Attempt<'_>, place: &Place<'_>, printed: &Path, written: &P
     {
         return failed(Cause::Machine(format!("{}: {error}", temporary.display())));
     }
-    let variables = environment(place.base, attempt.job, &bindings, place.start_in, &temporary);
-    match program::run(&words, place.start_in, variables, file, running) {
+    let variables = environment(place.base, attempt.job, place.start_in, &temporary);
+    let surroundings = match place.setup {
+        None => Surroundings::OnTop([variables, of_run(&bindings)].concat()),
+        Some(setup) => {
+            let own = printed.parent().unwrap_or(place.scratch);
+            let setting = setup::Setting { folder: place.start_in, own, base: place.base };
+            let given = attempt.job.environment.keys().map(String::as_str);
+            match setup::run(setup, setting, variables, given, running) {
+                Ok(variables) => Surroundings::Whole([variables, of_run(&bindings)].concat()),
+                Err(SetupFailed::Stopped) => return Computed::Stopped,
+                Err(SetupFailed::Machine(error)) => {
+                    return failed(Cause::Machine(format!("{}: {error}", setup.display())));
+                }
+                Err(SetupFailed::Failed { why, last_words }) => {
+                    return Computed::Failed { cause: Cause::Setup(why), seconds: 0.0, last_words };
+                }
+            }
+        }
+    };
+    match program::run(&words, place.start_in, surroundings, file, running) {
         Ok(_) if running.stopped() => Computed::Stopped,
         Ok(ended) => match (ended.status.code(), ended.status.signal()) {
             (Some(0), _) => Computed::Done { seconds: ended.seconds, printed: ended.printed },

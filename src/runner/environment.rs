@@ -30,13 +30,7 @@ const THREADS: [&str; 6] = [
 /// The variables to set on top of this process's own, in the order in which they are set. `home` and
 /// `temporary` are folders of the job alone.
 #[must_use]
-pub fn environment(
-    base: Base,
-    job: &Job,
-    bindings: &Bindings,
-    home: &Path,
-    temporary: &Path,
-) -> Vec<(OsString, OsString)> {
+pub fn environment(base: Base, job: &Job, home: &Path, temporary: &Path) -> Vec<(OsString, OsString)> {
     let mut variables: Vec<(OsString, OsString)> = Vec::new();
     let mut set = |name: &str, value: &OsStr| variables.push((name.into(), value.into()));
     match base {
@@ -49,7 +43,9 @@ pub fn environment(
             }
             // HTCondor 25 names the home of the access point, which need not be there on the execute point.
             if std::env::var_os("HOME").is_none_or(|home| !Path::new(&home).is_dir()) {
-                set("HOME", home.as_os_str());
+                // Where the job sees the user's files, the home is among them.
+                let own = job.home.as_ref().map(|home| Path::new(home.as_os_str())).filter(|home| home.is_dir());
+                set("HOME", own.unwrap_or(home).as_os_str());
             }
         }
         Base::Here { cpus } => {
@@ -61,8 +57,13 @@ pub fn environment(
     for (name, value) in &job.environment {
         set(name, value.as_os_str());
     }
-    for placeholder in Placeholder::ALL {
-        set(placeholder.variable(), bindings.get(placeholder).as_os_str());
-    }
     variables
+}
+
+/// The variables that tell one run of the program what to compute.
+#[must_use]
+pub fn of_run(bindings: &Bindings) -> Vec<(OsString, OsString)> {
+    let pair =
+        |placeholder: Placeholder| (placeholder.variable().into(), bindings.get(placeholder).as_os_str().to_owned());
+    Placeholder::ALL.into_iter().map(pair).collect()
 }

@@ -56,7 +56,15 @@ pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
     let running = Arc::new(Running::new());
     forward_signals(&running).map_err(|error| (Exit::JobMachine, error.to_string()))?;
     let host = host();
-    let place = Place { start_in: &start_in, scratch: own.path(), partials: &here, base: Base::Job, host: &host };
+    let setup = job.setup.as_ref().map(|setup| tree.join(setup.path().as_os_str()));
+    let place = Place {
+        start_in: &start_in,
+        setup: setup.as_deref(),
+        scratch: own.path(),
+        partials: &here,
+        base: Base::Job,
+        host: &host,
+    };
     let (code, missing) = code(&job, &tree);
     let attempt = Attempt { job: &job, chunk, items, code, retry };
     let outcome = match missing {
@@ -86,12 +94,13 @@ fn code(job: &Job, tree: &Path) -> (Identity, Option<String>) {
     let mut missing = None;
     let mut contents = Vec::new();
     for file in &job.files {
-        match hash_file(&tree.join(file.source.as_ref().unwrap_or(&file.place).as_os_str())) {
+        match hash_file(&tree.join(file.path().as_os_str())) {
             Ok((content, _)) => contents.push((&file.place, content)),
             Err(error) => missing = missing.or(Some(format!("{} did not arrive: {error}", file.place.quoted()))),
         }
     }
-    (CodeHasher::of(contents.into_iter(), &job.environment), missing)
+    let setup = job.setup.as_ref().map(|setup| &setup.place);
+    (CodeHasher::of(contents.into_iter(), &job.environment, setup), missing)
 }
 
 /// An eviction's SIGTERM reaches the program and its children.

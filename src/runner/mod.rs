@@ -8,25 +8,32 @@ mod environment;
 mod exec;
 mod post;
 mod program;
+mod setup;
 
 use std::ffi::OsString;
 use std::io::Write;
 
 pub use chunk::{Attempt, Outcome, Place, RunError, attempt_name, run};
-pub use environment::{Base, environment};
+pub use environment::{Base, environment, of_run};
 pub use post::{STOPPED, Verdict, judge};
 pub use program::Running;
 
 use crate::exit::Exit;
 
+/// The words that [`main`] takes first.
+pub const WORDS: [&str; 3] = ["exec", "post", "environment"];
+
 /// The runner's command line: `exec JOB.json CHUNK START STOP RETRY` inside a job, `post RETURN` as DAGMan's
-/// POST script. Not for people; the submit files hold it.
+/// POST script, `environment FILE` at the end of a set-up. Not for people; the submit files hold it.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> std::process::ExitCode {
     let arguments: Vec<_> = arguments.collect();
     let words: Vec<_> = arguments.iter().map(|word| word.to_str().unwrap_or_default()).collect();
     let done = match words.as_slice() {
         ["exec", job, numbers @ ..] => exec::exec(job.as_ref(), numbers),
         ["post", status] => post::post(status),
+        ["environment", path] => setup::write_environment(path.as_ref())
+            .map(|()| Exit::Success)
+            .map_err(|error| (Exit::JobMachine, format!("{path}: {error}"))),
         _ => Err((Exit::Usage, "split-runner is started by the files that `split plan` writes".to_owned())),
     };
     done.unwrap_or_else(|(exit, message)| {

@@ -34,6 +34,15 @@ struct State {
     stopped: bool,
 }
 
+/// What a program's environment is made of.
+#[derive(Debug)]
+pub(super) enum Surroundings {
+    /// This process's own, and these on top of it.
+    OnTop(Vec<(OsString, OsString)>),
+    /// These alone.
+    Whole(Vec<(OsString, OsString)>),
+}
+
 /// How a program ended.
 #[derive(Debug)]
 pub(super) struct Ended {
@@ -107,16 +116,19 @@ impl Running {
 pub(super) fn run(
     words: &[Word],
     folder: &Path,
-    environment: Vec<(OsString, OsString)>,
+    surroundings: Surroundings,
     result: File,
     running: &Running,
 ) -> Result<Ended, Failed> {
     let printed = result.try_clone().map_err(Failed::Machine)?;
     let mut command = Command::new(words[0].as_os_str());
+    match surroundings {
+        Surroundings::OnTop(variables) => command.envs(variables),
+        Surroundings::Whole(variables) => command.env_clear().envs(variables),
+    };
     command
         .args(words[1..].iter().map(Word::as_os_str))
         .current_dir(folder)
-        .envs(environment)
         .stdin(Stdio::null())
         .stdout(result)
         .stderr(Stdio::piped())

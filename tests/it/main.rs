@@ -10,4 +10,5 @@ mod kit;
 mod plan;
 mod reduce;
 mod run;
+mod setup;
 mod show;
