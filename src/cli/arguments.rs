@@ -50,6 +50,8 @@ pub(super) enum Task {
     Reduce(ReduceOptions),
     /// Show a chunk: its items, its command, its records
     Show(ShowOptions),
+    /// Write plan.dag for what a planned folder still lacks
+    Resume(ResumeOptions),
 }
 
 #[derive(Debug, Args)]
@@ -78,6 +80,14 @@ pub(super) struct RunOptions {
     /// Answer even if chunks fail, and say which items the answer is about
     #[arg(long)]
     pub(super) partial: bool,
+
+    /// Answer even if several versions of the program computed the results, and say so
+    #[arg(long)]
+    pub(super) mixed: bool,
+
+    /// Set aside what older versions of the program computed, and compute it again
+    #[arg(long, conflicts_with = "mixed")]
+    pub(super) redo: bool,
 }
 
 #[derive(Debug, Args)]
@@ -89,6 +99,25 @@ pub(super) struct ReduceOptions {
     /// Answer even if items are missing, and say which items the answer is about
     #[arg(long)]
     pub(super) partial: bool,
+
+    /// Answer even if several versions of the program computed the results, and say so
+    #[arg(long)]
+    pub(super) mixed: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResumeOptions {
+    /// The planned folder
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(super) folder: PathBuf,
+
+    /// Set aside what older versions of the program computed, so that it is computed again
+    #[arg(long)]
+    pub(super) redo: bool,
+
+    /// The folder with templates of your own that it was planned with
+    #[arg(long, value_name = "DIR")]
+    pub(super) templates: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -10,8 +10,10 @@ mod plan;
 mod progress;
 mod reduce;
 mod request;
+mod resume;
 mod run;
 mod show;
+mod versions;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -41,6 +43,7 @@ pub fn main() -> ExitCode {
             Task::Run(options) => run::run(&options),
             Task::Reduce(options) => reduce::reduce(&options),
             Task::Show(options) => show::show(&options),
+            Task::Resume(options) => resume::resume(&options),
         },
         Err(_) if words.first().is_some_and(|first| coreutils::is_option_of_ours(first)) => {
             Err(coreutils::command_is_missing(&words[0]))

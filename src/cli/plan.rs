@@ -251,7 +251,7 @@ pub(super) fn shown(folder: &Path, name: &str) -> String {
 }
 
 /// Why the plan could not be laid down.
-fn explain(error: &LayDown) -> Failure {
+pub(super) fn explain(error: &LayDown) -> Failure {
     let exit = match error {
         LayDown::Differs { .. } | LayDown::Unexplained(_) | LayDown::NoFolder(_) | LayDown::NothingFits(_) => {
             Exit::Differs

@@ -9,7 +9,7 @@ use super::Done;
 use super::arguments::ReduceOptions;
 use super::failure::{Failure, printed};
 use super::output::{count, last_lines, say};
-use super::progress;
+use super::{progress, versions};
 use crate::exit::Exit;
 use crate::folder::{FolderError, Layout, locate};
 use crate::plan::{Identity, Plan, Word};
@@ -26,7 +26,7 @@ const INLINE: u64 = 1 << 16;
 pub(super) fn reduce(options: &ReduceOptions) -> Done {
     let (layout, plan) = find(&options.folder)?;
     let gathered = read(&layout, &plan)?;
-    let done = answer(&layout, &plan, &gathered, options.partial);
+    let done = answer(&layout, &plan, &gathered, options.partial, options.mixed);
     // The process ends here: giving back half a million pieces of memory one by one would only take time.
     std::mem::forget(gathered);
     done
@@ -54,10 +54,14 @@ pub(super) fn read(layout: &Layout, plan: &Plan) -> Result<Gathered, Failure> {
     Ok(gathered.map_err(StoreError::on("read", layout.outputs()))?)
 }
 
-/// Proves coverage, merges, prints the answer and writes result.json.
-pub(super) fn answer(layout: &Layout, plan: &Plan, gathered: &Gathered, partial: bool) -> Done {
+/// Proves coverage, merges, prints the answer and writes result.json. With `partial`, items may be missing; with
+/// `mixed`, several versions of the program may have a part in it.
+pub(super) fn answer(layout: &Layout, plan: &Plan, gathered: &Gathered, partial: bool, mixed: bool) -> Done {
     if !gathered.tiling.gaps.is_empty() && (!partial || gathered.tiling.chosen.is_empty()) {
         return Err(incomplete(layout, plan, gathered));
+    }
+    if !mixed {
+        versions::refuse_mixture(layout, plan, gathered)?;
     }
     let bar = progress::bar(gathered.tiling.chosen.len() as u64, "merging");
     let base = layout.root().join(plan.base.as_os_str());
@@ -225,7 +229,7 @@ fn incomplete(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Failure {
     let root = Word::from(layout.root().as_os_str().to_owned()).quoted();
     failure
         .help(format!("split run {root} computes here what is missing"))
-        .help("on the pool: condor_submit_dag plan.dag where a DAG failed; else split plan with all its options again and --keep")
+        .help(format!("on the pool: condor_submit_dag plan.dag where a DAG failed; else split resume {root} first"))
         .help("--partial answers without them, and says so")
 }
 
@@ -349,7 +353,8 @@ fn explain(layout: &Layout, plan: &Plan, error: &MergeError) -> Failure {
             failure
                 .detail(format!("{}, {}", chunks(plan, *which), items(plan, *which)))
                 .help(cure(plan, source))
-                .help(format!("mend the program and compute it again: mv {partial} {partial}.bad; split run {root}"))
+                .help(format!("mend the program, then split run --redo {root} computes all of it again"))
+                .help(format!("or this result alone: mv {partial} {partial}.bad; split run --mixed {root}"))
         }
         MergeError::Command { items: which, last_words, .. } => {
             failure = failure.detail(format!("given the results of {}, {}", chunks(plan, *which), items(plan, *which)));

@@ -291,7 +291,8 @@ fn check_submit(line: &str) -> Result<(), Failure> {
     }
 }
 
-fn templates(folder: Option<&Path>) -> Result<Templates, Failure> {
+/// Those of `split`, or of `--templates`.
+pub(super) fn templates(folder: Option<&Path>) -> Result<Templates, Failure> {
     let mut templates = Templates::built_in();
     let Some(folder) = folder else { return Ok(templates) };
     let mut any = false;

@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::output::{count, last_lines, say};
 use super::plan::{describe, programs, shown, write};
 use super::request::Request;
-use super::{progress, reduce};
+use super::{progress, reduce, versions};
 use crate::exit::Exit;
 use crate::folder::{Laid, Layout, locate};
 use crate::local::{self, ChunkFailure, LocalError, Options, Report};
@@ -31,11 +31,23 @@ pub(super) fn run(options: &RunOptions) -> Done {
         None if options.what.total.is_none() && Path::new("plan.json").is_file() => existing(Path::new("."), options)?,
         None => planned(options)?,
     };
-    let gathered = reduce::read(&layout, &plan)?;
+    let mut gathered = reduce::read(&layout, &plan)?;
+    if options.redo {
+        versions::need_whole(&layout)?;
+        let now = versions::now(&layout, &plan)?;
+        if let Some((aside, chunks)) = versions::set_older_aside(&layout, &plan, &gathered, now.code)? {
+            let chunks = count(chunks, "chunk");
+            say(&format!("set aside: {chunks} by older versions of the program, in {}", aside.display()));
+            gathered = reduce::read(&layout, &plan)?;
+        }
+    }
     let gathered = if gathered.tiling.gaps.is_empty() {
         say("nothing is left to compute");
         gathered
     } else {
+        if !options.mixed {
+            versions::refuse_coming_mixture(&layout, &plan, &gathered)?;
+        }
         let report = compute(&layout, &plan, &gathered, options)?;
         if report.stopped {
             return Err(interrupted(&layout, &report));
@@ -45,7 +57,7 @@ pub(super) fn run(options: &RunOptions) -> Done {
         }
         reduce::read(&layout, &plan)?
     };
-    reduce::answer(&layout, &plan, &gathered, options.partial)
+    reduce::answer(&layout, &plan, &gathered, options.partial, options.mixed)
 }
 
 /// The plan in a folder; it has its options already.
@@ -55,7 +67,7 @@ fn existing(folder: &Path, options: &RunOptions) -> Result<(Layout, Plan), Failu
     }
     let folder = Word::from(folder.as_os_str().to_owned()).quoted();
     Err(Failure::new(Exit::Usage, format!("the plan in {folder} has its options already, and others were given"))
-        .help(format!("split run {folder} --jobs N --partial takes no others"))
+        .help(format!("split run {folder} --jobs N --partial --mixed --redo takes no others"))
         .help("to change the plan, give all of its options again, --total and the command among them, with --keep"))
 }
 

@@ -44,7 +44,9 @@ pub fn differences(before: &Plan, now: &Plan) -> Vec<Difference> {
     differ("the templates", before.templates.short(), now.templates.short());
     let word = |word: &Option<Word>| word.as_ref().map_or("none".to_owned(), Word::quoted);
     differ("--setup", word(&before.setup), word(&now.setup));
-    differ("the home", word(&before.home), word(&now.home));
+    if was.shared_filesystem == is.shared_filesystem {
+        differ("the home", word(&before.home), word(&now.home));
+    }
     let folders = |plan: &Plan| plan.files.folders.iter().map(Word::quoted).collect::<Vec<_>>();
     differ("empty folders", words(&folders(before)), words(&folders(now)));
     differ("the folder that the program starts in", before.files.start_in.quoted(), now.files.start_in.quoted());

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::plan::{DocumentError, Plan};
+use crate::plan::{DocumentError, PLAN_FILES, Plan};
 
 /// The paths of a plan's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +99,8 @@ impl Layout {
 /// Where there is none, or none that can be used.
 pub fn locate(folder: &Path) -> Result<(Layout, Plan), FolderError> {
     let plan = read_plan(&folder.join("plan.json"))?.ok_or_else(|| FolderError::NoPlan(folder.to_owned()))?;
-    if folder.join("outputs").is_dir() {
+    // The partials may be lost; the plan is still one.
+    if folder.join("outputs").is_dir() || folder.join(PLAN_FILES).is_dir() {
         return Ok((Layout::new(folder), plan));
     }
     // A relative `outputs/` has its parent in the current folder.

@@ -19,4 +19,4 @@ mod write;
 
 pub use compare::{Difference, differences};
 pub use layout::{FolderError, Layout, locate};
-pub use write::{Existing, Laid, LayDown, Programs, lay_down};
+pub use write::{Existing, Laid, LayDown, Programs, lay_down, set_aside};

@@ -131,7 +131,9 @@ pub fn lay_down(
         plan.generation = there.generation;
         let differences = differences(there, plan);
         let renew = matches!(existing, Existing::Keep { renew: true } | Existing::MoveAside);
-        if differences.is_empty() && !(renew && has_traces(&layout)?) {
+        // A plan.dag that was written anew may call chunks done whose results are lost by now.
+        let worn = there.generation > 1 || has_traces(&layout)?;
+        if differences.is_empty() && !(renew && worn) {
             return complete(&layout, plan, templates, programs);
         }
         if existing == Existing::Refuse {
@@ -169,6 +171,18 @@ pub fn lay_down(
         Some(aside) if keep => Laid::Kept { aside, chunks_done, items_done },
         Some(aside) => Laid::MovedAside { aside },
     })
+}
+
+/// Moves partials of the plan in `layout` aside, so that what they hold is computed again; gives where they are.
+///
+/// # Errors
+/// Where a DAGMan is running, or a file cannot be moved.
+pub fn set_aside(layout: &Layout, partials: &[PathBuf]) -> Result<Option<PathBuf>, LayDown> {
+    let _lock = store::lock_folder(layout.root())?;
+    refuse_if_live(layout)?;
+    let below = |path: &PathBuf| path.strip_prefix(layout.root()).unwrap_or(path).to_owned();
+    let paths: Vec<PathBuf> = partials.iter().map(below).collect();
+    Ok(move_aside(layout, &paths)?)
 }
 
 /// What in the folder a plan or a DAGMan has written, by name, relative to it; without the partials and logs where

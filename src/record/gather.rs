@@ -72,14 +72,22 @@ impl Gathered {
     }
 }
 
-/// Reads every partial in the folder `outputs` and chooses the results of `plan` that count. `tick` is called
-/// now and then with the number of partials read since.
+/// Reads every partial in the folder `outputs` and chooses the results of `plan` that count; where there is no such
+/// folder there are none. `tick` is called now and then with the number of partials read since.
 ///
 /// # Errors
 /// Where the folder or a partial cannot be read at all; what is wrong inside a partial is no error here.
 pub fn gather(outputs: &Path, plan: &Plan, tick: &(dyn Fn(u64) + Sync)) -> io::Result<Gathered> {
     let mut names = Vec::new();
-    for entry in outputs.read_dir()? {
+    let entries = match outputs.read_dir() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut gathered = Gathered::of(outputs, names);
+            gathered.choose(plan)?;
+            return Ok(gathered);
+        }
+        entries => entries?,
+    };
+    for entry in entries {
         let entry = entry?;
         let name = entry.file_name();
         // A link is not followed: what comes back from a job is a regular file.
@@ -101,17 +109,8 @@ pub fn gather(outputs: &Path, plan: &Plan, tick: &(dyn Fn(u64) + Sync)) -> io::R
         })
         .collect::<io::Result<_>>()?;
 
-    let mut gathered = Gathered {
-        folder: outputs.to_owned(),
-        results: Vec::with_capacity(batches.iter().map(|batch| batch.results.len()).sum()),
-        failures: Vec::new(),
-        tiling: Tiling { chosen: Vec::new(), same_items: Vec::new(), gaps: Vec::new() },
-        damaged: Vec::new(),
-        foreign: Vec::new(),
-        differing: Vec::new(),
-        repeated: 0,
-        partials: names,
-    };
+    let mut gathered = Gathered::of(outputs, names);
+    gathered.results.reserve_exact(batches.iter().map(|batch| batch.results.len()).sum());
     for batch in batches {
         gathered.results.extend(batch.results);
         gathered.failures.extend(batch.failures);
@@ -167,6 +166,21 @@ impl Batch {
 }
 
 impl Gathered {
+    /// Nothing read yet of these partials.
+    fn of(outputs: &Path, partials: Vec<OsString>) -> Self {
+        Self {
+            folder: outputs.to_owned(),
+            partials,
+            results: Vec::new(),
+            failures: Vec::new(),
+            tiling: Tiling { chosen: Vec::new(), same_items: Vec::new(), gaps: Vec::new() },
+            damaged: Vec::new(),
+            foreign: Vec::new(),
+            differing: Vec::new(),
+            repeated: 0,
+        }
+    }
+
     fn choose(&mut self, plan: &Plan) -> io::Result<()> {
         let claims: Vec<_> = self
             .results

@@ -19,9 +19,13 @@ mod coverage;
 mod gather;
 mod header;
 mod partial;
+#[cfg(feature = "cli")]
+mod versions;
 
 pub use coverage::{Claim, Tiling, tile};
 #[cfg(feature = "cli")]
 pub use gather::{Found, Gathered, gather};
 pub use header::{Cause, Header, Kind};
 pub use partial::{Damage, Payload, Record, RecordRead, is_partial, partial_name, read, write};
+#[cfg(feature = "cli")]
+pub use versions::{Mixture, mixture};

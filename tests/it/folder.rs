@@ -109,7 +109,7 @@ fn keep_counts_what_an_older_program_computed() {
         dir.names("aside-001"),
         ["chunk.sub", "plan.dag", "plan.files", "plan.json", "reduce.sub", "result.json"]
     );
-    let answer = dir.split("run .").answers("55\n");
+    let answer = dir.split("run --mixed .").answers("55\n");
     answer.says("8 of 10 items have results already");
     answer.says("1 record, 2 items, by the code that was planned");
     answer.says("4 records, 8 items, by other code (older, or mended since)");

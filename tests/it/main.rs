@@ -12,3 +12,4 @@ mod reduce;
 mod run;
 mod setup;
 mod show;
+mod versions;

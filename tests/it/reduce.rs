@@ -257,10 +257,10 @@ fn a_result_that_was_no_number_can_be_computed_again() {
     // As it is a record, what is missing does not tell: the way out has to be named.
     let bad = dir.partial(3);
     let name = bad.file_name().expect("a name").to_string_lossy().into_owned();
-    let help = failed.err.lines().find(|line| line.starts_with("help: ") && line.contains("split run ."));
+    let help = failed.err.lines().find(|line| line.starts_with("help: ") && line.contains("split run --mixed ."));
     assert!(help.is_some_and(|help| help.contains(&name)), "{}", failed.transcript());
     fs::remove_file(bad).expect("removed");
-    dir.split("run .").answers("5\n");
+    dir.split("run --mixed .").answers("5\n");
 }
 
 #[test]

@@ -1,0 +1,68 @@
+//! `split resume`.
+
+use std::io::{self, Write};
+
+use super::Done;
+use super::arguments::ResumeOptions;
+use super::failure::{Failure, printed};
+use super::output::count;
+use super::request::templates;
+use super::{plan, progress, reduce, versions};
+use crate::exit::Exit;
+use crate::folder::{Existing, Laid, lay_down};
+use crate::plan::{Plan, Word};
+
+pub(super) fn resume(options: &ResumeOptions) -> Done {
+    let (layout, plan) = reduce::find(&options.folder)?;
+    versions::need_whole(&layout)?;
+    let now = versions::now(&layout, &plan)?;
+    let templates = templates(options.templates.as_deref())?;
+    if templates.identity() != plan.templates {
+        return Err(Failure::new(Exit::Usage, "the plan was made from templates of your own")
+            .help("name their folder, as when it was planned: --templates DIR"));
+    }
+    let mut lines = Vec::new();
+    let mut gathered = reduce::read(&layout, &plan)?;
+    if options.redo
+        && let Some((aside, chunks)) = versions::set_older_aside(&layout, &plan, &gathered, now.code)?
+    {
+        lines.push(format!(
+            "set aside: {} by older versions of the program, in {}",
+            count(chunks, "chunk"),
+            aside.display()
+        ));
+        gathered = reduce::read(&layout, &plan)?;
+    }
+    let root = Word::from(layout.root().as_os_str().to_owned()).quoted();
+    if gathered.tiling.gaps.is_empty() {
+        lines.push("nothing is left to compute".to_owned());
+        lines.push(format!("next: split reduce {root}"));
+        return print(&lines);
+    }
+    let mut wanted = Plan { code: now.code, ..plan };
+    wanted.files.files = now.files;
+    let programs = plan::programs()?;
+    let spinner = progress::spinner("writing the plan");
+    let laid = lay_down(layout.root(), &mut wanted, &templates, &programs, Existing::Keep { renew: true });
+    spinner.finish_and_clear();
+    lines.push(match laid.map_err(|error| plan::explain(&error))? {
+        Laid::Kept { aside, chunks_done, .. } => format!(
+            "wrote {}: {} left of {}; the older one is in {}",
+            plan::shown(layout.root(), "plan.dag"),
+            count(wanted.cut.chunks() - chunks_done, "chunk"),
+            wanted.cut.chunks(),
+            aside.display(),
+        ),
+        Laid::New | Laid::Unchanged | Laid::Completed | Laid::MovedAside { .. } => {
+            "nothing has been computed or submitted yet: plan.dag is as it was".to_owned()
+        }
+    });
+    let submit = if root == "." { String::new() } else { format!("cd {root} && ") };
+    lines.push(format!("next: {submit}condor_submit_dag plan.dag"));
+    print(&lines)
+}
+
+fn print(lines: &[String]) -> Done {
+    let text = lines.join("\n") + "\n";
+    printed(io::stdout().lock().write_all(text.as_bytes()))
+}

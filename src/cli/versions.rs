@@ -1,0 +1,124 @@
+//! Results of several versions of the program: refused, unless it is said that they may be merged.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::failure::Failure;
+use super::output::count;
+use super::{plan, reduce};
+use crate::exit::Exit;
+use crate::folder::{FolderError, Layout, set_aside};
+use crate::inputs::Now;
+use crate::plan::{Identity, Plan, Word};
+use crate::record::{Found, Gathered, Mixture, mixture};
+use crate::space::Interval;
+
+/// What one version of the code computed.
+struct Share {
+    chunks: u64,
+    /// The last chunk that was counted.
+    last: u64,
+    first: Interval,
+}
+
+/// Refuses to merge what several versions of the code computed, unless the newer ones mended the older.
+pub(super) fn refuse_mixture(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Result<(), Failure> {
+    match mixture(gathered.versions(), gathered.failed_versions()) {
+        Mixture::One | Mixture::Mended => Ok(()),
+        Mixture::Mixed => Err(mixed(layout, plan, gathered, now(layout, plan).ok().as_ref())),
+    }
+}
+
+/// Refuses to compute with the program as it is now what could then not be merged with what is there.
+pub(super) fn refuse_coming_mixture(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Result<(), Failure> {
+    let now = now(layout, plan)?;
+    let missing = gathered.tiling.gaps.iter().flat_map(|&gap| {
+        let (first, last) = plan.chunks_of(gap);
+        (first..=last).filter_map(move |chunk| plan.chunk(chunk).intersect(gap)).map(|items| (items, now.code))
+    });
+    match mixture(gathered.versions().chain(missing), gathered.failed_versions()) {
+        Mixture::One | Mixture::Mended => Ok(()),
+        Mixture::Mixed => Err(mixed(layout, plan, gathered, Some(&now))),
+    }
+}
+
+/// The program as it is now.
+pub(super) fn now(layout: &Layout, plan: &Plan) -> Result<Now, Failure> {
+    Ok(Now::read(plan, &layout.root().join(plan.base.as_os_str()))?)
+}
+
+/// Sets aside what versions other than `kept` left; gives where it is, and how many chunks lose their results.
+pub(super) fn set_older_aside(
+    layout: &Layout,
+    plan: &Plan,
+    gathered: &Gathered,
+    kept: Identity,
+) -> Result<Option<(PathBuf, u64)>, Failure> {
+    let is_older = |found: &&Found| found.record.header.code != kept;
+    let older = gathered.results.iter().chain(&gathered.failures).filter(is_older);
+    let mut paths: Vec<PathBuf> = older.map(|found| gathered.path(found)).collect();
+    paths.dedup();
+    let chunks = shares(plan, gathered).iter().filter(|(code, _)| **code != kept).map(|(_, share)| share.chunks).sum();
+    let aside = set_aside(layout, &paths).map_err(|error| plan::explain(&error))?;
+    Ok(aside.map(|aside| (aside, chunks)))
+}
+
+/// A folder that stands alone, without its plan's other files, has nothing to be computed in.
+pub(super) fn need_whole(layout: &Layout) -> Result<(), Failure> {
+    if layout.outputs() != layout.root() {
+        return Ok(());
+    }
+    let error = FolderError::NoPlan(layout.root().to_owned());
+    Err(Failure::from_error(Exit::NoPlan, &error)
+        .help("it holds partials alone: name the folder that `split plan` wrote"))
+}
+
+fn shares(plan: &Plan, gathered: &Gathered) -> BTreeMap<Identity, Share> {
+    let mut shares: BTreeMap<Identity, Share> = BTreeMap::new();
+    for (items, code) in gathered.versions() {
+        let (first, last) = plan.chunks_of(items);
+        match shares.get_mut(&code) {
+            Some(share) => {
+                share.chunks += last - first + u64::from(share.last != first);
+                share.last = last;
+            }
+            None => drop(shares.insert(code, Share { chunks: last - first + 1, last, first: items })),
+        }
+    }
+    shares
+}
+
+fn mixed(layout: &Layout, plan: &Plan, gathered: &Gathered, now: Option<&Now>) -> Failure {
+    let code_now = now.map(|now| now.code);
+    let mut shares: Vec<_> = shares(plan, gathered).into_iter().collect();
+    // The program as it is now comes last, as in time.
+    shares.sort_by_key(|(code, share)| (Some(*code) == code_now, share.first));
+    let chunks = |number: u64| count(number, "chunk");
+    let (first, others) = shares.split_first().expect("results of several versions");
+    let mut message = format!("{} computed by one version of the program", chunks(first.1.chunks));
+    for (_, share) in others {
+        message.push_str(&format!(", {} by another", share.chunks));
+    }
+    if others.is_empty() {
+        message.push_str(", and it has changed since");
+    }
+    let mut failure = Failure::new(Exit::Mixed, message);
+    for (code, share) in &shares {
+        let is_now = if Some(*code) == code_now { ", the program as it is now" } else { "" };
+        let which = reduce::items(plan, share.first);
+        failure =
+            failure.detail(format!("version {}{is_now}: {}, such as of {which}", code.short(), chunks(share.chunks)));
+    }
+    let changed = now.map(|now| now.changed(plan)).unwrap_or_default();
+    if !changed.is_empty() {
+        let names: Vec<_> = changed.iter().map(Word::quoted).collect();
+        failure = failure.detail(format!("changed since it was planned: {}", names.join(", ")));
+    }
+    let root = Word::from(layout.root().as_os_str().to_owned()).quoted();
+    let cd = if root == "." { String::new() } else { format!("cd {root} && ") };
+    let resume = if root == "." { "split resume --redo".to_owned() } else { format!("split resume --redo {root}") };
+    failure
+        .help("--mixed merges them all the same, and says so")
+        .help(format!("split run --redo {root} computes the older ones again, here"))
+        .help(format!("{resume} && {cd}condor_submit_dag plan.dag computes them again on the pool"))
+}

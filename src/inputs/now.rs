@@ -1,0 +1,40 @@
+//! The program as it is now.
+
+use std::path::Path;
+
+use super::{CodeHasher, hash_file};
+use crate::plan::{Identity, JobFile, Plan, Word};
+use crate::store::StoreError;
+
+/// A plan's files as they are now.
+#[derive(Clone, Debug)]
+pub struct Now {
+    /// The files, with what they hold now.
+    pub files: Vec<JobFile>,
+    /// The identity of the code that a job would run now.
+    pub code: Identity,
+}
+
+impl Now {
+    /// Reads the files; `base` is the folder that was planned in.
+    ///
+    /// # Errors
+    /// Where a file is not there any more.
+    pub fn read(plan: &Plan, base: &Path) -> Result<Self, StoreError> {
+        let mut files = plan.files.files.clone();
+        for file in &mut files {
+            let source = base.join(file.source.as_os_str());
+            (file.content, file.bytes) = hash_file(&source).map_err(StoreError::on("read", &source))?;
+        }
+        let contents = files.iter().map(|file| (&file.place, file.content));
+        let code = CodeHasher::of(contents, &plan.environment, plan.setup.as_ref());
+        Ok(Self { files, code })
+    }
+
+    /// The places of files that hold something else than when the plan was made.
+    #[must_use]
+    pub fn changed(&self, plan: &Plan) -> Vec<Word> {
+        let pairs = self.files.iter().zip(&plan.files.files);
+        pairs.filter(|(now, then)| now.content != then.content).map(|(now, _)| now.place.clone()).collect()
+    }
+}
