@@ -17,7 +17,7 @@ use crate::dag::Text;
 use crate::exit::Exit;
 use crate::folder::{FolderError, Laid, LayDown, Programs, lay_down};
 use crate::inputs::{Fate, WordFate, is_on_path};
-use crate::plan::{MergeCommand, Reduction, Word};
+use crate::plan::{Command, MergeCommand, Reduction, Word};
 
 pub(super) fn plan(options: &PlanOptions) -> Done {
     let mut request = Request::new(&options.what, true)?;
@@ -152,7 +152,25 @@ fn notes(request: &Request) -> Vec<String> {
                 .to_owned(),
         );
     }
+    let spliced = plan.command.as_ref().map(Command::spliced_into_shell).unwrap_or_default();
+    if !spliced.is_empty() {
+        let names: Vec<_> = spliced.iter().map(|name| format!("{{{}}}", name.name())).collect();
+        let variables: Vec<_> = spliced.iter().map(|name| format!("\"${}\"", name.variable())).collect();
+        notes.push(format!(
+            "note: {} becomes part of what the shell reads as its source, blanks, quotes and $ of a value among it; \
+             write {} there instead",
+            names.join(" "),
+            variables.join(" ")
+        ));
+    }
     if let Reduction::With(command) = &plan.reduce {
+        if command.splices_into_shell() {
+            notes.push(
+                "note: --reduce-with: a path becomes part of what the shell reads as its source; pass it as an \
+                 argument: sh -c 'sort -m \"$1\" \"$2\"' sh {left} {right}"
+                    .to_owned(),
+            );
+        }
         notes.extend(merge_notes(command));
     }
     for WordFate { word, fate } in &request.words {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Word;
-use super::template::{Part, Template, TemplateError};
+use super::template::{Part, Template, TemplateError, spliced};
 use crate::cut::Cut;
 use crate::space::{Interval, Space};
 
@@ -186,6 +186,18 @@ impl Command {
         self.parsed.iter().map(Template::fixed)
     }
 
+    /// The placeholders that become part of a shell's source, as in `sh -c 'echo {first}'`: each once, in order.
+    #[must_use]
+    pub fn spliced_into_shell(&self) -> Vec<Placeholder> {
+        let mut found = Vec::new();
+        for placeholder in spliced(&self.parsed).into_iter().flat_map(Template::placeholders) {
+            if !found.contains(placeholder) {
+                found.push(*placeholder);
+            }
+        }
+        found
+    }
+
     fn placeholders(&self) -> impl Iterator<Item = Placeholder> {
         self.parsed.iter().flat_map(Template::placeholders).copied()
     }
@@ -233,6 +245,22 @@ mod tests {
         let cut = Cut::into_chunks(space.count(), 20).expect("a cut");
         let items = cut.chunk(space.count(), chunk);
         Bindings::new(&space, &cut, chunk, items, Word::from("/scratch/result"))
+    }
+
+    #[test]
+    fn what_a_shell_would_read_as_source_is_found() {
+        use Placeholder::{First, Last};
+        let check = |words: &[&str], spliced: &[Placeholder]| {
+            assert_eq!(command(words).expect("a command").spliced_into_shell(), spliced, "{words:?}");
+        };
+        check(&["sh", "-c", "echo {first} {last} {first}"], &[First, Last]);
+        check(&["env", "A=1", "/bin/bash", "-e", "-uo", "pipefail", "-c", "echo {first}"], &[First]);
+        check(&["nice", "/bin/bash", "-x", "-lc", "echo {first}"], &[First]);
+        check(&["sh", "-c", "echo $1", "sh", "{first}"], &[]);
+        check(&["sh", "run.sh", "{first}"], &[]);
+        check(&["sh", "{first}"], &[]);
+        check(&["python3", "-c", "print({first})"], &[]);
+        check(&["sh", "-c"], &[]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Word;
-use super::template::{Template, TemplateError};
+use super::template::{Template, TemplateError, spliced};
 
 /// A merge, as the plan names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,6 +120,12 @@ impl MergeCommand {
         self.templates.iter().flat_map(Template::placeholders).any(|operand| *operand == Operand::Parts)
     }
 
+    /// Whether the files' paths become part of a shell's source, as in `sh -c 'sort -m {left} {right}'`.
+    #[must_use]
+    pub fn splices_into_shell(&self) -> bool {
+        spliced(&self.templates).is_some()
+    }
+
     /// Each word without placeholders.
     pub fn fixed_words(&self) -> impl Iterator<Item = Word> {
         self.templates.iter().filter_map(Template::fixed)
@@ -174,6 +180,8 @@ mod tests {
     fn merge_commands_take_two_files_or_a_list() {
         assert!(!merge(&["m", "{left}", "{right}"]).expect("two files").takes_parts());
         assert!(merge(&["m", "--list={parts}"]).expect("a list").takes_parts());
+        assert!(merge(&["sh", "-c", "cat {parts}"]).expect("a list").splices_into_shell());
+        assert!(!merge(&["sh", "-c", "cat \"$1\"", "sh", "{parts}"]).expect("a list").splices_into_shell());
         for words in [&["m"][..], &["m", "{left}"], &["m", "{left}", "{right}", "{parts}"]] {
             assert_eq!(merge(words), Err(ReductionError::Operands));
         }

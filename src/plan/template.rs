@@ -106,3 +106,27 @@ impl<P> Template<P> {
         }
     }
 }
+
+/// Programs that take source of their own after an option such as `-c`.
+const SHELLS: [&[u8]; 10] = [b"sh", b"bash", b"dash", b"zsh", b"ksh", b"mksh", b"ash", b"fish", b"csh", b"tcsh"];
+
+/// The word that a shell reads as source, where placeholders are in it: `sh -c 'echo {first}'`.
+pub(super) fn spliced<P>(words: &[Template<P>]) -> Option<&Template<P>> {
+    let fixed: Vec<_> = words.iter().map(Template::fixed).collect();
+    let is_shell = |word: &Option<Word>| {
+        let name = word.as_ref().and_then(|word| word.as_bytes().rsplit(|&byte| byte == b'/').next());
+        name.is_some_and(|name| SHELLS.contains(&name))
+    };
+    let shell = fixed.iter().position(is_shell)?;
+    let text = |place: usize| fixed[place].as_ref().map_or(&b""[..], Word::as_bytes);
+    // `-o` takes a word of its own: -o pipefail.
+    let is_option = |&place: &usize| {
+        let before = text(place - 1);
+        text(place).starts_with(b"-") || (place > shell + 1 && before.starts_with(b"-") && before.ends_with(b"o"))
+    };
+    let options = (shell + 1..fixed.len()).take_while(is_option).count();
+    // Short options may stand together: -ec, -lc.
+    let last = text(shell + options);
+    let reads_source = options > 0 && !last.starts_with(b"--") && last.ends_with(b"c");
+    words.get(shell + 1 + options).filter(|source| reads_source && source.placeholders().next().is_some())
+}

@@ -478,3 +478,18 @@ fn what_may_be_mistyped_is_noted() {
         dir.split("plan --force --total 10 --chunks 2 --input sum.py --reduce-with").arg("python3 sum.py {parts}");
     assert!(!plan.args(["--", "python3", "-m", "sum", "{first}"]).ok().transcript().contains("note: "));
 }
+
+#[test]
+fn a_value_that_becomes_shell_source_gets_a_note() {
+    let dir = Dir::new();
+    let plan = |words: &[&str]| dir.split("plan --force --total 10 --chunks 2").args(words).ok();
+    let note = plan(&["--", "sh", "-c", "seq {first} {last}"]);
+    note.says("note: {first} {last} becomes part of what the shell reads as its source");
+    note.says("write \"$SPLIT_FIRST\" \"$SPLIT_LAST\" there instead");
+    plan(&["--", "sh", "-c", "seq \"$1\" \"$2\"", "sh", "{first}", "{last}"]).is_silent_on("note:");
+    // As the note says to write it.
+    let run = dir.split("run --force --total 1..=10 --chunks 2 -- sh -c");
+    run.arg("seq \"$SPLIT_FIRST\" \"$SPLIT_LAST\"").answers("55\n");
+    let merge = plan(&["--reduce-with", "sh -c 'sort -m {left} {right}'"]);
+    merge.says("note: --reduce-with: a path becomes part of what the shell reads");
+}
