@@ -15,7 +15,9 @@ mod first;
 mod folder;
 mod planning;
 mod pool;
+mod programs;
 mod values;
+mod versions;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -50,7 +52,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 22] = tests![
+const TESTS: [Test; 29] = tests![
     Transfer     failures::a_machine_without_the_program_is_survived,
     Transfer     failures::a_program_that_starts_nowhere_stops_the_dag,
     Transfer     failures::one_chunk_fails_and_is_mended,
@@ -59,6 +61,13 @@ const TESTS: [Test; 22] = tests![
     EveryRelease first::the_three_commands,
     EveryRelease first::a_python_program_of_the_users_own,
     SharedHome   first::a_shared_file_system_transfers_nothing,
+    Transfer     programs::a_virtual_environment_travels,
+    Transfer     programs::a_uv_project_travels,
+    Transfer     programs::an_r_script_runs_unchanged,
+    Transfer     programs::modules_are_loaded_by_the_set_up,
+    Transfer     versions::a_program_changed_half_way_is_not_mixed,
+    Transfer     programs::a_program_with_chatter_writes_its_result,
+    Transfer     programs::folders_and_urls_are_inputs,
     Transfer     damage::a_damaged_partial_is_named_and_computed_again,
     Transfer     damage::a_damaged_partial_is_computed_again_on_the_pool,
     Transfer     failures::a_killed_and_a_silent_program_are_told_apart,
