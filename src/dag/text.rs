@@ -153,41 +153,13 @@ fn blocks(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::cut::Cut;
-    use crate::plan::{FORMAT, Identity, JobFiles, Reduction, Resources, Size, Word};
     use crate::space::Space;
 
     fn plan(total: &str, chunks: u64) -> Plan {
         let space = Space::Range(total.parse().expect("a range"));
-        let cut = Cut::into_chunks(space.count(), chunks.into()).expect("a cut");
-        Plan {
-            format: FORMAT,
-            identity: Identity::of_plan(&space, &cut, None),
-            generation: 1,
-            space,
-            cut,
-            command: None,
-            reduce: Reduction::Sum,
-            base: Word::from("."),
-            environment: BTreeMap::new(),
-            files: JobFiles::default(),
-            setup: None,
-            home: None,
-            code: Identity::of_bytes(b""),
-            resources: Resources {
-                cpus: 1,
-                memory: Size::gibibytes(1),
-                disk: Size::gibibytes(1),
-                retries: 2,
-                container: None,
-                shared_filesystem: false,
-                submit: vec![],
-            },
-            templates: Templates::built_in().identity(),
-        }
+        crate::plan::testing::plan(total, Cut::into_chunks(space.count(), chunks.into()).expect("a cut"))
     }
 
     fn dag(plan: &Plan, templates: &Templates) -> String {

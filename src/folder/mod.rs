@@ -14,6 +14,7 @@
 //! Invariant: plan.json is written last, so that a folder with one is complete; nothing is ever deleted.
 
 mod compare;
+mod done;
 mod layout;
 mod write;
 

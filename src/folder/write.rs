@@ -7,12 +7,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::compare::{Difference, differences};
+use super::done::Done;
 use super::layout::{FolderError, Layout, read_plan};
 use crate::dag::{TemplateError, Templates, Text};
 use crate::inputs::link_tree;
 use crate::plan::{PLAN_FILES, Plan};
 use crate::pool::{LockState, lock_state};
-use crate::record::{Gathered, gather, is_partial};
+use crate::record::{gather, is_partial};
 use crate::store::{self, Draft, StoreError};
 
 /// What is to become of a plan that is in the folder already and differs.
@@ -276,24 +277,15 @@ fn write(layout: &Layout, plan: &Plan, text: &Text, programs: &Programs) -> Resu
     store::write(&root.join("reduce.sub"), text.reduce_sub().as_bytes())?;
 
     let gathered = gather(layout.outputs(), plan, &|_| ()).map_err(StoreError::on("read", layout.outputs()))?;
-    let unfinished = unfinished_blocks(plan, &gathered);
-    let items_done = gathered.covered();
-    let done = |chunk: u64| {
-        let next = unfinished.partition_point(|&(_, last)| last < chunk);
-        // Most plans are new: a million chunks need not be looked up then.
-        items_done > 0
-            && gathered.tiling.covers(plan.chunk(chunk))
-            && unfinished.get(next).is_none_or(|&(first, _)| chunk < first)
-    };
+    let done = Done::new(plan, &gathered.tiling, gathered.chosen().map(|found| found.record.header.items));
     let dag = layout.dag();
     let mut draft = Draft::new(&dag, 0o666)?;
-    text.write_dag(plan, &done, &mut draft).map_err(StoreError::on("write", &dag))?;
+    text.write_dag(plan, &|chunk| done.contains(chunk), &mut draft).map_err(StoreError::on("write", &dag))?;
     // It may be large, and can be made again from plan.json: the disk is not waited for.
     draft.commit_unsynced()?;
     store::write(&layout.outputs().join("plan.json"), &plan.to_json())?;
     store::write(&layout.plan(), &plan.to_json())?;
-    let chunks_done = if items_done == 0 { 0 } else { (0..plan.cut.chunks()).filter(|&chunk| done(chunk)).count() };
-    Ok((chunks_done as u64, items_done))
+    Ok((done.count(), gathered.covered()))
 }
 
 fn refuse_if_live(layout: &Layout) -> Result<(), LayDown> {
@@ -335,24 +327,6 @@ fn is_cut_short(text: &Path) -> bool {
         io::Result::Ok(last)
     };
     !last().is_ok_and(|last| last == *b"\n")
-}
-
-/// Chunks, as ranges of numbers in order, that records of an older cut tie to a chunk that has to run: what that
-/// one computes covers items of such a record again, which then cannot count for its other items either.
-fn unfinished_blocks(plan: &Plan, gathered: &Gathered) -> Vec<(u64, u64)> {
-    let mut blocks: Vec<(u64, u64)> = Vec::new();
-    for found in gathered.chosen() {
-        let (first, last) = plan.chunks_of(found.record.header.items);
-        if first == last {
-            continue;
-        }
-        match blocks.last_mut() {
-            Some(block) if first <= block.1 => block.1 = last,
-            _ => blocks.push((first, last)),
-        }
-    }
-    blocks.retain(|&(first, last)| (first..=last).any(|chunk| !gathered.tiling.covers(plan.chunk(chunk))));
-    blocks
 }
 
 fn copy_programs(root: &Path, programs: &Programs) -> Result<(), StoreError> {

@@ -12,6 +12,9 @@ mod resources;
 mod template;
 mod word;
 
+#[cfg(all(test, feature = "cli"))]
+pub(crate) mod testing;
+
 pub use command::{Bindings, Command, CommandError, Placeholder};
 pub use document::{DocumentError, FORMAT, Plan};
 pub use identity::{Identity, PlanIdentity};

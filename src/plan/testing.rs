@@ -1,0 +1,37 @@
+//! A plan for tests.
+
+use std::collections::BTreeMap;
+
+use super::{FORMAT, Identity, JobFiles, Plan, Reduction, Resources, Size, Word};
+use crate::cut::Cut;
+use crate::space::Space;
+
+/// A plan without a command over the range `total`.
+pub(crate) fn plan(total: &str, cut: Cut) -> Plan {
+    let space = Space::Range(total.parse().expect("a range"));
+    Plan {
+        format: FORMAT,
+        identity: Identity::of_plan(&space, &cut, None),
+        generation: 1,
+        space,
+        cut,
+        command: None,
+        reduce: Reduction::Sum,
+        base: Word::from("."),
+        environment: BTreeMap::new(),
+        files: JobFiles::default(),
+        setup: None,
+        home: None,
+        code: Identity::of_bytes(b""),
+        resources: Resources {
+            cpus: 1,
+            memory: Size::gibibytes(1),
+            disk: Size::gibibytes(1),
+            retries: 2,
+            container: None,
+            shared_filesystem: false,
+            submit: vec![],
+        },
+        templates: Identity::of_bytes(b""),
+    }
+}
