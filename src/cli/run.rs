@@ -98,7 +98,7 @@ fn compute(layout: &Layout, plan: &Plan, gathered: &Gathered, options: &RunOptio
     // Items may be past 64 bits: the bar counts chunks.
     let first = gathered.tiling.gaps.iter().map(|&gap| plan.chunks_of(gap));
     let left: u64 = first.map(|(first, last)| last - first + 1).sum();
-    let bar = progress::ticking(progress::bar(plan.cut.chunks().max(left), "computing"));
+    let bar = progress::bar(plan.cut.chunks().max(left), "computing");
     bar.set_position(plan.cut.chunks().saturating_sub(left));
     bar.reset_eta();
 
