@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use super::name::as_called;
 use crate::exit::Exit;
 use crate::store::StoreError;
 
@@ -48,7 +49,8 @@ impl Failure {
 
     /// Prints it.
     pub(super) fn report(self) -> ExitCode {
-        let mut text = format!("error: {}\n", self.message);
+        // The commands in it are the caller's to type; the details may be what a program wrote.
+        let mut text = format!("error: {}\n", as_called(&self.message));
         for cause in &self.causes {
             text.push_str(&format!("caused by: {cause}\n"));
         }
@@ -56,7 +58,7 @@ impl Failure {
             text.push_str(&format!("  {detail}\n"));
         }
         for help in &self.help {
-            text.push_str(&format!("help: {help}\n"));
+            text.push_str(&format!("help: {}\n", as_called(help)));
         }
         // Nobody may be there to read it.
         let _ = io::stderr().lock().write_all(text.as_bytes());

@@ -5,6 +5,7 @@ mod arguments;
 mod coreutils;
 mod exec;
 mod failure;
+mod name;
 mod output;
 mod plan;
 mod progress;
@@ -16,6 +17,7 @@ mod show;
 mod versions;
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -34,7 +36,7 @@ pub fn main() -> ExitCode {
         return exit;
     }
     let parsed = Arguments::try_parse_from(std::iter::once("split".into()).chain(words.iter().cloned()));
-    if coreutils::is_meant(&words, parsed.is_ok()) {
+    if name::is_shared() && coreutils::is_meant(&words, parsed.is_ok()) {
         return coreutils::hand_over(&words).report();
     }
     let done = match parsed {
@@ -57,15 +59,26 @@ pub fn main() -> ExitCode {
             })
         }
         Err(error) => {
-            // Prints help and version on standard output, and what is wrong on standard error.
-            let printed = error.print();
-            return if error.use_stderr() || printed.is_err() { Exit::Usage.into() } else { Exit::Success.into() };
+            return explain(&error);
         }
     };
     match done {
         Ok(exit) => exit.into(),
         Err(failure) => failure.report(),
     }
+}
+
+/// Prints help and version on standard output, and what is wrong with the arguments on standard error.
+fn explain(error: &clap::Error) -> ExitCode {
+    let printed = if name::is_shared() {
+        error.print()
+    } else {
+        let text = error.render().to_string();
+        let text = name::as_called(&text);
+        let out: &mut dyn Write = if error.use_stderr() { &mut io::stderr() } else { &mut io::stdout() };
+        out.write_all(text.as_bytes())
+    };
+    if error.use_stderr() || printed.is_err() { Exit::Usage.into() } else { Exit::Success.into() }
 }
 
 /// How a command ends.

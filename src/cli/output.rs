@@ -1,11 +1,21 @@
 //! How things are shown.
 
-use std::io::Write;
+use std::io::{self, Write};
+
+use super::Done;
+use super::failure::printed;
+use super::name::as_called;
 
 /// Says something to the person at the terminal.
 pub(super) fn say(text: &str) {
     // Nobody may be there to read it.
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", as_called(text));
+}
+
+/// Prints lines for people who asked for them, on standard output.
+pub(super) fn tell(lines: &[String]) -> Done {
+    let text = lines.join("\n") + "\n";
+    printed(io::stdout().lock().write_all(as_called(&text).as_bytes()))
 }
 
 /// A size in bytes for people.

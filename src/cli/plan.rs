@@ -10,7 +10,7 @@ use object::read::elf::{FileHeader, ProgramHeader};
 use super::Done;
 use super::arguments::PlanOptions;
 use super::failure::{Failure, printed};
-use super::output::{bytes, count, say};
+use super::output::{bytes, count, say, tell};
 use super::progress;
 use super::request::Request;
 use crate::dag::Text;
@@ -52,8 +52,7 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
     }
     let submit = if request.folder == Path::new(".") { String::new() } else { format!("cd {folder} && ") };
     lines.push(format!("next: {submit}condor_submit_dag plan.dag"));
-    let text = lines.join("\n") + "\n";
-    printed(io::stdout().lock().write_all(text.as_bytes()))
+    tell(&lines)
 }
 
 /// HTCondor fills in macros in the path of the log that DAGMan waits for, which then waits for ever; and

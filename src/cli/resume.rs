@@ -1,11 +1,9 @@
 //! `split resume`.
 
-use std::io::{self, Write};
-
 use super::Done;
 use super::arguments::ResumeOptions;
-use super::failure::{Failure, printed};
-use super::output::count;
+use super::failure::Failure;
+use super::output::{count, tell};
 use super::request::templates;
 use super::{plan, progress, reduce, versions};
 use crate::exit::Exit;
@@ -37,7 +35,7 @@ pub(super) fn resume(options: &ResumeOptions) -> Done {
     if gathered.tiling.gaps.is_empty() {
         lines.push("nothing is left to compute".to_owned());
         lines.push(format!("next: split reduce {root}"));
-        return print(&lines);
+        return tell(&lines);
     }
     let mut wanted = Plan { code: now.code, ..plan };
     wanted.files.files = now.files;
@@ -59,10 +57,5 @@ pub(super) fn resume(options: &ResumeOptions) -> Done {
     });
     let submit = if root == "." { String::new() } else { format!("cd {root} && ") };
     lines.push(format!("next: {submit}condor_submit_dag plan.dag"));
-    print(&lines)
-}
-
-fn print(lines: &[String]) -> Done {
-    let text = lines.join("\n") + "\n";
-    printed(io::stdout().lock().write_all(text.as_bytes()))
+    tell(&lines)
 }

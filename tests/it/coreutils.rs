@@ -162,3 +162,18 @@ fn several_of_ours_on_the_path_come_to_the_other_one_all_the_same() {
     }
     assert_eq!(pieces(&dir, "x"), (10, dir.read("file")));
 }
+
+#[test]
+fn under_a_name_of_its_own_it_is_never_coreutils() {
+    let dir = Dir::new();
+    dir.write("file", "1\n2\n");
+    let ours = |words: &str| dir.command(env!("CARGO_BIN_EXE_htc-split")).args(words.split_whitespace());
+    ours("-l 1 file").refuses(2).says("unexpected argument '-l'").says("Usage: htc-split <COMMAND>");
+    ours("rnu").refuses(2).says("did you mean `htc-split run`?");
+    ours("--help").ok().says("  htc-split plan --total 1..=100").is_silent_on("  split ");
+    ours("plan --total 1..=10 --chunks 2").ok().says("next: condor_submit_dag plan.dag");
+    // What DAGMan runs has its usual name.
+    assert!(dir.read("reduce.sub").contains("executable = plan.files/split\n"));
+    ours("reduce outputs").exits(20).says("help: htc-split run ");
+    ours("run .").answers("55\n");
+}
