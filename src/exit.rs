@@ -31,6 +31,8 @@ pub enum Exit {
     ReduceCommand = 25,
     /// The records were computed by several versions of the program.
     Mixed = 26,
+    /// Computed again, a result is another one (`split verify`).
+    VerifyDiffers = 27,
     /// Chunks failed after all their retries (`split run`).
     ChunksFailed = 30,
     /// In a job: the program ended with an exit code other than 0.
@@ -53,7 +55,7 @@ pub enum Exit {
 
 impl Exit {
     /// Every exit code, for the table that `split --help` and the README show.
-    pub const ALL: [(Exit, &'static str); 22] = [
+    pub const ALL: [(Exit, &'static str); 23] = [
         (Exit::Success, "done"),
         (Exit::Machine, "this machine would not: a file or a process"),
         (Exit::Usage, "the arguments make no sense; nothing was written"),
@@ -67,6 +69,7 @@ impl Exit {
         (Exit::BadResult, "a result is not what the reducer takes"),
         (Exit::ReduceCommand, "the command of --reduce-with failed"),
         (Exit::Mixed, "several versions of the program computed the records"),
+        (Exit::VerifyDiffers, "computed again, a result differs"),
         (Exit::ChunksFailed, "chunks failed after all their retries"),
         (Exit::ProgramFailed, "in a job: the program's exit code was not 0"),
         (Exit::ProgramKilled, "in a job: a signal ended the program"),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand};
 
+use super::what::ChunkName;
 use crate::exit::Exit;
 
 const ABOUT: &str = "Splits one long computation into many short HTCondor jobs and merges their results";
@@ -13,6 +14,7 @@ const ABOUT: &str = "Splits one long computation into many short HTCondor jobs a
 const EXAMPLE: &str = "\
 Example:
   split plan --total 1..=100 --chunks 60 -- python3 sum.py {first} {last}
+  split try                                                                  one item here, as a job would see it
   condor_submit_dag plan.dag
   split reduce outputs/
 
@@ -52,6 +54,10 @@ pub(super) enum Task {
     Show(ShowOptions),
     /// Write plan.dag for what a planned folder still lacks
     Resume(ResumeOptions),
+    /// Compute one item or chunk of a planned folder here, exactly as a job would see it
+    Try(TryOptions),
+    /// Compute some of the results again here, and compare
+    Verify(VerifyOptions),
 }
 
 #[derive(Debug, Args)]
@@ -122,12 +128,42 @@ pub(super) struct ResumeOptions {
 
 #[derive(Debug, Args)]
 pub(super) struct ShowOptions {
-    /// The chunk's number, from 0
-    pub(super) chunk: u64,
+    /// The chunk: its number from 0, or its name, such as chunk-3 or chunk-000003-g1
+    pub(super) chunk: ChunkName,
 
     /// The planned folder
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub(super) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TryOptions {
+    /// An item by its value, such as 37, or a chunk, such as chunk-3 [default: the first item]
+    #[arg(value_name = "WHAT", allow_hyphen_values = true)]
+    pub(super) what: Option<String>,
+
+    /// The planned folder
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(super) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyOptions {
+    /// The planned folder, or its outputs/
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(super) folder: PathBuf,
+
+    /// How many items to choose by chance, whose records are computed again
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) sample: u64,
+
+    /// Make the choice that this number stands for, once more
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
+
+    /// How many to compute side by side [default: the cores of this machine / --cpus]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) jobs: Option<u16>,
 }
 
 /// What to compute and how: the same for `plan` and `run`.

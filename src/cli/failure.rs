@@ -35,6 +35,12 @@ impl Failure {
         failure
     }
 
+    /// What failed as a whole; what was said of it until now becomes its cause.
+    pub(super) fn within(mut self, message: impl Into<String>) -> Self {
+        self.causes.insert(0, std::mem::replace(&mut self.message, message.into()));
+        self
+    }
+
     /// One more line between the message and the help.
     pub(super) fn detail(mut self, line: impl Into<String>) -> Self {
         self.details.push(line.into());

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod coreutils;
+mod cure;
 mod exec;
 mod failure;
 mod name;
@@ -14,7 +15,11 @@ mod request;
 mod resume;
 mod run;
 mod show;
+mod signals;
+mod try_one;
+mod verify;
 mod versions;
+mod what;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -46,6 +51,8 @@ pub fn main() -> ExitCode {
             Task::Reduce(options) => reduce::reduce(&options),
             Task::Show(options) => show::show(&options),
             Task::Resume(options) => resume::resume(&options),
+            Task::Try(options) => try_one::try_one(&options),
+            Task::Verify(options) => verify::verify(&options),
         },
         Err(_) if words.first().is_some_and(|first| coreutils::is_option_of_ours(first)) => {
             Err(coreutils::command_is_missing(&words[0]))

@@ -29,6 +29,26 @@ pub(super) fn bytes(bytes: u64) -> String {
     }
 }
 
+/// Memory or disk as HTCondor counts them, in powers of 1024, to be set beside what was asked for.
+pub(super) fn binary(bytes: u64) -> String {
+    let bytes = bytes as f64;
+    let units = [("KB", 10), ("MB", 20), ("GB", 30), ("TB", 40)];
+    let (unit, power) = units.into_iter().rfind(|&(_, power)| bytes >= f64::from(power).exp2()).unwrap_or(units[0]);
+    let amount = bytes / f64::from(power).exp2();
+    if amount < 10.0 && power >= 20 { format!("{amount:.1} {unit}") } else { format!("{amount:.0} {unit}") }
+}
+
+/// A length of time in seconds.
+pub(super) fn seconds(seconds: f64) -> String {
+    match seconds {
+        ..1.0 => format!("{seconds:.3} s"),
+        ..120.0 => format!("{seconds:.1} s"),
+        ..7200.0 => format!("{:.0} min", seconds / 60.0),
+        ..172_800.0 => format!("{:.1} h", seconds / 3600.0),
+        _ => format!("{:.1} days", seconds / 86_400.0),
+    }
+}
+
 /// `1 chunk`, `2 chunks`.
 pub(super) fn count(number: impl Into<u128>, thing: &str) -> String {
     match number.into() {
@@ -47,4 +67,17 @@ pub(super) fn last_lines(text: &[u8], lines: usize) -> Vec<String> {
         cut.chars().map(|letter| if letter.is_control() && letter != '\t' { '\u{fffd}' } else { letter }).collect()
     };
     shown.map(|line| format!("| {}", safe(line))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_short() {
+        let shown = [0, 4096, 5 << 20, 212 << 20, (1 << 30) + (1 << 29), 1 << 40].map(binary);
+        assert_eq!(shown, ["0 KB", "4 KB", "5.0 MB", "212 MB", "1.5 GB", "1.0 TB"]);
+        let shown = [0.0214, 7.25, 119.0, 1234.0, 9000.0, 1e6].map(seconds);
+        assert_eq!(shown, ["0.021 s", "7.2 s", "119.0 s", "21 min", "2.5 h", "11.6 days"]);
+    }
 }

@@ -15,9 +15,10 @@ use super::progress;
 use super::request::Request;
 use crate::dag::Text;
 use crate::exit::Exit;
-use crate::folder::{FolderError, Laid, LayDown, Programs, lay_down};
+use crate::folder::{FolderError, Laid, LayDown, Layout, Programs, lay_down};
 use crate::inputs::{Fate, WordFate, is_on_path};
 use crate::plan::{Command, MergeCommand, Reduction, Word};
+use crate::record::gather;
 
 pub(super) fn plan(options: &PlanOptions) -> Done {
     let mut request = Request::new(&options.what, true)?;
@@ -51,8 +52,26 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
         );
     }
     let submit = if request.folder == Path::new(".") { String::new() } else { format!("cd {folder} && ") };
+    if request.plan.command.is_some() && !has_run(&request, &laid) {
+        let dir = if submit.is_empty() { String::new() } else { format!(" --dir {folder}") };
+        lines.push(format!("first: split try{dir}     computes one item here as a job would"));
+    }
     lines.push(format!("next: {submit}condor_submit_dag plan.dag"));
     tell(&lines)
+}
+
+/// Whether the code at hand has left a record in the folder, be it of a failure.
+fn has_run(request: &Request, laid: &Laid) -> bool {
+    if matches!(laid, Laid::New | Laid::MovedAside { .. }) {
+        return false;
+    }
+    let plan = &request.plan;
+    let gathered = gather(Layout::new(&request.folder).outputs(), plan, &|_| {});
+    // Partials that cannot be read are named by what is to merge them.
+    gathered.is_ok_and(|gathered| {
+        let mut records = gathered.results.iter().chain(&gathered.failures);
+        records.any(|found| found.record.header.code == plan.code)
+    })
 }
 
 /// HTCondor fills in macros in the path of the log that DAGMan waits for, which then waits for ever; and

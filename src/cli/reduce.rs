@@ -184,7 +184,7 @@ pub(super) fn items(plan: &Plan, interval: Interval) -> String {
 }
 
 /// The chunks that items are in.
-fn chunks(plan: &Plan, interval: Interval) -> String {
+pub(super) fn chunks(plan: &Plan, interval: Interval) -> String {
     match plan.chunks_of(interval) {
         (first, last) if first == last => format!("chunk {first}"),
         (first, last) => format!("chunks {first} to {last}"),
@@ -319,12 +319,12 @@ impl<'a> Reasons<'a> {
 }
 
 /// The number in the name of a chunk's partial.
-fn chunk_of_name(path: &Path) -> Option<u64> {
+pub(super) fn chunk_of_name(path: &Path) -> Option<u64> {
     path.file_name()?.to_str()?.strip_prefix("chunk-")?.split('.').next()?.parse().ok()
 }
 
 /// How a program comes to print a number alone.
-fn cure(plan: &Plan, bad: &BadResult) -> String {
+pub(super) fn cure(plan: &Plan, bad: &BadResult) -> String {
     let BadResult::NotANumber { text, .. } = bad else {
         return "when it was computed another reducer took it".to_owned();
     };

@@ -4,8 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustix::process::Signal;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use super::Done;
 use super::arguments::RunOptions;
@@ -13,6 +11,7 @@ use super::failure::Failure;
 use super::output::{count, last_lines, say};
 use super::plan::{describe, programs, shown, write};
 use super::request::Request;
+use super::signals::Listener;
 use super::{progress, reduce, versions};
 use crate::exit::Exit;
 use crate::folder::{Laid, Layout, locate};
@@ -104,34 +103,20 @@ fn compute(layout: &Layout, plan: &Plan, gathered: &Gathered, options: &RunOptio
 
     let running = Arc::new(Running::new());
     let stop = Arc::clone(&running);
-    let listen = Signals::new(if ignores_hangup() { vec![SIGINT, SIGTERM] } else { vec![SIGINT, SIGTERM, SIGHUP] });
-    let mut signals =
-        listen.map_err(|error| Failure::new(Exit::Machine, format!("cannot listen for signals: {error}")))?;
-    let handle = signals.handle();
-    let listener = std::thread::spawn(move || {
-        for (number, _) in signals.forever().enumerate() {
-            if number == 0 {
-                say("stopping; once more ends the programs at once");
-            }
-            // The second time no program is asked any more.
-            stop.stop(if number == 0 { Signal::TERM } else { Signal::KILL });
+    let listener = Listener::start(move |number| {
+        if number == 0 {
+            say("stopping; once more ends the programs at once");
         }
-    });
+        // The second time no program is asked any more.
+        stop.stop(if number == 0 { Signal::TERM } else { Signal::KILL });
+    })?;
     let report = local::run(layout, plan, gathered, Options { workers }, &running, &|_| bar.inc(1));
-    handle.close();
-    let _ = listener.join();
+    listener.end();
     bar.finish_and_clear();
     report.map_err(|error| match &error {
         LocalError::Store(source) => Failure::from_error(Exit::Machine, source),
         LocalError::Run(source) => Failure::from_error(Exit::Machine, source),
     })
-}
-
-/// Whether this was started to outlive its terminal (`nohup`): its bit among the ignored signals, proc(5).
-fn ignores_hangup() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> (SIGHUP - 1) & 1 == 1)
 }
 
 /// How to go on in a folder.

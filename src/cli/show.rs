@@ -5,10 +5,9 @@ use std::io::{self, Write};
 
 use super::Done;
 use super::arguments::ShowOptions;
-use super::failure::{Failure, printed};
-use super::output::{count, last_lines};
+use super::failure::printed;
+use super::output::last_lines;
 use super::reduce;
-use crate::exit::Exit;
 use crate::plan::{Bindings, Plan, Word};
 use crate::record::{Found, Gathered, Kind};
 
@@ -19,14 +18,9 @@ const BYTES: usize = 1 << 16;
 
 pub(super) fn show(options: &ShowOptions) -> Done {
     let (layout, plan) = reduce::find(&options.dir)?;
-    let chunks = plan.cut.chunks();
-    if options.chunk >= chunks {
-        let last = chunks - 1;
-        return Err(Failure::new(Exit::Usage, format!("there is no chunk {}", options.chunk))
-            .help(format!("the plan has {}: 0 to {last}", count(chunks, "chunk"))));
-    }
+    let chunk = options.chunk.find(&plan)?;
     let gathered = reduce::read(&layout, &plan)?;
-    let text = describe(&plan, &gathered, options.chunk).join("\n") + "\n";
+    let text = describe(&plan, &gathered, chunk).join("\n") + "\n";
     printed(io::stdout().lock().write_all(text.as_bytes()))
 }
 

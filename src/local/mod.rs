@@ -3,6 +3,12 @@
 //!
 //! Invariant: only items without a valid record are computed, and an interrupted run loses no finished chunk.
 
+mod measure;
 mod run;
+mod sample;
+mod sandbox;
 
+pub use measure::{Meter, SAMPLE, Usage, cpu_seconds};
 pub use run::{ChunkFailure, LocalError, Options, Report, run};
+pub use sample::choose;
+pub use sandbox::{Computed, Finished, Jobs, SandboxError, Sandboxes};

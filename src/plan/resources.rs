@@ -57,6 +57,19 @@ impl Size {
     pub const fn gibibytes(amount: u32) -> Self {
         Self { amount, unit: Unit::G }
     }
+
+    /// How many bytes it is.
+    #[must_use]
+    pub fn bytes(self) -> u64 {
+        let power = match self.unit {
+            Unit::K => 1,
+            Unit::M => 2,
+            Unit::G => 3,
+            Unit::T => 4,
+        };
+        // At most 2^32 times 2^40.
+        u64::from(self.amount).saturating_mul(1 << (10 * power))
+    }
 }
 
 impl std::str::FromStr for Size {
@@ -111,6 +124,9 @@ mod tests {
         let wrong = |text: &str, message: &str| {
             assert_eq!(text.parse::<Size>().expect_err(text).to_string(), message);
         };
+        let bytes = |text: &str| text.parse::<Size>().expect(text).bytes();
+        assert_eq!(["3KB", "3MB", "3GB", "3TB"].map(bytes), [3 << 10, 3 << 20, 3 << 30, 3 << 40]);
+        assert_eq!(bytes("4294967295TB"), u64::MAX);
         wrong("2048", "`2048` has no unit: write 2048MB or 2048GB");
         wrong("0GB", "`0GB` is no size: write it as 512MB, 2GB or 1TB");
         wrong("-1GB", "`-1GB` is no size: write it as 512MB, 2GB or 1TB");

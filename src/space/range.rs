@@ -93,6 +93,14 @@ impl Range {
         self.first.wrapping_add_unsigned(item * self.step)
     }
 
+    /// The number of the item whose value is `value`.
+    #[must_use]
+    pub fn item(&self, value: i128) -> Option<u128> {
+        let distance = (value >= self.first).then(|| value.abs_diff(self.first))?;
+        let item = distance / self.step;
+        (distance % self.step == 0 && item < self.count).then_some(item)
+    }
+
     /// Where a loop in Python's half-open way over `items` stops: one step past the last of them. A text,
     /// since it may lie past i128.
     ///
@@ -185,7 +193,7 @@ fn parse_step(text: &str) -> Result<u128, RangeError> {
 }
 
 /// A whole number as people write it: `-5`, `1_000_000`, `1e6`, `2.5e3`.
-fn number(text: &str) -> Result<i128, RangeError> {
+pub(super) fn number(text: &str) -> Result<i128, RangeError> {
     let not_a_number = || RangeError::NotANumber(text.to_owned());
     let trimmed = text.trim();
     let (negative, unsigned) = match trimmed.strip_prefix('-') {
@@ -307,6 +315,10 @@ mod tests {
             prop_assert_eq!(range.value(0), first);
             let last = range.value(range.count() - 1);
             prop_assert!(last <= first + distance as i128);
+            prop_assert_eq!(range.item(last), Some(range.count() - 1));
+            prop_assert_eq!(range.item(first), Some(0));
+            prop_assert_eq!(last.checked_add(1).and_then(|past| range.item(past)), None);
+            prop_assert_eq!(first.checked_sub(1).and_then(|before| range.item(before)), None);
             prop_assert!(first + distance as i128 - last < step as i128);
         }
     }

@@ -1,0 +1,243 @@
+//! `split try`.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Done;
+use super::arguments::TryOptions;
+use super::cure::{Trial, cures};
+use super::failure::{Failure, printed};
+use super::output::{binary, count, last_lines, say, seconds};
+use super::signals::Listener;
+use super::what::What;
+use super::{progress, reduce};
+use crate::exit::Exit;
+use crate::folder::Layout;
+use crate::local::{Computed, Finished, Jobs, SandboxError, Sandboxes};
+use crate::plan::{Bindings, Plan, Reduction, Size, Word};
+use crate::record::Cause;
+use crate::reduce::{Answer, BadResult, MergeError, merge};
+
+/// So many of the last lines that a program wrote are shown.
+const LINES: usize = 15;
+/// So much of the end of what a program wrote is looked at.
+const BYTES: usize = 1 << 16;
+/// From this share of what was asked for on, more should be asked for.
+const CLOSE: f64 = 0.8;
+
+pub(super) fn try_one(options: &TryOptions) -> Done {
+    let (layout, plan) = reduce::find(&options.dir)?;
+    let what = What::find(options.what.as_deref(), &plan)?;
+    let sandboxes = Sandboxes::new(&layout, &plan).map_err(|error| explain(&error))?;
+    let jobs = Arc::new(Jobs::new());
+    let listener = listen(&jobs)?;
+    let spinner = progress::spinner("computing");
+    let computed = sandboxes.compute(what.chunk, what.items, &jobs);
+    spinner.finish_and_clear();
+    listener.end();
+    let finished = match computed.map_err(|error| explain(&error))? {
+        Computed::Finished(finished) => finished,
+        Computed::Stopped => return Err(Failure::new(Exit::Interrupted, "stopped; nothing is kept of it")),
+    };
+    for line in account(&plan, what, &finished) {
+        say(&line);
+    }
+    let again = again(&options.dir, options.what.as_deref());
+    if let Some(cause) = finished.cause() {
+        return Err(failed(&layout, &plan, what, &finished, cause, &again));
+    }
+    say(&merged(&plan, &finished, &again)?);
+    let mut out = io::stdout().lock();
+    let mut ends_a_line = true;
+    let shown = finished.pieces(&mut |piece| {
+        ends_a_line = piece.last().map_or(ends_a_line, |byte| *byte == b'\n');
+        out.write_all(piece)
+    });
+    let shown = shown.and_then(|()| if ends_a_line { Ok(()) } else { writeln!(out) }).and_then(|()| out.flush());
+    printed(shown)
+}
+
+/// Ends the jobs at a signal.
+pub(super) fn listen(jobs: &Arc<Jobs>) -> Result<Listener, Failure> {
+    let jobs = Arc::clone(jobs);
+    Listener::start(move |number| {
+        if number == 0 {
+            say("stopping; once more ends the program at once");
+            jobs.stop();
+        } else {
+            jobs.kill();
+        }
+    })
+}
+
+/// Why there are no surroundings as a job has them.
+pub(super) fn explain(error: &SandboxError) -> Failure {
+    let failure = Failure::from_error(Exit::Machine, error);
+    match error {
+        SandboxError::NotStaged(_) => Failure::from_error(Exit::NoPlan, error)
+            .help("name the folder that `split plan` wrote; planning again completes it"),
+        SandboxError::NoContainer => failure.help("try it on a machine that has apptainer or singularity on PATH"),
+        SandboxError::Image(_) => failure.help("an image file beside the plan, or one from docker://, can be run here"),
+        SandboxError::NotStarted { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            failure.help("programs may be forbidden in the folder for temporary files: TMPDIR=DIR names another")
+        }
+        SandboxError::NoRecord { said, .. } => last_lines(said, LINES).into_iter().fold(failure, Failure::detail),
+        SandboxError::NotStarted { .. } | SandboxError::Store(_) => failure,
+    }
+}
+
+/// The end of a result, or of a program's last words.
+pub(super) fn end_of(finished: &Finished) -> Vec<u8> {
+    let mut end = Vec::new();
+    // What cannot be read again is not shown.
+    let _ = finished.pieces(&mut |piece| {
+        end.extend_from_slice(piece);
+        end.drain(..end.len().saturating_sub(BYTES));
+        Ok(())
+    });
+    end
+}
+
+/// The command that does it again.
+fn again(dir: &Path, what: Option<&str>) -> String {
+    let mut words = vec!["split try".to_owned()];
+    words.extend(what.map(|what| Word::from(what).quoted()));
+    if dir != Path::new(".") {
+        words.push(format!("--dir {}", Word::from(dir.as_os_str().to_owned()).quoted()));
+    }
+    words.join(" ")
+}
+
+/// What was computed and what it took.
+fn account(plan: &Plan, what: What, finished: &Finished) -> Vec<String> {
+    let header = &finished.found().record.header;
+    let (usage, resources) = (finished.usage, &plan.resources);
+    let chunks = plan.cut.chunks();
+    let items = reduce::items(plan, what.items);
+    let which = match what.is_chunk {
+        true => format!("chunk {} of {chunks}, {items}", what.chunk),
+        false => format!("{items}, in chunk {} of {chunks}", what.chunk),
+    };
+    let mut lines = vec![format!("{which}, computed here as a job would")];
+    if let Some(command) = &plan.command {
+        let result = Word::from("{result}");
+        let words = command.fill(&Bindings::new(&plan.space, &plan.cut, what.chunk, what.items, result));
+        let words: Vec<_> = words.iter().map(Word::quoted).collect();
+        lines.push(format!("  command      {}", words.join(" ")));
+    }
+    lines.push(format!("  time         {}, CPU {}", seconds(header.seconds), seconds(usage.cpu_seconds)));
+    lines.push(format!("  peak memory  {} of {} asked", binary(usage.memory), resources.memory));
+    lines.push(format!("  disk         {} of {} asked", binary(usage.disk), resources.disk));
+    let chunk = plan.chunk(what.chunk);
+    if !what.is_chunk && chunk.count() > 1 {
+        let estimate = seconds(header.seconds * chunk.count() as f64);
+        let each = format!("{} times this, each from start to end", chunk.count());
+        lines.push(format!("  its chunk    {}: about {estimate}, an estimate ({each})", reduce::items(plan, chunk)));
+    }
+    lines.extend(more_is_needed("memory", "--memory", usage.memory, resources.memory));
+    lines.extend(more_is_needed("disk", "--disk", usage.disk, resources.disk));
+    if finished.left_running > 0 {
+        let processes = count(finished.left_running as u128, "process").replace("processs", "processes");
+        lines.push(format!(
+            "note: it left {processes} running when it ended; HTCondor ends them with the job, as was done here"
+        ));
+    }
+    let set_by_htcondor = |line: &&String| {
+        let line = line.trim_start().to_ascii_lowercase();
+        ["environment", "getenv"].iter().any(|command| line.starts_with(command))
+    };
+    for line in resources.submit.iter().filter(set_by_htcondor) {
+        lines.push(format!(
+            "note: what {} sets is set by HTCondor, and was not here",
+            Word::from(line.as_str()).quoted()
+        ));
+    }
+    lines
+}
+
+/// A note where what was used is more than what was asked for, or close to it.
+fn more_is_needed(what: &str, option: &str, used: u64, asked: Size) -> Option<String> {
+    let share = used as f64 / asked.bytes() as f64;
+    let cure = format!("plan again with {option} {}", ample(used));
+    if share > 1.0 {
+        Some(format!("note: it takes more {what} than was asked for, and HTCondor may put such a job on hold: {cure}"))
+    } else if share >= CLOSE {
+        Some(format!(
+            "note: that is {:.0} % of the {what} that was asked for, and other items may take more: {cure}",
+            100.0 * share
+        ))
+    } else {
+        None
+    }
+}
+
+/// A round size with half as much again.
+fn ample(used: u64) -> String {
+    let mebibytes = used.saturating_add(used / 2).div_ceil(1 << 20);
+    match mebibytes {
+        ..1024 => format!("{}MB", mebibytes.next_multiple_of(128)),
+        _ => format!("{}GB", mebibytes.div_ceil(1024)),
+    }
+}
+
+/// How the result goes into the answer.
+fn merged(plan: &Plan, finished: &Finished, again: &str) -> Result<String, Failure> {
+    let reduce = &plan.reduce;
+    if matches!(reduce, Reduction::With(_) | Reduction::Concat | Reduction::Count) {
+        return Ok(match reduce {
+            Reduction::Concat => "its result, which concat puts between the others':".to_owned(),
+            Reduction::Count => "its result, which count counts as 1:".to_owned(),
+            _ => format!("its result, as it is given to {reduce}:"),
+        });
+    }
+    match merge(plan, finished.gathered(), finished.sandbox(), finished.sandbox(), &|_| {}) {
+        Ok(Answer::Number(number)) => Ok(format!("its result, which {reduce} takes as {number}:")),
+        Ok(Answer::File(_)) => Ok("its result:".to_owned()),
+        Err(MergeError::BadResult { source, .. }) => Err(bad_result(plan, finished, &source, again)),
+        Err(error) => Err(Failure::from_error(Exit::BadResult, &error)),
+    }
+}
+
+fn bad_result(plan: &Plan, finished: &Finished, bad: &BadResult, again: &str) -> Failure {
+    let failure = Failure::from_error(Exit::BadResult, bad);
+    let failure = last_lines(&end_of(finished), LINES).into_iter().fold(failure, Failure::detail);
+    failure
+        .within(format!("the result is not what {} takes", plan.reduce))
+        .help(reduce::cure(plan, bad))
+        .help(format!("mend the program, then: {again}"))
+}
+
+fn failed(layout: &Layout, plan: &Plan, what: What, finished: &Finished, cause: &Cause, again: &str) -> Failure {
+    let name = if what.is_chunk { format!("chunk {}", what.chunk) } else { reduce::items(plan, what.items) };
+    let end = end_of(finished);
+    let failure = Failure::new(Exit::ChunksFailed, format!("{name} failed: {cause}"));
+    let failure = last_lines(&end, LINES).into_iter().fold(failure, Failure::detail);
+    let trial = Trial { layout, plan, sandbox: finished.sandbox(), cause, last_words: &end };
+    cures(&trial).into_iter().fold(failure, Failure::help).help(format!("mend it, then: {again}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_over_or_close_is_noted_with_its_cure() {
+        let note = |megabytes: u64| more_is_needed("memory", "--memory", megabytes << 20, Size::gibibytes(1));
+        assert_eq!(note(800), None);
+        assert!(note(900).expect("close").ends_with(
+            "88 % of the memory that was asked for, and other items may take more: plan again with --memory 2GB"
+        ));
+        assert!(note(1100).expect("over").contains("more memory than was asked for"));
+        assert_eq!(
+            [1, 100, 400, 700, 4000].map(|megabytes| ample(megabytes << 20)),
+            ["128MB", "256MB", "640MB", "2GB", "6GB"]
+        );
+    }
+
+    #[test]
+    fn the_command_is_given_as_one_types_it() {
+        assert_eq!(again(Path::new("."), None), "split try");
+        assert_eq!(again(Path::new("a b"), Some("-5")), "split try -5 --dir 'a b'");
+    }
+}

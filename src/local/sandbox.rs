@@ -1,0 +1,525 @@
+//! One job on this machine, in surroundings as HTCondor makes them: a fresh folder with what is transferred and
+//! nothing else, the environment of a job and nothing else, the same runner.
+//!
+//! Nothing of it lands in the plan's folder, and nothing of it stays: neither files nor processes.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions};
+
+use super::measure::{self, Meter, SAMPLE, Usage};
+use crate::folder::Layout;
+use crate::plan::{PLAN_FILES, Plan};
+use crate::record::{Cause, Found, Gathered, Kind, gather};
+use crate::space::Interval;
+use crate::store::{StoreError, make_folder};
+
+/// How libraries are told the number of cores that a job asked for.
+const CORES: [&str; 12] = [
+    "CUBACORES",
+    "GOMAXPROCS",
+    "JULIA_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OMP_THREAD_LIMIT",
+    "OPENBLAS_NUM_THREADS",
+    "PYTHON_CPU_COUNT",
+    "ROOT_MAX_THREADS",
+    "TF_LOOP_PARALLEL_ITERATIONS",
+    "TF_NUM_THREADS",
+];
+
+/// How a job is kept from using GPUs that it did not ask for.
+const NO_GPUS: [(&str, &str); 4] = [
+    ("CUDA_VISIBLE_DEVICES", "10000"),
+    ("GPU_DEVICE_ORDINAL", "10000"),
+    ("NVIDIA_VISIBLE_DEVICES", "none"),
+    ("_CONDOR_AssignedGPUs", "10000"),
+];
+
+/// What runs containers as HTCondor does, the first that is on PATH.
+const CONTAINER_PROGRAMS: [&str; 2] = ["apptainer", "singularity"];
+
+/// A container program takes the variables that it is to set under names that start like this.
+const CONTAINER_PREFIXES: [&str; 2] = ["APPTAINERENV_", "SINGULARITYENV_"];
+
+/// How long a file that was just written may be busy, because another thread is starting a program.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// How long what a job left running may take to end once it was killed.
+const ENDING: Duration = Duration::from_secs(5);
+
+/// The surroundings of a plan's jobs.
+#[derive(Debug)]
+pub struct Sandboxes<'a> {
+    plan: &'a Plan,
+    root: PathBuf,
+    outputs: PathBuf,
+    container: Option<Container>,
+    host: String,
+}
+
+/// What runs the job in its image.
+#[derive(Debug)]
+struct Container {
+    program: PathBuf,
+    image: OsString,
+}
+
+/// The jobs that are running, so that they can be ended from another thread.
+#[derive(Debug, Default)]
+pub struct Jobs {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    runners: HashSet<Pid>,
+    stopped: bool,
+    killed: bool,
+}
+
+/// What came of a job.
+#[derive(Debug)]
+pub enum Computed {
+    /// It left a record.
+    Finished(Box<Finished>),
+    /// It was told to stop.
+    Stopped,
+}
+
+/// A job that left a record.
+#[derive(Debug)]
+pub struct Finished {
+    /// What the job used.
+    pub usage: Usage,
+    /// How many processes it left running, which have ended with it.
+    pub left_running: usize,
+    /// The record, as a folder of partials is read: one result, or one failure.
+    gathered: Gathered,
+    /// Where the job's files are, its home among them.
+    sandbox: PathBuf,
+    /// Goes when this goes.
+    _folder: tempfile::TempDir,
+}
+
+/// The job could not be run as a job.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// A file or folder.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What a job is sent is not there.
+    #[error("{} is not there, of which each job is sent a copy", .0.display())]
+    NotStaged(PathBuf),
+    /// The jobs run in a container, which cannot be had here.
+    #[error("its jobs run in a container, and there is no apptainer here")]
+    NoContainer,
+    /// HTCondor fetches the image.
+    #[error("its jobs run in the container image {0}, which HTCondor fetches for them")]
+    Image(String),
+    /// The runner cannot be started.
+    #[error("cannot start {}", program.display())]
+    NotStarted {
+        /// What cannot be started.
+        program: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It ended without a record.
+    #[error("the runner left no record: {status}")]
+    NoRecord {
+        /// How it ended.
+        status: ExitStatus,
+        /// What it wrote on standard error.
+        said: Vec<u8>,
+    },
+}
+
+impl Jobs {
+    /// Nothing is running. From here on what jobs leave running becomes this process's to end, wherever their
+    /// parents went, prctl(2).
+    #[must_use]
+    pub fn new() -> Self {
+        // Without it such a process would live on, and nothing else would be wrong.
+        let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+        Self::default()
+    }
+
+    /// Asks every job to end, and starts no more.
+    pub fn stop(&self) {
+        let mut state = self.lock();
+        state.stopped = true;
+        for &runner in &state.runners {
+            // One that has just ended is no failure.
+            let _ = rustix::process::kill_process(runner, Signal::TERM);
+        }
+    }
+
+    /// Ends every job, whether it will or not.
+    pub fn kill(&self) {
+        let mut state = self.lock();
+        (state.stopped, state.killed) = (true, true);
+        for &runner in &state.runners {
+            kill_tree(runner);
+        }
+    }
+
+    /// Whether [`Jobs::stop`] was called.
+    #[must_use]
+    pub fn stopped(&self) -> bool {
+        self.lock().stopped
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a job unless everything was told to stop; both under one lock, so that none slips through.
+    fn start(&self, command: &mut Command) -> io::Result<Option<(Child, Pid)>> {
+        let started = Instant::now();
+        loop {
+            let mut state = self.lock();
+            if state.stopped {
+                return Ok(None);
+            }
+            match command.spawn() {
+                Ok(child) => {
+                    let pid = Pid::from_child(&child);
+                    state.runners.insert(pid);
+                    return Ok(Some((child, pid)));
+                }
+                // A process that another thread is just starting holds the copy open for a moment.
+                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && started.elapsed() < BUSY => {}
+                Err(error) => return Err(error),
+            }
+            drop(state);
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The processes that came to this one when what had started them ended, and that belong to the job in `sandbox`.
+    fn orphans(&self, sandbox: &Path) -> Vec<Pid> {
+        let runners = self.lock().runners.clone();
+        let mark = [b"_CONDOR_SCRATCH_DIR=", sandbox.as_os_str().as_encoded_bytes()].concat();
+        // Of a job that runs alone they all are, also those that cleared their environment.
+        let is_its = |process: &Pid| {
+            runners.len() <= 1 || {
+                let environment = fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
+                environment.split(|&byte| byte == 0).any(|variable| variable == mark)
+            }
+        };
+        let own = measure::children(rustix::process::getpid());
+        own.into_iter().filter(|process| !runners.contains(process)).filter(is_its).collect()
+    }
+
+    /// Ends what a job has left running; gives how many processes that were.
+    fn sweep(&self, sandbox: &Path) -> usize {
+        let started = Instant::now();
+        let mut ended = HashSet::new();
+        loop {
+            let left = self.orphans(sandbox);
+            if left.is_empty() || started.elapsed() > ENDING {
+                return ended.len();
+            }
+            for process in left {
+                if is_alive(process) {
+                    ended.insert(process);
+                }
+                kill_tree(process);
+                // Those below it become orphans in turn; whoever has ended is waited for, so that none stays a zombie.
+                let _ = rustix::process::waitpid(Some(process), WaitOptions::NOHANG);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+impl<'a> Sandboxes<'a> {
+    /// Those of the jobs of `plan`, which `layout` holds.
+    ///
+    /// # Errors
+    /// Where what jobs are sent is not there, or they run in a container and there is nothing here to run one.
+    pub fn new(layout: &Layout, plan: &'a Plan) -> Result<Self, SandboxError> {
+        let absolute = |path: &Path| path.canonicalize().map_err(StoreError::on("find", path));
+        let root = absolute(layout.root())?;
+        for name in ["job/job.json", "split-runner"] {
+            let path = root.join(PLAN_FILES).join(name);
+            if !path.is_file() {
+                return Err(SandboxError::NotStaged(layout.root().join(PLAN_FILES).join(name)));
+            }
+        }
+        let container = plan.resources.container.as_deref().map(|image| container(image, &root)).transpose()?;
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Ok(Self { plan, outputs: absolute(layout.outputs())?, root, container, host })
+    }
+
+    /// Computes `items` as the job of chunk number `chunk` would, to its end.
+    ///
+    /// # Errors
+    /// Where the job could not be run at all; a program that fails leaves a record, and is no error.
+    pub fn compute(&self, chunk: u64, items: Interval, jobs: &Jobs) -> Result<Computed, SandboxError> {
+        let folder = tempfile::Builder::new().prefix("split-job-").tempdir();
+        let folder = folder.map_err(StoreError::on("make a folder in", &std::env::temp_dir()))?;
+        let path = folder.path().canonicalize().map_err(StoreError::on("find", folder.path()))?;
+        let sandbox = path.join("job");
+        self.fill(&sandbox)?;
+        let said = path.join("said");
+        let mut command = self.command(&sandbox, chunk, items);
+        command.stderr(File::create(&said).map_err(StoreError::on("write", &said))?);
+
+        let cpu_before = measure::cpu_seconds();
+        let started = jobs
+            .start(&mut command)
+            .map_err(|source| SandboxError::NotStarted { program: PathBuf::from(command.get_program()), source })?;
+        let Some((mut child, pid)) = started else { return Ok(Computed::Stopped) };
+        let mut meter = Meter::start(pid, &sandbox, cpu_before);
+        let watched = watch(pid, &mut meter, jobs, &sandbox);
+        let left_running = jobs.sweep(&sandbox);
+        jobs.lock().runners.remove(&pid);
+        let status = watched.map_err(io::Error::from).and_then(|()| child.wait());
+        let status = status.map_err(StoreError::on("wait for", Path::new(command.get_program())))?;
+        let usage = meter.finish();
+
+        let gathered = gather(&sandbox, self.plan, &|_| {}).map_err(StoreError::on("read", &sandbox))?;
+        if gathered.results.len() + gathered.failures.len() == 1 {
+            return Ok(Computed::Finished(Box::new(Finished {
+                usage,
+                left_running,
+                gathered,
+                sandbox,
+                _folder: folder,
+            })));
+        }
+        if jobs.stopped() {
+            return Ok(Computed::Stopped);
+        }
+        let said = fs::read(&said).map_err(StoreError::on("read", &said))?;
+        Err(SandboxError::NoRecord { status, said })
+    }
+
+    /// Makes the folder `sandbox` hold what HTCondor would put there.
+    fn fill(&self, sandbox: &Path) -> Result<(), SandboxError> {
+        make_folder(&sandbox.join("tmp"))?;
+        let resources = &self.plan.resources;
+        let (cpus, memory, disk) = (resources.cpus, resources.memory.bytes() >> 20, resources.disk.bytes() >> 10);
+        let job = format!("JobUniverse = 5\nRequestCpus = {cpus}\nRequestMemory = {memory}\nRequestDisk = {disk}\n");
+        let machine = format!("Cpus = {cpus}\nDisk = {disk}\nMachine = \"{}\"\nMemory = {memory}\n", self.host);
+        for (name, text) in [(".job.ad", job), (".machine.ad", machine)] {
+            let path = sandbox.join(name);
+            fs::write(&path, text).map_err(StoreError::on("write", &path))?;
+        }
+        if self.plan.resources.shared_filesystem {
+            return Ok(());
+        }
+        let runner = self.root.join(PLAN_FILES).join("split-runner");
+        copy(&runner, &sandbox.join("split-runner"))?;
+        let sent = self.root.join(PLAN_FILES).join("job");
+        // Links are followed: what they lead to is sent.
+        for entry in walkdir::WalkDir::new(&sent).min_depth(1).follow_links(true) {
+            let entry = match entry {
+                Ok(entry) => entry,
+                // HTCondor leaves out a file that is gone, and says nothing; the runner misses it.
+                Err(error) if is_gone(&error) => continue,
+                Err(error) => {
+                    let path = error.path().unwrap_or(&sent).to_owned();
+                    return Err(StoreError::on("read", &path)(error.into()).into());
+                }
+            };
+            let Ok(place) = entry.path().strip_prefix(&sent) else { continue };
+            let to = sandbox.join(place);
+            if entry.file_type().is_dir() {
+                make_folder(&to)?;
+            } else {
+                copy(entry.path(), &to)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The runner, as HTCondor would start it.
+    fn command(&self, sandbox: &Path, chunk: u64, items: Interval) -> Command {
+        let shared = self.plan.resources.shared_filesystem;
+        // Where the job sees the plan's folder, it starts in outputs/, and what it leaves there stays: so here it starts
+        // in the sandbox all the same, and is told where the plan's folder is.
+        let (runner, document) = match shared {
+            true => {
+                let files = self.root.join(PLAN_FILES);
+                (files.join("split-runner"), files.join("job/job.json"))
+            }
+            false => (sandbox.join("split-runner"), PathBuf::from("job.json")),
+        };
+        let variables = self.environment(sandbox);
+        let mut command = match &self.container {
+            None => {
+                let mut command = Command::new(&runner);
+                command.env_clear().envs(variables);
+                command
+            }
+            Some(Container { program, image }) => {
+                let mut command = Command::new(program);
+                command.args(["exec", "--cleanenv", "--contain", "--no-home", "--bind"]).arg(sandbox);
+                if shared {
+                    command.arg("--bind").arg(&self.root);
+                }
+                command.arg("--pwd").arg(sandbox).arg(image).arg(&runner);
+                for (name, value) in variables {
+                    for prefix in CONTAINER_PREFIXES {
+                        command.env(format!("{prefix}{name}"), &value);
+                    }
+                }
+                command
+            }
+        };
+        let numbers = [u128::from(chunk), items.start(), items.stop(), 0].map(|number| number.to_string());
+        command
+            .arg("exec")
+            .arg(document)
+            .args(numbers)
+            .current_dir(sandbox)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            // A Ctrl-C at the keyboard comes to us first.
+            .process_group(0);
+        command
+    }
+
+    /// What HTCondor sets in a job, and nothing else: no PATH, no HOME. (But for `_CONDOR_ANCESTOR_...`, by which it
+    /// knows its processes again.)
+    fn environment(&self, sandbox: &Path) -> Vec<(&'static str, OsString)> {
+        let within = |name: &str| sandbox.join(name).into_os_string();
+        let cores = self.plan.resources.cpus.to_string();
+        let mut variables: Vec<(&str, OsString)> = vec![
+            ("APPTAINER_CACHEDIR", sandbox.into()),
+            ("BATCH_SYSTEM", "HTCondor".into()),
+            ("SINGULARITY_CACHEDIR", sandbox.into()),
+            ("TEMP", within("tmp")),
+            ("TMP", within("tmp")),
+            ("TMPDIR", within("tmp")),
+            ("_CHIRP_DELAYED_UPDATE_PREFIX", "Chirp*".into()),
+            ("_CONDOR_BIN", "/usr/bin".into()),
+            ("_CONDOR_CHIRP_CONFIG", within(".chirp.config")),
+            ("_CONDOR_JOB_AD", within(".job.ad")),
+            ("_CONDOR_JOB_PIDS", "".into()),
+            ("_CONDOR_MACHINE_AD", within(".machine.ad")),
+            ("_CONDOR_SCRATCH_DIR", sandbox.into()),
+            ("_CONDOR_SLOT", "slot1_1".into()),
+        ];
+        let shared = self.plan.resources.shared_filesystem;
+        variables.push(("_CONDOR_JOB_IWD", if shared { self.outputs.clone() } else { sandbox.into() }.into()));
+        variables.extend(CORES.map(|name| (name, OsString::from(&cores))));
+        let asks_for_gpus = |line: &String| line.trim_start().to_ascii_lowercase().starts_with("request_gpus");
+        if !self.plan.resources.submit.iter().any(asks_for_gpus) {
+            variables.extend(NO_GPUS.map(|(name, value)| (name, value.into())));
+        }
+        variables
+    }
+}
+
+impl Finished {
+    /// The record.
+    #[must_use]
+    pub fn found(&self) -> &Found {
+        self.gathered.results.first().unwrap_or_else(|| &self.gathered.failures[0])
+    }
+
+    /// The record as a folder's only one: as `split reduce` would have it.
+    #[must_use]
+    pub fn gathered(&self) -> &Gathered {
+        &self.gathered
+    }
+
+    /// Why there is no result; `None` where there is one.
+    #[must_use]
+    pub fn cause(&self) -> Option<&Cause> {
+        match &self.found().record.header.kind {
+            Kind::Failure(cause) => Some(cause),
+            Kind::Whole => None,
+        }
+    }
+
+    /// Hands over the result, or the program's last words, in pieces.
+    ///
+    /// # Errors
+    /// Where it cannot be read any more, or `take` fails.
+    pub fn pieces(&self, take: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        let found = self.found();
+        found.record.payload.pieces(&self.gathered.path(found), take)
+    }
+
+    /// The job's folder.
+    #[must_use]
+    pub fn sandbox(&self) -> &Path {
+        &self.sandbox
+    }
+}
+
+/// What runs an image as HTCondor's container universe would.
+fn container(image: &str, root: &Path) -> Result<Container, SandboxError> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = CONTAINER_PROGRAMS
+        .iter()
+        .flat_map(|name| std::env::split_paths(&path).map(move |folder| folder.join(name)))
+        .find(|program| program.is_file());
+    let program = found.ok_or(SandboxError::NoContainer)?;
+    let image = match image.split_once("://") {
+        Some(("docker" | "oras" | "library" | "shub", _)) => OsString::from(image),
+        Some(_) => return Err(SandboxError::Image(image.to_owned())),
+        None => root.join(image).into_os_string(),
+    };
+    Ok(Container { program, image })
+}
+
+/// Waits for the end of a job, and measures it meanwhile. Waits without reaping, so that the number belongs to no other
+/// process while it is in the list.
+fn watch(runner: Pid, meter: &mut Meter, jobs: &Jobs, sandbox: &Path) -> Result<(), Errno> {
+    // Most trials are short: the first looks come quicker.
+    let mut pause = Duration::from_millis(1);
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+    loop {
+        match rustix::process::waitid(WaitId::Pid(runner), options) {
+            Ok(Some(_)) => return Ok(()),
+            Ok(None) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+        meter.sample(&jobs.orphans(sandbox));
+        if jobs.lock().killed {
+            kill_tree(runner);
+        }
+        std::thread::sleep(pause);
+        pause = SAMPLE.min(2 * pause);
+    }
+}
+
+fn kill_tree(root: Pid) {
+    for process in measure::tree(root) {
+        // One that has just ended is no failure.
+        let _ = rustix::process::kill_process(process, Signal::KILL);
+    }
+}
+
+/// Whether a process is there and has not ended.
+fn is_alive(process: Pid) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
+}
+
+fn is_gone(error: &walkdir::Error) -> bool {
+    error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+/// A copy with the same mode.
+fn copy(from: &Path, to: &Path) -> Result<(), StoreError> {
+    fs::copy(from, to).map(drop).map_err(StoreError::on("copy", from))
+}
