@@ -8,7 +8,7 @@ use super::Done;
 use super::arguments::TryOptions;
 use super::cure::{Trial, cures};
 use super::failure::{Failure, printed};
-use super::output::{binary, count, last_lines, say, seconds};
+use super::output::{binary, last_lines, say, seconds};
 use super::signals::Listener;
 use super::what::What;
 use super::{progress, reduce};
@@ -126,19 +126,24 @@ fn account(plan: &Plan, what: What, finished: &Finished) -> Vec<String> {
         let words: Vec<_> = words.iter().map(Word::quoted).collect();
         lines.push(format!("  command      {}", words.join(" ")));
     }
+    if matches!(finished.cause(), Some(Cause::NotStarted(_) | Cause::Machine(_) | Cause::Setup(_))) {
+        // The program took nothing of anything.
+        return lines;
+    }
     lines.push(format!("  time         {}, CPU {}", seconds(header.seconds), seconds(usage.cpu_seconds)));
     lines.push(format!("  peak memory  {} of {} asked", binary(usage.memory), resources.memory));
     lines.push(format!("  disk         {} of {} asked", binary(usage.disk), resources.disk));
     let chunk = plan.chunk(what.chunk);
-    if !what.is_chunk && chunk.count() > 1 {
+    if !what.is_chunk && chunk.count() > 1 && finished.cause().is_none() {
         let estimate = seconds(header.seconds * chunk.count() as f64);
-        let each = format!("{} times this, each from start to end", chunk.count());
-        lines.push(format!("  its chunk    {}: about {estimate}, an estimate ({each})", reduce::items(plan, chunk)));
+        let items = reduce::items(plan, chunk);
+        lines.push(format!("  its chunk    {items}: about {estimate} from start to end at this pace (an estimate)"));
     }
     lines.extend(more_is_needed("memory", "--memory", usage.memory, resources.memory));
     lines.extend(more_is_needed("disk", "--disk", usage.disk, resources.disk));
     if finished.left_running > 0 {
-        let processes = count(finished.left_running as u128, "process").replace("processs", "processes");
+        let number = finished.left_running;
+        let processes = if number == 1 { "1 process".to_owned() } else { format!("{number} processes") };
         lines.push(format!(
             "note: it left {processes} running when it ended; HTCondor ends them with the job, as was done here"
         ));

@@ -19,7 +19,7 @@ use crate::record::{Cause, Found, Gathered};
 use crate::reduce::Number;
 
 /// So many differences are shown; the rest is counted.
-const LISTED: usize = 20;
+const LISTED: usize = 5;
 /// So many of the last lines of a result are shown.
 const LINES: usize = 3;
 /// So much of the end of a result is looked at for that, and a single number is no longer.
@@ -246,12 +246,27 @@ fn report(
     if odd().count() > LISTED {
         failure = failure.detail(format!("... and {} more", odd().count() - LISTED));
     }
+    let by = odd().filter_map(|outcome| match outcome.now {
+        Now::Differs { by, .. } => by,
+        Now::Same | Now::Failed { .. } => None,
+    });
+    if differing > 1
+        && let Some(most) = by.reduce(f64::max)
+    {
+        failure = failure.detail(format!("the largest relative difference is {most:.1e}"));
+    }
     let root = layout.root();
     let dir = Word::from(root.as_os_str().to_owned()).quoted();
     let dir = if dir == "." { String::new() } else { format!(" --dir {dir}") };
-    if differing > 0 {
+    if odd().any(|outcome| outcome.record.record.header.code != outcome.code) {
         failure = failure
-            .help("the same items should give the same bytes: mind random numbers without a seed, clocks, and the order of threads")
+            .help("the program was changed since: what it computed before goes on counting until it is computed anew");
+    }
+    if odd()
+        .any(|outcome| outcome.record.record.header.code == outcome.code && matches!(outcome.now, Now::Differs { .. }))
+    {
+        failure = failure
+            .help("the same items should give the same bytes: mind random numbers without a seed, clocks, the order of threads")
             .help("a difference in the last digits alone can come from another machine or another library");
     }
     match odd().next() {

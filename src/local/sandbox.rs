@@ -211,6 +211,8 @@ impl Jobs {
 
     /// The processes that came to this one when what had started them ended, and that belong to the job in `sandbox`.
     fn orphans(&self, sandbox: &Path) -> Vec<Pid> {
+        // First the processes, then the runners among them: one that is started meanwhile is in neither list or in both.
+        let own = measure::children(rustix::process::getpid());
         let runners = self.lock().runners.clone();
         let mark = [b"_CONDOR_SCRATCH_DIR=", sandbox.as_os_str().as_encoded_bytes()].concat();
         // Of a job that runs alone they all are, also those that cleared their environment.
@@ -220,7 +222,6 @@ impl Jobs {
                 environment.split(|&byte| byte == 0).any(|variable| variable == mark)
             }
         };
-        let own = measure::children(rustix::process::getpid());
         own.into_iter().filter(|process| !runners.contains(process)).filter(is_its).collect()
     }
 
@@ -260,9 +261,10 @@ impl<'a> Sandboxes<'a> {
                 return Err(SandboxError::NotStaged(layout.root().join(PLAN_FILES).join(name)));
             }
         }
-        let container = plan.resources.container.as_deref().map(|image| container(image, &root)).transpose()?;
+        let outputs = absolute(layout.outputs())?;
+        let container = plan.resources.container.as_deref().map(|image| container(image, &outputs)).transpose()?;
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Ok(Self { plan, outputs: absolute(layout.outputs())?, root, container, host })
+        Ok(Self { plan, root, outputs, container, host })
     }
 
     /// Computes `items` as the job of chunk number `chunk` would, to its end.
@@ -465,8 +467,8 @@ impl Finished {
     }
 }
 
-/// What runs an image as HTCondor's container universe would.
-fn container(image: &str, root: &Path) -> Result<Container, SandboxError> {
+/// What runs an image as HTCondor's container universe would. A file is relative to where jobs are submitted from.
+fn container(image: &str, outputs: &Path) -> Result<Container, SandboxError> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = CONTAINER_PROGRAMS
         .iter()
@@ -476,7 +478,7 @@ fn container(image: &str, root: &Path) -> Result<Container, SandboxError> {
     let image = match image.split_once("://") {
         Some(("docker" | "oras" | "library" | "shub", _)) => OsString::from(image),
         Some(_) => return Err(SandboxError::Image(image.to_owned())),
-        None => root.join(image).into_os_string(),
+        None => outputs.join(image).into_os_string(),
     };
     Ok(Container { program, image })
 }

@@ -12,4 +12,6 @@ mod reduce;
 mod run;
 mod setup;
 mod show;
+mod try_one;
+mod verify;
 mod versions;

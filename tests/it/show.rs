@@ -19,6 +19,11 @@ fn a_chunk_with_its_items_command_and_records() {
         .says("| it is 4");
     dir.split("show 4").ok().says("item 5").says("exit code 1").says("| no fives");
     dir.split("show 9").refuses(2).says("0 to 8");
+    for name in ["chunk-3", "chunk-000003", "chunk-000003-g2"] {
+        dir.split("show").arg(name).ok().says("chunk 3 of 9: item 4\n");
+    }
+    dir.split("show chunk-000003-g1").refuses(2).says("end in -g2");
+    dir.split("show chunk-x").refuses(2).says("a chunk is 3, chunk-3, or chunk-000003-g1");
 }
 
 #[test]
