@@ -43,7 +43,7 @@ pub(super) fn verify(options: &VerifyOptions) -> Done {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let cpus = usize::try_from(plan.resources.cpus).unwrap_or(usize::MAX);
     let workers = options.jobs.map_or((cores / cpus).max(1), usize::from).min(places.len());
-    let bar = progress::ticking(progress::bar(places.len() as u64, "computing again"));
+    let bar = progress::bar(places.len() as u64, "computing again");
     let again = Again { plan: &plan, gathered: &gathered, sandboxes: &sandboxes, jobs: &jobs };
     let chosen: Vec<&Found> = places.iter().map(|&place| records[place]).collect();
     let outcomes = again.all(&chosen, workers, &|| bar.inc(1));
@@ -259,8 +259,10 @@ fn report(
     let dir = Word::from(root.as_os_str().to_owned()).quoted();
     let dir = if dir == "." { String::new() } else { format!(" --dir {dir}") };
     if odd().any(|outcome| outcome.record.record.header.code != outcome.code) {
-        failure = failure
-            .help("the program was changed since: what it computed before goes on counting until it is computed anew");
+        let root = Word::from(root.as_os_str().to_owned()).quoted();
+        failure = failure.help(format!(
+            "the program is not the one that computed them: split run --redo {root} computes anew what older versions did"
+        ));
     }
     if odd()
         .any(|outcome| outcome.record.record.header.code == outcome.code && matches!(outcome.now, Now::Differs { .. }))

@@ -16,6 +16,7 @@ mod folder;
 mod planning;
 mod pool;
 mod programs;
+mod trials;
 mod values;
 mod versions;
 
@@ -52,7 +53,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 29] = tests![
+const TESTS: [Test; 31] = tests![
     Transfer     failures::a_machine_without_the_program_is_survived,
     Transfer     failures::a_program_that_starts_nowhere_stops_the_dag,
     Transfer     failures::one_chunk_fails_and_is_mended,
@@ -81,6 +82,8 @@ const TESTS: [Test; 29] = tests![
     Transfer     planning::a_folder_that_htcondor_cannot_name_is_refused,
     Transfer     planning::dagman_reads_a_large_plan,
     Transfer     planning::resources_and_containers_are_asked_for,
+    Transfer     trials::a_trial_sees_what_a_job_sees,
+    SharedHome   trials::a_trial_on_a_shared_file_system_sees_what_a_job_sees,
     Own          pool::a_pool_leaves_nothing_behind,
 ];
 
