@@ -93,7 +93,8 @@ fn module(trial: &Trial<'_>, said: &str) -> Option<String> {
     }
     let base = base(trial);
     let shared = trial.plan.resources.shared_filesystem;
-    if let Some(file) = [format!("{name}.py"), name.clone()].iter().find(|file| !shared && base.join(file).exists()) {
+    if let Some(file) = [format!("{name}.py"), name.clone()].iter().find(|file| is_left_behind(trial, Path::new(file)))
+    {
         return Some(format!("{file} is here and is not sent: --input {file} sends it"));
     }
     let mut asked = Command::new(interpreter(trial));
@@ -169,9 +170,8 @@ fn files(trial: &Trial<'_>, said: &str) -> Vec<String> {
     {
         return Vec::new();
     }
-    let base = base(trial);
     let home = std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute());
-    let work = trial.sandbox.join("work").join(trial.plan.files.start_in.as_os_str());
+    let work = work(trial);
     let breaks = |letter: char| letter.is_whitespace() || "'\"`\u{2018}\u{2019}()[]<>,;:=".contains(letter);
     let words = said.rsplit(breaks).filter(|word| !word.is_empty()).take(WORDS);
     let mut cures = Vec::new();
@@ -182,11 +182,7 @@ fn files(trial: &Trial<'_>, said: &str) -> Vec<String> {
             continue;
         }
         let quoted = Word::from(below.as_os_str().to_owned()).quoted();
-        let cure = if below.is_relative()
-            && base.join(below).exists()
-            && !work.join(below).exists()
-            && !trial.plan.resources.shared_filesystem
-        {
+        let cure = if is_left_behind(trial, below) {
             format!("{quoted} is here and is not sent: --input {quoted} sends it")
         } else if below != path && !path.exists() && home.as_ref().is_some_and(|home| home.join(below).exists()) {
             format!(
@@ -202,6 +198,17 @@ fn files(trial: &Trial<'_>, said: &str) -> Vec<String> {
     }
     cures.truncate(3);
     cures
+}
+
+/// Whether a file or folder is here and was not sent.
+fn is_left_behind(trial: &Trial<'_>, path: &Path) -> bool {
+    let sent = trial.plan.resources.shared_filesystem || work(trial).join(path).exists();
+    !sent && path.is_relative() && base(trial).join(path).exists()
+}
+
+/// Where the program started.
+fn work(trial: &Trial<'_>) -> PathBuf {
+    trial.sandbox.join("work").join(trial.plan.files.start_in.as_os_str())
 }
 
 /// The folder that was planned in.

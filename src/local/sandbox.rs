@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -110,7 +111,25 @@ pub struct Finished {
     /// Where the job's files are, its home among them.
     sandbox: PathBuf,
     /// Goes when this goes.
-    _folder: tempfile::TempDir,
+    _folder: OwnFolder,
+}
+
+/// A temporary folder that goes whatever a program made of it.
+#[derive(Debug)]
+struct OwnFolder(tempfile::TempDir);
+
+impl Drop for OwnFolder {
+    fn drop(&mut self) {
+        if fs::remove_dir_all(self.0.path()).is_ok() {
+            return;
+        }
+        // Some programs protect the folders they make; the temporary folder tries once more when it goes.
+        for entry in walkdir::WalkDir::new(self.0.path()).into_iter().flatten() {
+            if entry.file_type().is_dir() {
+                let _ = fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o700));
+            }
+        }
+    }
 }
 
 /// The job could not be run as a job.
@@ -274,9 +293,11 @@ impl<'a> Sandboxes<'a> {
     pub fn compute(&self, chunk: u64, items: Interval, jobs: &Jobs) -> Result<Computed, SandboxError> {
         let folder = tempfile::Builder::new().prefix("split-job-").tempdir();
         let folder = folder.map_err(StoreError::on("make a folder in", &std::env::temp_dir()))?;
-        let path = folder.path().canonicalize().map_err(StoreError::on("find", folder.path()))?;
+        let folder = OwnFolder(folder);
+        let path = folder.0.path();
+        let path = path.canonicalize().map_err(StoreError::on("find", path))?;
         let sandbox = path.join("job");
-        self.fill(&sandbox)?;
+        self.fill(&sandbox, jobs)?;
         let said = path.join("said");
         let mut command = self.command(&sandbox, chunk, items);
         command.stderr(File::create(&said).map_err(StoreError::on("write", &said))?);
@@ -312,7 +333,7 @@ impl<'a> Sandboxes<'a> {
     }
 
     /// Makes the folder `sandbox` hold what HTCondor would put there.
-    fn fill(&self, sandbox: &Path) -> Result<(), SandboxError> {
+    fn fill(&self, sandbox: &Path, jobs: &Jobs) -> Result<(), SandboxError> {
         make_folder(&sandbox.join("tmp"))?;
         let resources = &self.plan.resources;
         let (cpus, memory, disk) = (resources.cpus, resources.memory.bytes() >> 20, resources.disk.bytes() >> 10);
@@ -330,6 +351,10 @@ impl<'a> Sandboxes<'a> {
         let sent = self.root.join(PLAN_FILES).join("job");
         // Links are followed: what they lead to is sent.
         for entry in walkdir::WalkDir::new(&sent).min_depth(1).follow_links(true) {
+            // Copying may take long, and a job that was told to stop needs none of it.
+            if jobs.stopped() {
+                break;
+            }
             let entry = match entry {
                 Ok(entry) => entry,
                 // HTCondor leaves out a file that is gone, and says nothing; the runner misses it.

@@ -36,7 +36,7 @@ fn children(dir: &Dir) -> Vec<i32> {
 }
 
 /// Whether a process is there and no zombie.
-fn is_running(process: i32) -> bool {
+pub(crate) fn is_running(process: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use rustix::process::Signal;
 
+use crate::interrupt::is_running;
 use crate::kit::{Dir, Ended, Split, Started, path_after, until};
 
 /// Computes 0 to 9 in two chunks.
@@ -295,11 +296,7 @@ fn children(dir: &Dir) -> Vec<i32> {
 }
 
 fn children_are_gone(dir: &Dir) {
-    let runs = |process: i32| {
-        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-        stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['Z', 'X']))
-    };
-    until("the children are gone", || !children(dir).into_iter().any(runs));
+    until("the children are gone", || !children(dir).into_iter().any(is_running));
 }
 
 fn waiting<'a>(dir: &'a Dir, before: &str, command: &str) -> Started<'a> {
