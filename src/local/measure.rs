@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{Usage as Kernel, UsageWho, getrusage};
+use nix::sys::resource::{UsageWho, getrusage};
 use rustix::process::Pid;
 
 /// How long to wait between two samples.
@@ -32,22 +32,30 @@ pub struct Usage {
     pub disk: u64,
 }
 
+/// What the kernel has counted of all that this process started and that has ended and been waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Ended {
+    cpu_seconds: f64,
+    /// The most resident memory that one of them had, in bytes.
+    largest: u64,
+}
+
 /// Measures a process, those below it, and a folder.
 #[derive(Debug)]
 pub struct Meter {
     root: Pid,
     folder: PathBuf,
-    cpu_before: f64,
+    before: Ended,
     peak: Usage,
     look_again: Instant,
 }
 
 impl Meter {
-    /// Starts; `cpu_before` is what [`cpu_seconds`] said before the process `root` was started.
+    /// Starts; `before` is from before the process `root` was started.
     #[must_use]
-    pub fn start(root: Pid, folder: &Path, cpu_before: f64) -> Self {
+    pub fn start(root: Pid, folder: &Path, before: Ended) -> Self {
         let peak = Usage::default();
-        Self { root, folder: folder.to_owned(), cpu_before, peak, look_again: Instant::now() + LOOK_AT_DISK }
+        Self { root, folder: folder.to_owned(), before, peak, look_again: Instant::now() + LOOK_AT_DISK }
     }
 
     /// Takes a sample; `others` are processes that belong to it and are not below its root any more.
@@ -72,22 +80,30 @@ impl Meter {
     pub fn finish(self) -> Usage {
         let mut peak = self.peak;
         peak.disk = peak.disk.max(disk(&self.folder));
-        peak.cpu_seconds = (cpu_seconds() - self.cpu_before).max(0.0);
-        let largest = kernel(UsageWho::RUSAGE_CHILDREN).map_or(0, |usage| kibibytes(usage.max_rss()));
-        // A child counts what its parent had when it was started, so that less than that says nothing.
-        let own = kernel(UsageWho::RUSAGE_SELF).map_or(0, |usage| kibibytes(usage.max_rss()));
-        if largest > own {
-            peak.memory = peak.memory.max(largest);
+        let after = Ended::now();
+        peak.cpu_seconds = (after.cpu_seconds - self.before.cpu_seconds).max(0.0);
+        // A process counts what the one that started it had at that moment, so that less than that says nothing.
+        let own = getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| kibibytes(usage.max_rss()));
+        if after.largest > own.max(self.before.largest) {
+            peak.memory = peak.memory.max(after.largest);
         }
         peak
     }
 }
 
-/// The CPU time of all that this process started and that has ended and been waited for, in seconds.
-#[must_use]
-pub fn cpu_seconds() -> f64 {
-    let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
-    kernel(UsageWho::RUSAGE_CHILDREN).map_or(0.0, |usage| seconds(usage.user_time()) + seconds(usage.system_time()))
+impl Ended {
+    /// As it stands now. There is something from the start where this process is one that a shell became.
+    #[must_use]
+    pub fn now() -> Self {
+        let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+        getrusage(UsageWho::RUSAGE_CHILDREN).map_or_else(
+            |_| Self::default(),
+            |usage| Self {
+                cpu_seconds: seconds(usage.user_time()) + seconds(usage.system_time()),
+                largest: kibibytes(usage.max_rss()),
+            },
+        )
+    }
 }
 
 /// A process and all that are below it.
@@ -128,10 +144,6 @@ fn disk(folder: &Path) -> u64 {
     entries.filter_map(|entry| entry.metadata().ok()).map(|found| 512 * found.blocks()).sum()
 }
 
-fn kernel(who: UsageWho) -> Option<Kernel> {
-    getrusage(who).ok()
-}
-
 fn kibibytes(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0) << 10
 }
@@ -155,7 +167,7 @@ mod tests {
             .stdout(Stdio::piped())
             .spawn()
             .expect("started");
-        let mut meter = Meter::start(Pid::from_child(&child), folder.path(), cpu_seconds());
+        let mut meter = Meter::start(Pid::from_child(&child), folder.path(), Ended::now());
         let mut said = [0; 2];
         std::io::Read::read_exact(child.stdout.as_mut().expect("piped"), &mut said).expect("both hold it");
         assert_eq!(tree(Pid::from_child(&child)).len(), 3);

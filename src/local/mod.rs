@@ -10,7 +10,7 @@ mod run;
 mod sample;
 mod sandbox;
 
-pub use measure::{Meter, SAMPLE, Usage, cpu_seconds};
+pub use measure::{Ended, Meter, SAMPLE, Usage};
 pub use run::{ChunkFailure, LocalError, Options, Report, run};
 pub use sample::choose;
 pub use sandbox::{Computed, Finished, Jobs, SandboxError, Sandboxes};

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions};
 
-use super::measure::{self, Meter, SAMPLE, Usage};
+use super::measure::{self, Ended, Meter, SAMPLE, Usage};
 use crate::folder::Layout;
 use crate::plan::{PLAN_FILES, Plan};
 use crate::record::{Cause, Found, Gathered, Kind, gather};
@@ -302,12 +302,12 @@ impl<'a> Sandboxes<'a> {
         let mut command = self.command(&sandbox, chunk, items);
         command.stderr(File::create(&said).map_err(StoreError::on("write", &said))?);
 
-        let cpu_before = measure::cpu_seconds();
+        let before = Ended::now();
         let started = jobs
             .start(&mut command)
             .map_err(|source| SandboxError::NotStarted { program: PathBuf::from(command.get_program()), source })?;
         let Some((mut child, pid)) = started else { return Ok(Computed::Stopped) };
-        let mut meter = Meter::start(pid, &sandbox, cpu_before);
+        let mut meter = Meter::start(pid, &sandbox, before);
         let watched = watch(pid, &mut meter, jobs, &sandbox);
         let left_running = jobs.sweep(&sandbox);
         jobs.lock().runners.remove(&pid);
