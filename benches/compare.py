@@ -168,7 +168,7 @@ def run(folder):
     runner = target.parent / "runner"
     shutil.copy(BUILT + "-runner", runner)
     shutil.copy(target / "plan.files/job/job.json", folder / "job.json")
-    each = f"sh -c 'exec {runner} exec job.json $1 $1 $(($1 + 1)) 0' sh"
+    each = f"sh -c 'exec {runner} exec job.json $1 $1 $(($1 + 1))' sh"
 
     def through_runner():
         place = folder / "xargs"
@@ -186,7 +186,7 @@ def run(folder):
 
     once_only = folder / "xargs"
     alone = lambda: once(["true"])
-    with_runner = lambda: once([runner, "exec", "job.json", "0", "0", "1", "0"], cwd=once_only)
+    with_runner = lambda: once([runner, "exec", "job.json", "0", "0", "1"], cwd=once_only)
     medians, _ = in_turn({"true": alone, "runner": with_runner}, 200)
     print(f"  the runner's own time in a job: {1000 * (medians['runner'] - medians['true']):.2f} ms   aim: under 5 ms")
     print(f"  the runner's size: {os.path.getsize(runner) / 2**20:.2f} MiB   aim: under 2 MiB")

@@ -6,6 +6,8 @@ use super::Done;
 use super::failure::printed;
 use super::name::as_called;
 
+pub(super) use crate::record::last_lines;
+
 /// Says something to the person at the terminal.
 pub(super) fn say(text: &str) {
     // Nobody may be there to read it.
@@ -55,18 +57,6 @@ pub(super) fn count(number: impl Into<u128>, thing: &str) -> String {
         1 => format!("1 {thing}"),
         number => format!("{number} {thing}s"),
     }
-}
-
-/// The last lines of what a program wrote, indented, safe for a terminal.
-pub(super) fn last_lines(text: &[u8], lines: usize) -> Vec<String> {
-    let text = String::from_utf8_lossy(text);
-    let all: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    let shown = all[all.len().saturating_sub(lines)..].iter();
-    let safe = |line: &&str| -> String {
-        let cut: String = line.chars().take(200).collect();
-        cut.chars().map(|letter| if letter.is_control() && letter != '\t' { '\u{fffd}' } else { letter }).collect()
-    };
-    shown.map(|line| format!("| {}", safe(line))).collect()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::folder::{FolderError, Layout, locate};
 use crate::plan::{Identity, Plan, Word};
 use crate::record::{Damage, Found, Gathered, Kind, gather};
 use crate::reduce::{Answer, AnswerFile, BadResult, CodeShare, MergeError, ResultDocument, merge};
+use crate::runner::STOPPED;
 use crate::space::Interval;
 use crate::store::{self, Draft, StoreError};
 
@@ -225,6 +226,12 @@ fn incomplete(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Failure {
         .map(|(path, damage)| format!("{} is damaged and may have held some of them: {damage}", path.display()));
     for line in shorten(stray, reasons.stray.len()) {
         failure = failure.detail(line);
+    }
+    // A DAG is stopped where nothing has a result: what was said then is about all that is missing.
+    let stopped = layout.root().join(STOPPED);
+    if gathered.results.is_empty() && stopped.is_file() {
+        let stopped = Word::from(stopped.into_os_string()).quoted();
+        failure = failure.detail(format!("{stopped} says why the DAG was stopped"));
     }
     let root = Word::from(layout.root().as_os_str().to_owned()).quoted();
     failure

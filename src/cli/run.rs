@@ -132,8 +132,19 @@ fn interrupted(layout: &Layout, report: &Report) -> Failure {
 
 fn chunks_failed(layout: &Layout, plan: &Plan, report: &Report) -> Failure {
     let number = report.failures.len();
-    let mut failure = Failure::new(Exit::ChunksFailed, format!("{} failed", count(number as u128, "chunk")));
-    for ChunkFailure { chunk, items, cause, last_words, tries } in report.failures.iter().take(SHOWN) {
+    let what = count(number as u128, "chunk");
+    let failed = |what| Failure::new(Exit::ChunksFailed, what);
+    let (mut failure, shown_of_them) = match &report.given_up {
+        None => (failed(format!("{what} failed")), SHOWN),
+        // One stands for all.
+        Some(failures) => {
+            let alike = if number == 1 { "" } else { " the same way" };
+            let others = plan.cut.chunks().saturating_sub(number as u64);
+            let failure = failed(format!("{what} failed{alike}, and the other {others} were not tried"));
+            (if number == 1 { failure } else { failure.detail(failures.count()) }, 1)
+        }
+    };
+    for ChunkFailure { chunk, items, cause, last_words, tries } in report.failures.iter().take(shown_of_them) {
         let what = if items.count() == 1 { "item" } else { "items" };
         let range = plan.space.describe(*items);
         let tried = if *tries > 1 { format!(", the last of {tries} times") } else { String::new() };
@@ -142,7 +153,7 @@ fn chunks_failed(layout: &Layout, plan: &Plan, report: &Report) -> Failure {
             failure = failure.detail(format!("  {line}"));
         }
     }
-    if number > SHOWN {
+    if number > shown_of_them && report.given_up.is_none() {
         failure = failure.detail(format!("... and {} more", number - SHOWN));
     }
     let nowhere = report.failures.iter().any(|failure| matches!(failure.cause, Cause::NotStarted(_)));

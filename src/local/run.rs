@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::folder::Layout;
 use crate::inputs::Copies;
 use crate::plan::{Identity, Job, Plan};
 use crate::record::{Cause, Gathered};
-use crate::runner::{Attempt, Base, Outcome, Place, RunError, Running};
+use crate::runner::{Attempt, Base, Failures, Outcome, Place, RunError, Running, Tally};
 use crate::space::Interval;
 use crate::store::StoreError;
 
@@ -31,6 +31,8 @@ pub struct Report {
     pub retried: u64,
     /// Whether it was told to stop.
     pub stopped: bool,
+    /// The failures that show that the program is broken, where chunks were left untried for it.
+    pub given_up: Option<Failures>,
 }
 
 /// A chunk that failed on all its tries.
@@ -120,15 +122,18 @@ pub fn run(
         pending: Mutex::new(Pending { plan, gaps: gathered.tiling.gaps.iter(), gap: None }),
         computed: AtomicU64::new(0),
         retried: AtomicU64::new(0),
-        starts_nowhere: AtomicBool::new(false),
+        cannot_write: AtomicBool::new(false),
+        tally: Mutex::default(),
     };
-    let any_before = gathered.covered() > 0;
+    if gathered.covered() > 0 {
+        shared.tally().add_result();
+    }
     let shared = &shared;
     let outcomes: Vec<Result<Vec<ChunkFailure>, LocalError>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..options.workers.max(1))
             .map(|number| {
                 let folder = root.path().join(format!("worker-{number}"));
-                scope.spawn(move || shared.work(&folder, any_before))
+                scope.spawn(move || shared.work(&folder))
             })
             .collect();
         let join = |worker: std::thread::ScopedJoinHandle<'_, _>| worker.join().expect("a worker does not panic");
@@ -139,11 +144,15 @@ pub fn run(
         retried: shared.retried.load(Ordering::Relaxed),
         stopped: running.stopped(),
         failures: Vec::new(),
+        given_up: None,
     };
     for outcome in outcomes {
         report.failures.extend(outcome?);
     }
     report.failures.sort_by_key(|failure| failure.items);
+    if shared.anything_is_left() && !report.stopped {
+        report.given_up = shared.broken();
+    }
     Ok(report)
 }
 
@@ -162,39 +171,52 @@ struct Shared<'a> {
     pending: Mutex<Pending<'a>>,
     computed: AtomicU64,
     retried: AtomicU64,
-    /// The program cannot be started and nothing is done: here, unlike on a pool, it will not start elsewhere.
-    starts_nowhere: AtomicBool,
+    /// A worker could not write.
+    cannot_write: AtomicBool,
+    /// The chunks that failed on all tries, and whether there is any result.
+    tally: Mutex<Tally>,
 }
 
 impl Shared<'_> {
-    fn work(&self, folder: &Path, any_before: bool) -> Result<Vec<ChunkFailure>, LocalError> {
+    fn work(&self, folder: &Path) -> Result<Vec<ChunkFailure>, LocalError> {
         let mut failures = Vec::new();
         let mut desk = Desk { tree: folder.join("work"), scratch: folder.join("own"), laid_out: None };
         crate::store::make_folder(&desk.scratch)?;
-        while !self.running.stopped() && !self.starts_nowhere.load(Ordering::Relaxed) {
+        while !self.running.stopped() && !self.cannot_write.load(Ordering::Relaxed) && self.broken().is_none() {
             let next = self.pending.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((chunk, items)) = next else { break };
             match self.chunk(&mut desk, chunk, items).inspect_err(|_| {
                 // Where one worker cannot write, none can: the others end after the chunk at hand.
-                self.starts_nowhere.store(true, Ordering::Relaxed);
+                self.cannot_write.store(true, Ordering::Relaxed);
             })? {
                 None => {
                     self.computed.fetch_add(1, Ordering::Relaxed);
+                    self.tally().add_result();
                     (self.tick)(items);
                 }
+                Some(_) if self.running.stopped() => {}
                 Some(failure) => {
-                    let nothing_yet = !any_before && self.computed.load(Ordering::Relaxed) == 0;
-                    if matches!(failure.cause, Cause::NotStarted(_)) && nothing_yet {
-                        self.starts_nowhere.store(true, Ordering::Relaxed);
-                    }
-                    if !self.running.stopped() {
-                        failures.push(failure);
-                        (self.tick)(items);
-                    }
+                    let tries = usize::try_from(failure.tries).unwrap_or(usize::MAX);
+                    self.tally().add_failure(&failure.cause, items, self.host, tries);
+                    failures.push(failure);
+                    (self.tick)(items);
                 }
             }
         }
         Ok(failures)
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The failures that show that the program is broken: there is this machine alone.
+    fn broken(&self) -> Option<Failures> {
+        self.tally().broken_here(self.job.cut.chunks()).cloned()
+    }
+
+    fn anything_is_left(&self) -> bool {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).next().is_some()
     }
 
     /// Tries a chunk until it is done, hopeless, or told to stop (which is no failure).

@@ -409,7 +409,7 @@ impl<'a> Sandboxes<'a> {
                 command
             }
         };
-        let numbers = [u128::from(chunk), items.start(), items.stop(), 0].map(|number| number.to_string());
+        let numbers = [u128::from(chunk), items.start(), items.stop()].map(|number| number.to_string());
         command
             .arg("exec")
             .arg(document)

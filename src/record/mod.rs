@@ -18,6 +18,7 @@ mod coverage;
 #[cfg(feature = "cli")]
 mod gather;
 mod header;
+mod last_lines;
 mod partial;
 #[cfg(feature = "cli")]
 mod versions;
@@ -26,6 +27,7 @@ pub use coverage::{Claim, Tiling, tile};
 #[cfg(feature = "cli")]
 pub use gather::{Found, Gathered, gather};
 pub use header::{Cause, Header, Kind};
+pub use last_lines::last_lines;
 pub use partial::{Damage, Payload, Record, RecordRead, is_partial, partial_name, read, write};
 #[cfg(feature = "cli")]
 pub use versions::{Mixture, mixture};

@@ -18,21 +18,20 @@ use crate::space::Interval;
 
 type Stopped = (Exit, String);
 
-/// Runs the chunk that `numbers` (CHUNK START STOP RETRY) name. The partial is left in the current folder:
+/// Runs the chunk that `numbers` (CHUNK START STOP) name. The partial is left in the current folder:
 /// the sandbox's top, whose new files HTCondor brings back, or `outputs/` on a shared file system.
 pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
     let damaged = |why: String| (Exit::JobMachine, format!("{}: {why}", document.display()));
     let bytes = std::fs::read(document).map_err(|error| damaged(error.to_string()))?;
     let job = Job::from_json(&bytes).map_err(|error| damaged(error.to_string()))?;
-    let &[chunk, start, stop, retry] = numbers else {
-        return Err((Exit::Usage, "exec takes JOB.json CHUNK START STOP RETRY".to_owned()));
+    let &[chunk, start, stop] = numbers else {
+        return Err((Exit::Usage, "exec takes JOB.json CHUNK START STOP".to_owned()));
     };
     let number = |text: &str| text.parse::<u128>().ok();
     let chunk = number(chunk).and_then(|chunk| u64::try_from(chunk).ok());
     let items = number(start).zip(number(stop)).and_then(|(start, stop)| Interval::new(start, stop));
     let items = items.filter(|items| items.stop() <= job.space.count());
-    let retry = number(retry).and_then(|retry| u32::try_from(retry).ok());
-    let (Some(chunk), Some(items), Some(retry)) = (chunk, items, retry) else {
+    let (Some(chunk), Some(items)) = (chunk, items) else {
         return Err((Exit::Usage, format!("no such items: {}", numbers.join(" "))));
     };
 
@@ -66,7 +65,7 @@ pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
         host: &host,
     };
     let (code, missing) = code(&job, &tree);
-    let attempt = Attempt { job: &job, chunk, items, code, retry };
+    let attempt = Attempt { job: &job, chunk, items, code, retry: retry() };
     let outcome = match missing {
         None => run(&attempt, &place, &running),
         Some(why) => give_up(&attempt, &place, Cause::Machine(why)),
@@ -117,9 +116,23 @@ fn forward_signals(running: &Arc<Running>) -> std::io::Result<()> {
 
 /// The execute point's name as the pool knows it, else as the machine does.
 fn host() -> String {
-    let ad = std::env::var_os("_CONDOR_MACHINE_AD").and_then(|path| std::fs::read_to_string(path).ok());
-    let machine = ad.as_deref().and_then(|ad| {
-        ad.lines().find_map(|line| line.strip_prefix("Machine = \"")?.strip_suffix('"').map(str::to_owned))
-    });
-    machine.unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned())
+    let machine = attribute("_CONDOR_MACHINE_AD", "Machine");
+    machine
+        .and_then(|machine| Some(machine.strip_prefix('"')?.strip_suffix('"')?.to_owned()))
+        .unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned())
+}
+
+/// How often the job has failed before: HTCondor puts the same job back into the queue, and counts the runs that came
+/// to an end of their own (an eviction is none).
+fn retry() -> u32 {
+    attribute("_CONDOR_JOB_AD", "NumJobCompletions").and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// The value, as it is written, of an attribute in the ClassAd whose file this variable names.
+fn attribute(variable: &str, name: &str) -> Option<String> {
+    let ad = std::fs::read(std::env::var_os(variable)?).ok()?;
+    String::from_utf8_lossy(&ad).lines().find_map(|line| {
+        let (attribute, value) = line.split_once('=')?;
+        (attribute.trim() == name).then(|| value.trim().to_owned())
+    })
 }

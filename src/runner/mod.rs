@@ -3,6 +3,7 @@
 //! The same code runs inside a job (`split-runner exec`), and on this machine (`split run`). Invariant: a partial
 //! appears under its name only when it is whole, and every attempt has a name of its own.
 
+mod canary;
 mod chunk;
 mod environment;
 mod exec;
@@ -13,9 +14,10 @@ mod setup;
 use std::ffi::OsString;
 use std::io::Write;
 
+pub use canary::{Failures, Tally, Way};
 pub use chunk::{Attempt, Outcome, Place, RunError, attempt_name, run};
 pub use environment::{Base, environment, of_run};
-pub use post::{STOPPED, Verdict, judge};
+pub use post::{Broken, STOPPED, Since, judge};
 pub use program::Running;
 
 use crate::exit::Exit;
@@ -23,7 +25,7 @@ use crate::exit::Exit;
 /// The words that [`main`] takes first.
 pub const WORDS: [&str; 3] = ["exec", "post", "environment"];
 
-/// The runner's command line: `exec JOB.json CHUNK START STOP RETRY` inside a job, `post RETURN` as DAGMan's
+/// The runner's command line: `exec JOB.json CHUNK START STOP` inside a job, `post RETURN` as DAGMan's
 /// POST script, `environment FILE` at the end of a set-up. Not for people; the submit files hold it.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> std::process::ExitCode {
     let arguments: Vec<_> = arguments.collect();

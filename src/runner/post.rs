@@ -1,66 +1,67 @@
-//! DAGMan's POST script: passes a node's exit code on, and stops the DAG where the program starts nowhere.
+//! DAGMan's POST script: passes a node's exit code on, and stops the DAG where the program is broken.
 //!
-//! DAGMan retries a failed node by itself, and its `ABORT-DAG-ON` cannot count. So the POST script counts: a
-//! program that could not be started on several machines, with nothing yet done anywhere, is a mistake in the
-//! command, and every further retry would be spent in vain. The chunks that start first have such a script, and
-//! it counts the attempts of all.
+//! HTCondor retries a failed job by itself, and DAGMan's `ABORT-DAG-ON` cannot count. So the POST script counts. The
+//! chunks that start first have such a script; it looks at the attempts of all.
 
-use std::collections::BTreeSet;
-use std::fs::File;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::canary::{Failures, Tally};
 use crate::exit::Exit;
-use crate::plan::{Identity, Job, PLAN_FILES};
-use crate::record::{self, Cause, Kind};
+use crate::plan::{Job, PLAN_FILES};
+use crate::record::{self, Cause, Header, Kind, Record, last_lines};
 use crate::store;
-
-/// On so many different machines the program must have failed to start.
-const HOSTS: usize = 3;
-/// On a pool of two machines, so many attempts must have failed.
-const ATTEMPTS_ON_TWO: usize = 20;
-/// On a pool that is this machine alone, so many attempts must have failed.
-const ATTEMPTS_HERE: usize = 10;
 
 /// Where the reason is left, relative to the plan's folder.
 pub const STOPPED: &str = "logs/stopped.txt";
 
-/// What the partials say of the program.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It may yet run.
-    GoOn,
-    /// It starts nowhere; the reason of one attempt, and the machines.
-    Stop {
-        /// Why it could not be started.
-        why: String,
-        /// Where it was tried.
-        hosts: Vec<String>,
-        /// How often.
-        attempts: usize,
-    },
+/// DAGMan makes it when it starts and removes it when it ends.
+const LOCK: &str = "plan.dag.lock";
+/// So many of the last lines that a program wrote are shown.
+const LINES: usize = 10;
+
+/// From when on attempts count.
+///
+/// What failed before this DAGMan started may have been mended since: a failure that was on its way when an earlier
+/// DAG was stopped comes back after the stop, but not after the next start. A result shows that the program works
+/// also when it is older, unless the DAG has been stopped after it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Since {
+    /// When this DAGMan started.
+    pub started: Option<SystemTime>,
+    /// When the DAG was stopped last.
+    pub stopped: Option<SystemTime>,
+}
+
+/// A program that fails the same way wherever it runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Broken {
+    /// How often and where.
+    pub failures: Failures,
+    /// One of the failures.
+    pub example: Header,
+    /// Why that one failed.
+    pub cause: Cause,
+    /// The end of what the program wrote then.
+    pub last_words: Vec<u8>,
 }
 
 /// `status` is what DAGMan gives for `$RETURN`. The current folder is the plan's.
 pub(super) fn post(status: &str) -> Result<Exit, (Exit, String)> {
     let status: i64 = status.parse().map_err(|_| (Exit::Usage, "post takes $RETURN".to_owned()))?;
-    if status == i64::from(Exit::NotStarted as u8) {
+    if status != 0 {
         let here = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let last_stop = Path::new(STOPPED).metadata().and_then(|found| found.modified()).ok();
-        let job = std::fs::read(Path::new(PLAN_FILES).join("job/job.json"))
-            .ok()
-            .and_then(|bytes| Job::from_json(&bytes).ok());
+        let time = |path: &str| Path::new(path).metadata().and_then(|found| found.modified()).ok();
+        let since = Since { started: time(LOCK), stopped: time(STOPPED) };
+        let job = fs::read(Path::new(PLAN_FILES).join("job/job.json"));
+        let job = job.ok().and_then(|bytes| Job::from_json(&bytes).ok());
         if let Some(job) = job
-            && let Verdict::Stop { why, hosts, attempts } = judge(job.plan, Path::new("outputs"), last_stop, &here)
+            && let Some(broken) = judge(&job, Path::new("outputs"), since, &here)
         {
-            let message = format!(
-                "the program could not be started: {why}\n\
-                 {attempts} attempts failed so, on {}, and no chunk is done: the DAG was stopped.\n\
-                 If the machines lack something, mend that, then type: condor_submit_dag plan.dag\n\
-                 Another command is another plan: give it to split plan, with --force\n",
-                hosts.join(", "),
-            );
-            store::write(Path::new(STOPPED), message.as_bytes()).map_err(|error| (Exit::StopDag, error.to_string()))?;
+            let text = explain(&job, &broken);
+            store::write(Path::new(STOPPED), text.as_bytes()).map_err(|error| (Exit::StopDag, error.to_string()))?;
             return Ok(Exit::StopDag);
         }
     }
@@ -72,126 +73,252 @@ pub(super) fn post(status: &str) -> Result<Exit, (Exit, String)> {
     }
 }
 
-/// Judges the partials in `outputs` of the plan `plan` that are newer than the last stop: what failed before that
-/// may have been mended. `here` is this machine's name. Reads until the first record that is not a failure to start:
-/// where there is none, only failures are there to be read.
+/// Judges the plan's partials in `outputs`; `here` is this machine's name. Reads until the program is known not to be
+/// broken: where it is, only failures are there to be read.
 #[must_use]
-pub fn judge(plan: Identity, outputs: &Path, last_stop: Option<SystemTime>, here: &str) -> Verdict {
-    let mut hosts = BTreeSet::new();
-    let mut reason = None;
-    let mut attempts = 0;
+pub fn judge(job: &Job, outputs: &Path, since: Since, here: &str) -> Option<Broken> {
+    let mut tally = Tally::default();
+    let mut example: Option<Example> = None;
     for entry in outputs.read_dir().into_iter().flatten().flatten() {
         if !record::is_partial(entry.file_name().as_encoded_bytes()) {
             continue;
         }
-        let old = || Some(entry.metadata().ok()?.modified().ok()? <= last_stop?);
-        if old() == Some(true) {
+        let Ok(modified) = entry.metadata().and_then(|found| found.modified()) else { continue };
+        if since.stopped.is_some_and(|stopped| modified <= stopped) {
             continue;
         }
         let Ok(read) = File::open(entry.path()).and_then(|mut file| record::read(&mut file, &mut Vec::new())) else {
             continue;
         };
-        for record in read.records.into_iter().filter(|record| record.header.plan == plan) {
-            let Kind::Failure(Cause::NotStarted(why)) = record.header.kind else { return Verdict::GoOn };
-            attempts += 1;
-            hosts.insert(record.header.host.into_string());
-            // The least of the reasons, so that the same records say the same.
-            reason = Some(reason.map_or(why.clone(), |before: String| before.min(why)));
+        for record in read.records.into_iter().filter(|record| record.header.plan == job.plan) {
+            match &record.header.kind {
+                Kind::Whole => tally.add_result(),
+                Kind::Failure(_) if since.started.is_some_and(|started| modified <= started) => {}
+                Kind::Failure(Cause::Machine(_)) => {}
+                Kind::Failure(cause) => {
+                    tally.add_failure(cause, record.header.items, &record.header.host, 1);
+                    let found = Example { cause: cause.clone(), record, partial: entry.path() };
+                    // The first in item order, so that the same records say the same.
+                    if example.as_ref().is_none_or(|example| found.rank() < example.rank()) {
+                        example = Some(found);
+                    }
+                }
+            }
+        }
+        if tally.is_settled() {
+            return None;
         }
     }
-    let short = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
-    let only_here = hosts.iter().all(|host| short(host) == short(here));
-    match reason {
-        Some(why)
-            if hosts.len() >= HOSTS
-                || (hosts.len() == 2 && attempts >= ATTEMPTS_ON_TWO)
-                || (only_here && attempts >= ATTEMPTS_HERE) =>
-        {
-            Verdict::Stop { why, hosts: hosts.into_iter().collect(), attempts }
-        }
-        _ => Verdict::GoOn,
+    let (_, failures) = tally.broken(job.cut.chunks(), here)?;
+    let Example { cause, record, partial } = example?;
+    let mut last_words = Vec::new();
+    // What cannot be read again is not shown.
+    let _ = record.payload.pieces::<io::Error>(&partial, &mut |piece| {
+        last_words.extend_from_slice(piece);
+        Ok(())
+    });
+    Some(Broken { failures: failures.clone(), example: record.header, cause, last_words })
+}
+
+/// A failure, and the partial that it is in.
+struct Example {
+    cause: Cause,
+    record: Record,
+    partial: PathBuf,
+}
+
+impl Example {
+    fn rank(&self) -> (u128, &str) {
+        (self.record.header.items.start(), &self.record.header.attempt)
     }
+}
+
+/// What the user reads of a program that is broken.
+fn explain(job: &Job, broken: &Broken) -> String {
+    let Broken { failures, example, cause, last_words } = broken;
+    let chunk = job.cut.chunk_of(job.space.count(), example.items.start());
+    let what = if example.items.count() == 1 { "item" } else { "items" };
+    let items = job.space.describe(example.items);
+    let mut text = format!(
+        "The DAG was stopped: the program fails the same way wherever it runs, and has no result yet.\n\n\
+         {cause}\n{}\n\nchunk {chunk}, {what} {items}, on {}",
+        failures.count(),
+        example.host
+    );
+    match last_lines(last_words, LINES).as_slice() {
+        [] => text.push_str(": it wrote nothing\n"),
+        lines => {
+            text.push_str(", the last lines that it wrote:\n");
+            for line in lines {
+                text.push_str(&format!("  {line}\n"));
+            }
+        }
+    }
+    text.push_str(&format!(
+        "\nWhat to type next:\n\
+         \x20 {:<28} shows its command and each attempt\n\
+         \x20 {:<28} once the program, or what the machines lack, is mended\n\
+         Another command is another plan: give it to split plan, with --force.\n",
+        format!("{PLAN_FILES}/split show {chunk}"),
+        "condor_submit_dag plan.dag",
+    ));
+    text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::record::Header;
-    use crate::space::Interval;
+    use std::collections::BTreeMap;
+    use std::time::Duration;
 
-    struct Outputs(tempfile::TempDir);
+    use super::*;
+    use crate::cut::Cut;
+    use crate::plan::{Due, FORMAT, Identity, Word};
+    use crate::space::{Interval, Space};
+
+    /// Attempts at the chunks of a plan with 20, on `ep1`, `ep2`, ...
+    struct Outputs {
+        folder: tempfile::TempDir,
+        job: Job,
+    }
 
     impl Outputs {
-        fn with(attempts: &[(&str, Kind)]) -> Self {
-            let folder = Self(tempfile::tempdir().expect("a temporary folder"));
-            for (number, (host, kind)) in attempts.iter().enumerate() {
-                let header = Header {
-                    plan: Identity::of_bytes(b"plan"),
-                    code: Identity::of_bytes(b"code"),
-                    items: Interval::new(0, 1).expect("not empty"),
-                    kind: kind.clone(),
-                    seconds: 0.0,
-                    host: (*host).into(),
-                    attempt: number.to_string().into(),
-                };
-                let mut bytes = Vec::new();
-                record::write(&mut bytes, &header, &mut &b""[..], 0, &crc32fast::Hasher::new()).expect("in memory");
-                let path = folder.0.path().join(record::partial_name(0, &header.attempt));
-                std::fs::write(path, bytes).expect("written");
-            }
-            folder
+        fn new() -> Self {
+            let space = Space::Range("1..=40".parse().expect("a range"));
+            let cut = Cut::into_chunks(space.count(), 20).expect("a cut");
+            let job = Job {
+                format: FORMAT,
+                plan: Identity::of_plan(&space, &cut, None),
+                space,
+                cut,
+                command: None,
+                due: Due::Numbers,
+                environment: BTreeMap::new(),
+                start_in: Word::default(),
+                files: Vec::new(),
+                shared_filesystem: false,
+            };
+            Self { folder: tempfile::tempdir().expect("a temporary folder"), job }
         }
 
-        fn judge_since(&self, last_stop: Option<SystemTime>) -> Verdict {
-            judge(Identity::of_bytes(b"plan"), self.0.path(), last_stop, "ap.example.org")
+        fn add(&self, chunk: u64, host: &str, kind: Kind, words: &[u8]) -> PathBuf {
+            self.add_of(self.job.plan, chunk, host, kind, words)
         }
 
-        fn judge(&self) -> Verdict {
-            self.judge_since(None)
+        fn add_of(&self, plan: Identity, chunk: u64, host: &str, kind: Kind, words: &[u8]) -> PathBuf {
+            let header = Header {
+                plan,
+                code: Identity::of_bytes(b"code"),
+                items: self.job.cut.chunk(40, chunk),
+                kind,
+                seconds: 0.0,
+                host: host.into(),
+                attempt: format!("0-{host}").into(),
+            };
+            let mut crc = crc32fast::Hasher::new();
+            crc.update(words);
+            let mut bytes = Vec::new();
+            record::write(&mut bytes, &header, &mut &words[..], words.len() as u64, &crc).expect("in memory");
+            let path = self.folder.path().join(record::partial_name(chunk, &header.attempt));
+            fs::write(&path, bytes).expect("written");
+            path
+        }
+
+        /// Ten chunks fail the same way on three machines.
+        fn add_broken(&self) -> Vec<PathBuf> {
+            let add =
+                |chunk| self.add(chunk, &format!("ep{}", chunk % 3 + 1), failure(1), b"no module named physics\n");
+            (0..10).map(add).collect()
+        }
+
+        fn judge_since(&self, since: Since) -> Option<Broken> {
+            judge(&self.job, self.folder.path(), since, "ap")
+        }
+
+        fn judge(&self) -> Option<Broken> {
+            self.judge_since(Since::default())
         }
     }
 
-    fn not_started() -> Kind {
-        Kind::Failure(Cause::NotStarted("no such program".to_owned()))
+    fn failure(code: i32) -> Kind {
+        Kind::Failure(Cause::ExitCode(code))
+    }
+
+    fn set_time(path: &Path, time: SystemTime) {
+        File::options().write(true).open(path).expect("there").set_modified(time).expect("set");
     }
 
     #[test]
-    fn several_machines_stop_the_dag_and_one_does_not() {
-        let one = vec![("ep1", not_started()); 50];
-        assert_eq!(Outputs::with(&one).judge(), Verdict::GoOn, "one machine may be broken");
-        let two = [("ep1", not_started()), ("ep2", not_started())];
-        assert_eq!(Outputs::with(&two).judge(), Verdict::GoOn);
-        let many = [&two[..1], &vec![("ep2", not_started()); 19]].concat();
-        assert_eq!(Outputs::with(&many[..19]).judge(), Verdict::GoOn);
-        assert!(matches!(Outputs::with(&many).judge(), Verdict::Stop { .. }));
-        let three = [two.as_slice(), &[("ep3", not_started())]].concat();
-        let hosts = ["ep1", "ep2", "ep3"].map(str::to_owned).to_vec();
-        let stop = Verdict::Stop { why: "no such program".to_owned(), hosts, attempts: 3 };
-        assert_eq!(Outputs::with(&three).judge(), stop);
+    fn a_broken_program_is_explained() {
+        let outputs = Outputs::new();
+        outputs.add(11, "ep4", Kind::Failure(Cause::Machine("no space left".to_owned())), b"");
+        outputs.add_broken();
+        let broken = outputs.judge().expect("broken");
+        assert_eq!((broken.failures.attempts, broken.cause.clone()), (10, Cause::ExitCode(1)));
+        insta::assert_snapshot!(explain(&outputs.job, &broken));
     }
 
     #[test]
-    fn what_failed_before_the_last_stop_may_have_been_mended() {
-        let outputs = Outputs::with(&[("ep1", not_started()), ("ep2", not_started()), ("ep3", not_started())]);
-        let now = SystemTime::now();
-        let hour = std::time::Duration::from_secs(3600);
-        assert_eq!(outputs.judge_since(Some(now + hour)), Verdict::GoOn);
-        assert!(matches!(outputs.judge_since(Some(now - hour)), Verdict::Stop { .. }));
+    fn what_it_said_is_bounded_and_safe_for_a_terminal() {
+        let outputs = Outputs::new();
+        outputs.add_broken();
+        let lines: String = (0..2000).map(|line| format!("line {line} \x1b[31m\n")).collect();
+        outputs.add(0, "ep1", failure(1), lines.as_bytes());
+        let text = explain(&outputs.job, &outputs.judge().expect("broken"));
+        assert!(text.contains("| line 1999 \u{fffd}[31m") && text.contains("| line 1990 "), "{text}");
+        assert!(!text.contains("line 1989") && !text.contains('\x1b'), "{text}");
+        outputs.add(0, "ep1", failure(1), b"");
+        let text = explain(&outputs.job, &outputs.judge().expect("broken"));
+        assert!(text.contains("on ep1: it wrote nothing\n"), "{text}");
     }
 
     #[test]
-    fn anything_that_ran_keeps_the_dag_going() {
-        let mut attempts = vec![("ep1", not_started()), ("ep2", not_started()), ("ep3", not_started())];
-        attempts.push(("ep4", Kind::Whole));
-        assert_eq!(Outputs::with(&attempts).judge(), Verdict::GoOn);
-        attempts.pop();
-        attempts.push(("ep4", Kind::Failure(Cause::ExitCode(1))));
-        assert_eq!(Outputs::with(&attempts).judge(), Verdict::GoOn, "here the program did start");
+    fn any_result_keeps_the_dag_going() {
+        let outputs = Outputs::new();
+        outputs.add_broken();
+        outputs.add(15, "ep2", Kind::Whole, b"5\n");
+        assert_eq!(outputs.judge(), None);
     }
 
     #[test]
-    fn a_pool_of_one_machine_stops_after_ten() {
-        assert_eq!(Outputs::with(&vec![("ap", not_started()); 9]).judge(), Verdict::GoOn);
-        assert!(matches!(Outputs::with(&vec![("ap", not_started()); 10]).judge(), Verdict::Stop { .. }));
+    fn what_failed_before_the_start_may_have_been_mended() {
+        let outputs = Outputs::new();
+        let broken = outputs.add_broken();
+        let (now, hour) = (SystemTime::now(), Duration::from_secs(3600));
+        let since = |started, stopped| outputs.judge_since(Since { started, stopped });
+        assert!(since(Some(now - hour), None).is_some());
+        assert_eq!(since(Some(now + hour), None), None);
+        // One was on its way while the DAG was being stopped: it came after the stop and before the next start.
+        let (stopped, started) = (now - 2 * hour, now - hour);
+        for path in &broken[1..] {
+            set_time(path, now);
+        }
+        set_time(&broken[0], stopped + hour / 2);
+        assert_eq!(since(Some(started), Some(stopped)), None, "nine in this submission");
+        set_time(&broken[0], now);
+        assert!(since(Some(started), Some(stopped)).is_some());
+    }
+
+    #[test]
+    fn an_older_result_counts_unless_the_dag_was_stopped_after_it() {
+        let outputs = Outputs::new();
+        outputs.add_broken();
+        let (now, hour) = (SystemTime::now(), Duration::from_secs(3600));
+        let result = outputs.add(15, "ep2", Kind::Whole, b"5\n");
+        set_time(&result, now - 2 * hour);
+        let since = |stopped| outputs.judge_since(Since { started: Some(now - hour), stopped });
+        assert_eq!(since(None), None);
+        assert_eq!(since(Some(now - 3 * hour)), None);
+        assert!(since(Some(now - hour)).is_some());
+    }
+
+    #[test]
+    fn other_plans_and_other_files_are_not_counted() {
+        let outputs = Outputs::new();
+        outputs.add_broken();
+        outputs.add_of(Identity::of_bytes(b"other"), 15, "ep1", Kind::Whole, b"5\n");
+        fs::write(outputs.folder.path().join("chunk-000016.0-x.part"), "damaged").expect("written");
+        fs::write(outputs.folder.path().join("plan.json"), "{}").expect("written");
+        assert!(outputs.judge().is_some());
+        assert_eq!(Interval::new(30, 32), Some(outputs.job.cut.chunk(40, 15)));
     }
 }

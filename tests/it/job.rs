@@ -19,7 +19,7 @@ fn bare<'a>(dir: &'a Dir, program: &Path) -> Split<'a> {
 /// Runs chunk 0, which is all of the items from 0 to, not including, 2, in a sandbox of its own.
 fn attempt<'a>(dir: &'a Dir, name: &str) -> Ended<'a> {
     sandbox(dir, name);
-    bare(dir, &dir.path(name).join("condor_exec.exe")).args(["exec", "job.json", "0", "0", "2", "0"]).within(name).run()
+    bare(dir, &dir.path(name).join("condor_exec.exe")).args(["exec", "job.json", "0", "0", "2"]).within(name).run()
 }
 
 fn planned(words: &[&str]) -> Dir {
@@ -85,11 +85,27 @@ fn two_attempts_never_have_the_same_name() {
 }
 
 #[test]
+fn an_attempt_is_named_after_how_often_the_job_failed_before() {
+    let dir = planned(&["--", "sh", "-c", "exit 3"]);
+    let ads =
+        [("first", "NumJobCompletions = 0\n"), ("third", "NumJobStarts = 7\nNumJobCompletions = 2\n"), ("none", "")];
+    for ((name, ad), retry) in ads.into_iter().zip([0, 2, 0]) {
+        sandbox(&dir, name);
+        let ad = dir.write(format!("{name}.ad"), ad);
+        let job = dir.command("/usr/bin/env").arg("-i").arg(format!("_CONDOR_JOB_AD={}", ad.display()));
+        let job = job.arg(dir.path(name).join("condor_exec.exe")).args(["exec", "job.json", "0", "0", "2"]);
+        job.within(name).exits(70);
+        let partial = dir.names(name).remove(0);
+        assert!(partial.starts_with(&format!("chunk-000000.{retry}-")), "{partial}");
+    }
+}
+
+#[test]
 fn a_file_that_did_not_arrive_is_named() {
     let dir = planned(&["--", "python3", "code/sum.py", "{first}", "{last}"]);
     sandbox(&dir, "sandbox");
     fs::remove_file(dir.path("sandbox/work/code/sum.py")).expect("removed");
-    let run = bare(&dir, &dir.path("sandbox/condor_exec.exe")).args(["exec", "job.json", "0", "0", "2", "0"]);
+    let run = bare(&dir, &dir.path("sandbox/condor_exec.exe")).args(["exec", "job.json", "0", "0", "2"]);
     run.within("sandbox").exits(74).says("code/sum.py did not arrive");
 }
 
@@ -107,7 +123,7 @@ fn a_document_that_is_damaged_is_named() {
 #[test]
 fn numbers_that_make_no_sense() {
     let dir = planned(&[]);
-    for numbers in ["", "0", "0 0 5 0", "0 2 2 0", "0 2 1 0", "x 0 2 0", "0 -1 2 0", "0 0 2 0 0"] {
+    for numbers in ["", "0", "0 0 5", "0 2 2", "0 2 1", "x 0 2", "0 -1 2", "0 0 2 0"] {
         let run = dir
             .command(dir.path("plan.files/split-runner"))
             .args(["exec", "plan.files/job/job.json"])
@@ -120,6 +136,27 @@ fn numbers_that_make_no_sense() {
 fn by_hand_the_runner_says_who_starts_it() {
     let dir = planned(&[]);
     dir.command(dir.path("plan.files/split-runner")).refuses(2).says("started by the files that `split plan` writes");
+}
+
+#[test]
+fn the_post_script_stops_a_dag_whose_program_is_broken() {
+    let dir = Dir::new();
+    dir.split("plan --total 1..=40 --chunks 20 -- sh -c")
+        .args(["echo no module named physics; exit 3", "{first}"])
+        .ok();
+    let here = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let post = || dir.command(dir.path("plan.files/split-runner")).args(["post", "70"]).run().code;
+    for chunk in 0..10 {
+        assert_eq!(post(), Some(70), "{chunk}");
+        let numbers = [chunk, 2 * chunk, 2 * chunk + 2].map(|number| number.to_string());
+        let job = bare(&dir, &dir.path("plan.files/split-runner")).args(["exec", "../plan.files/job/job.json"]);
+        job.args(numbers).within("outputs").exits(70);
+    }
+    assert_eq!(post(), Some(76));
+    insta::assert_snapshot!(dir.read("logs/stopped.txt").replace(&here, "[HOST]"));
+    dir.split("reduce outputs").exits(20).says("logs/stopped.txt");
+    // What failed before the stop may have been mended.
+    assert_eq!(post(), Some(70));
 }
 
 #[test]

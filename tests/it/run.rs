@@ -175,8 +175,46 @@ fn a_program_that_starts_nowhere_is_not_tried_for_every_chunk() {
 #[test]
 fn many_failures_are_counted_and_not_all_listed() {
     let dir = Dir::new();
-    let failed = dir.split("run --total 1..=50 --chunks 50 --retries 0 -- false {first}").exits(30);
-    failed.says("50 chunks failed").says("chunk 4, item 5:").says("... and 45 more").is_silent_on("chunk 5,");
+    let run =
+        dir.split("run --total 0..=50 --chunks 51 --retries 0 -- sh -c").args(["[ $0 = 0 ] && echo 0", "{first}"]);
+    let failed = run.exits(30);
+    failed.says("50 chunks failed").says("chunk 5, item 5:").says("... and 45 more").is_silent_on("chunk 6,");
+}
+
+#[test]
+fn a_program_that_fails_the_same_way_each_time_is_not_tried_for_every_chunk() {
+    let tried = |retries: &str, script: &str| {
+        let dir = Dir::new();
+        let run =
+            dir.split("run --total 1..=50 --chunks 50 --jobs 1 --retries").args([retries, "--", "sh", "-c", script]);
+        let err = run.arg("{first}").exits(30).err.clone();
+        (dir.partials().len(), err)
+    };
+    let (tries, err) = tried("1", "echo no module named physics >&2; exit 1");
+    assert_eq!(tries, 20);
+    for words in [
+        "10 chunks failed the same way, and the other 40 were not tried\n  20 attempts at 10 chunks, on ",
+        "chunk 0, item 1: the program ended with exit code 1, the last of 2 times\n    | no module named physics\n",
+        "split run . computes what is missing",
+    ] {
+        assert!(err.contains(words), "{words:?} is not in: {err}");
+    }
+    assert!(!err.contains("chunk 1,") && !err.contains("more"), "{err}");
+    assert_eq!(tried("0", "exit $(($0 % 2 + 1))").0, 50, "two ways");
+    assert_eq!(tried("0", "[ $0 = 10 ] && echo 1").0, 50, "one of the first ten has a result");
+    assert_eq!(tried("0", "[ $0 = 11 ] && echo 1").0, 10);
+}
+
+#[test]
+fn a_plan_that_has_a_result_is_not_given_up() {
+    let dir = Dir::new();
+    dir.write("go.sh", "echo $1\n");
+    dir.split("run --total 1..=20 --chunks 20 --retries 0 -- sh go.sh {first}").answers("210\n");
+    for chunk in 0..15 {
+        fs::remove_file(dir.partial(chunk)).expect("removed");
+    }
+    dir.write("go.sh", "exit 1\n");
+    dir.split("run .").exits(30).says("15 chunks failed").is_silent_on("not tried");
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn what_it_sets_holds_for_the_program() {
     dir.split("plan --force").args(WORDS.split(' ')).ok();
     dir.command("cp").args(["-RL", "plan.files/job", "sandbox"]).ok();
     let runner = dir.path("plan.files/split-runner");
-    let exec = dir.command("/usr/bin/env").arg("-i").arg(runner).args(["exec", "job.json", "2", "2", "3", "0"]);
+    let exec = dir.command("/usr/bin/env").arg("-i").arg(runner).args(["exec", "job.json", "2", "2", "3"]);
     exec.within("sandbox").ok();
     let partial = dir.names("sandbox").remove(0);
     let text = dir.read(format!("sandbox/{partial}"));
@@ -46,7 +46,7 @@ fn the_profile_of_the_machine_changes_nothing_that_was_asked_for() {
         .ok();
     dir.command("cp").args(["-RL", "plan.files/job", "sandbox"]).ok();
     let runner = dir.path("plan.files/split-runner");
-    let exec = dir.command("/usr/bin/env").arg("-i").arg(runner).args(["exec", "job.json", "0", "0", "1", "0"]);
+    let exec = dir.command("/usr/bin/env").arg("-i").arg(runner).args(["exec", "job.json", "0", "0", "1"]);
     exec.within("sandbox").ok();
     let partial = dir.names("sandbox").remove(0);
     let text = dir.read(format!("sandbox/{partial}"));

@@ -393,7 +393,7 @@ fn in_a_container_or_not_at_all() {
     let sandbox = words[5];
     assert_eq!(words[6..8], ["--pwd", sandbox]);
     assert_eq!(Path::new(words[8]).canonicalize().ok(), dir.path("image.sif").canonicalize().ok());
-    assert_eq!(words[9..], [&format!("{sandbox}/split-runner"), "exec", "job.json", "0", "0", "1", "0"]);
+    assert_eq!(words[9..], [&format!("{sandbox}/split-runner"), "exec", "job.json", "0", "0", "1"]);
     dir.split("plan --force --total 1 --chunks 1 --container osdf:///image.sif -- echo 1").ok();
     bare(Path::new(&path)).refuses(1).says("which HTCondor fetches for them");
 }
