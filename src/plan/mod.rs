@@ -12,7 +12,7 @@ mod resources;
 mod template;
 mod word;
 
-#[cfg(all(test, feature = "cli"))]
+#[cfg(test)]
 pub(crate) mod testing;
 
 pub use command::{Bindings, Command, CommandError, Placeholder};

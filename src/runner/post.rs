@@ -167,13 +167,13 @@ fn explain(job: &Job, broken: &Broken) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::time::Duration;
 
     use super::*;
     use crate::cut::Cut;
-    use crate::plan::{Due, FORMAT, Identity, Word};
-    use crate::space::{Interval, Space};
+    use crate::plan::Identity;
+    use crate::plan::testing::plan;
+    use crate::space::Interval;
 
     /// Attempts at the chunks of a plan with 20, on `ep1`, `ep2`, ...
     struct Outputs {
@@ -183,20 +183,7 @@ mod tests {
 
     impl Outputs {
         fn new() -> Self {
-            let space = Space::Range("1..=40".parse().expect("a range"));
-            let cut = Cut::into_chunks(space.count(), 20).expect("a cut");
-            let job = Job {
-                format: FORMAT,
-                plan: Identity::of_plan(&space, &cut, None),
-                space,
-                cut,
-                command: None,
-                due: Due::Numbers,
-                environment: BTreeMap::new(),
-                start_in: Word::default(),
-                files: Vec::new(),
-                shared_filesystem: false,
-            };
+            let job = plan("1..=40", Cut::into_chunks(40, 20).expect("a cut")).job();
             Self { folder: tempfile::tempdir().expect("a temporary folder"), job }
         }
 

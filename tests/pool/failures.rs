@@ -1,6 +1,7 @@
 //! Programs that fail, and how the user goes on.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -16,10 +17,10 @@ pub(crate) fn one_chunk_fails_and_is_mended(pool: &Pool) {
     );
     folder.split("plan --total 1..=100 --chunks 10 --retries 1 -- python3 sum.py {first} {last}").ok();
     assert_eq!(folder.submit(), Some(1));
-    assert!(folder.exists("plan.dag.rescue001"));
+    assert!(folder.exists("plan.dag.rescue001") && !folder.exists("logs/stopped.txt"));
     let before = folder.jobs();
     let (failed, done): (Vec<_>, Vec<_>) = before.iter().partition(|job| job.chunk() == Some(3));
-    assert_eq!(failed.iter().map(|job| job.returned).collect::<Vec<_>>(), [Some(70); 2]);
+    assert_eq!(failed.iter().map(|job| job.returned).collect::<Vec<_>>(), [Some(70)], "one job, tried twice");
     assert!(done.len() == 9 && done.iter().all(|job| job.returned == Some(0)), "{done:?}");
 
     let partials = folder.partials();
@@ -28,6 +29,11 @@ pub(crate) fn one_chunk_fails_and_is_mended(pool: &Pool) {
         assert_eq!((&failure.header["kind"], &failure.header["cause"]), (&json!("failure"), &json!({"exit-code": 3})));
         assert_eq!(String::from_utf8_lossy(&failure.payload), "item 37 has no data\n");
     }
+    let tried: Vec<_> = partials.iter().filter(|partial| partial.chunk == 3).map(|partial| &partial.header).collect();
+    let retries: Vec<_> =
+        tried.iter().map(|header| header["attempt"].as_str().expect("text")[..2].to_owned()).collect();
+    assert_eq!(retries, ["0-", "1-"]);
+    assert_ne!(tried[0]["host"], tried[1]["host"], "tried again elsewhere");
     folder.split("reduce outputs/").fails(20, &["chunk 3", "31..=40", "exit code 3", "item 37 has no data"]);
     let partial = folder.split("reduce --partial outputs/");
     partial.says(&["90 of 100 items", "31..=40"]);
@@ -65,24 +71,124 @@ pub(crate) fn a_program_that_starts_nowhere_stops_the_dag(pool: &Pool) {
 }
 
 pub(crate) fn a_machine_without_the_program_is_survived(pool: &Pool) {
-    let folder = pool.folder("black-hole");
-    pool.root(
-        "mkdir /opt/black-hole; printf '#!/bin/sh\nsleep 1; exec seq $*\n' >/opt/black-hole/tool
-         chmod +x /opt/black-hole/tool
-         nsenter --mount --target $(cat /run/ep1.pid) mount -t tmpfs none /opt/black-hole",
-    );
-    folder.split("plan --total 1..=36 --chunks 36 -- /opt/black-hole/tool {first} {last}").ok();
-    // A machine that fails at once is free again at once, and HTCondor likes to send a retry where the last attempt
-    // was: some chunks may run out of retries there, but it is no reason to stop the DAG.
-    let first = folder.submit();
+    survive_a_black_hole(pool, "without", "", "not-started");
+}
+
+pub(crate) fn a_black_hole_among_good_machines_is_survived(pool: &Pool) {
+    let tool = "printf '#!/bin/sh\necho no licence >&2; exit 1\n' >tool; chmod +x tool";
+    survive_a_black_hole(pool, "black-hole", tool, "exit-code");
+}
+
+/// On ep1 every job fails at once, so that it is free again at once; `script` puts there what is in the tool's place.
+fn survive_a_black_hole(pool: &Pool, name: &str, script: &str, cause: &str) {
+    let folder = pool.folder(name);
+    let on_ep1 = "nsenter --mount --target $(cat /run/ep1.pid)";
+    pool.root(&format!(
+        "mkdir /opt/{name}; cd /opt/{name}; printf '#!/bin/sh\nsleep 3; exec seq $*\n' >tool; chmod +x tool
+         {on_ep1} mount -t tmpfs none /opt/{name}
+         {on_ep1} sh -euc 'cd /opt/{name}; {}'",
+        script.replace('\'', r"'\''")
+    ));
+    folder.split(&format!("plan --total 1..=60 --chunks 60 --retries 1 -- /opt/{name}/tool {{first}} {{last}}")).ok();
+    assert_eq!(folder.submit(), Some(0), "in one submission");
+    pool.root(&format!("{on_ep1} umount /opt/{name}"));
     assert!(!folder.exists("logs/stopped.txt"));
-    assert!(folder.jobs().iter().any(|job| job.returned == Some(0)));
-    pool.root("nsenter --mount --target $(cat /run/ep1.pid) umount /opt/black-hole");
-    assert!(first == Some(0) || folder.submit() == Some(0));
-    assert_eq!(folder.split("reduce outputs/").ok(), "666\n");
-    let failed = folder.partials().into_iter().filter(|partial| partial.header["kind"] == "failure");
-    let hosts: BTreeSet<_> = failed.map(|partial| partial.header["host"].to_string()).collect();
-    assert_eq!(hosts, BTreeSet::from([r#""ep1""#.to_owned()]));
+    assert_eq!(folder.split("reduce outputs/").ok(), "1830\n");
+    let failed: Vec<_> = folder.partials().into_iter().filter(|partial| partial.header["kind"] == "failure").collect();
+    let hosts: BTreeSet<_> = failed.iter().filter_map(|partial| partial.header["host"].as_str()).collect();
+    assert_eq!(hosts, BTreeSet::from(["ep1"]));
+    assert!(failed.iter().all(|partial| !partial.header["cause"][cause].is_null()), "{failed:?}");
+    let chunks: BTreeSet<_> = failed.iter().map(|partial| partial.chunk).collect();
+    assert_eq!(chunks.len(), failed.len(), "no chunk came to the black hole twice");
+    assert!(failed.len() > 6, "{} jobs were swallowed: more than a fair share", failed.len());
+}
+
+pub(crate) fn a_program_that_fails_everywhere_stops_the_dag(pool: &Pool) {
+    let folder = pool.folder("everywhere");
+    folder.program("tool", "#!/bin/sh\necho \"no module named physics ($1)\" >&2\nexit 3\n");
+    folder.split("plan --total 1..=200 --chunks 200 -- ./tool {first} {last}").ok();
+    assert_eq!(folder.submit(), Some(1));
+    folder.wait_for_empty_queue();
+    let failed = folder.partials();
+    assert!((10..200).contains(&failed.len()), "{} of 600 attempts were spent", failed.len());
+    assert!(failed.iter().all(|partial| partial.header["cause"] == json!({"exit-code": 3})));
+    let why = folder.read("logs/stopped.txt");
+    for words in ["exit code 3", "on ep1, ep2, ep3", "| no module named physics (", "condor_submit_dag plan.dag"] {
+        assert!(why.contains(words), "{words:?} is not in: {why}");
+    }
+    folder.split("reduce outputs/").fails(20, &["logs/stopped.txt"]);
+    let show = why.lines().find(|line| line.contains("plan.files/split show")).expect("a command to type");
+    let words: Vec<_> = show.split_whitespace().take(3).collect();
+    assert!(folder.run(words).ok().contains("no module named physics"));
+
+    // Mended wrongly it is stopped again, and by what failed since alone.
+    folder.program("tool", "#!/bin/sh\necho no module named chemistry >&2\nexit 4\n");
+    assert_eq!(folder.submit(), Some(1));
+    folder.wait_for_empty_queue();
+    let why = folder.read("logs/stopped.txt");
+    assert!(why.contains("exit code 4") && why.contains("| no module named chemistry"), "{why}");
+
+    folder.program("tool", "#!/bin/sh\nexec seq $*\n");
+    assert_eq!(folder.submit(), Some(0));
+    assert_eq!(folder.split("reduce outputs/").ok(), "20100\n");
+}
+
+/// Fails on the first `times` tries of each chunk, as noted in a folder that all machines see.
+fn flaky(pool: &Pool, name: &str, times: u32) -> String {
+    pool.root(&format!(
+        "mkdir -m 1777 /opt/{name} && mkdir -m 1777 /opt/{name}/tries && cd /opt/{name} && cat >tool <<'END'
+#!/bin/sh
+echo >>/opt/{name}/tries/$1
+[ $(wc -l </opt/{name}/tries/$1) -gt {times} ] && exec seq $*
+exit 5
+END
+         chmod 755 tool"
+    ));
+    format!("/opt/{name}/tool {{first}} {{last}}")
+}
+
+pub(crate) fn two_machines_are_enough_to_retry_and_to_stop(pool: &Pool) {
+    let folder = pool.folder("two");
+    let tool = flaky(pool, "two", 2);
+    folder.split(&format!("plan --total 1..=4 --chunks 4 -- {tool}")).ok();
+    // Not for two minutes.
+    folder.run(["sed", "-i", "s/> 120/> 5/", "chunk.sub"]).ok();
+    assert_eq!(folder.submit(), Some(0));
+    assert_eq!(folder.split("reduce outputs/").ok(), "10\n");
+    let mut hosts: [Vec<_>; 4] = Default::default();
+    for partial in folder.partials() {
+        hosts[usize::try_from(partial.chunk).expect("small")].push(partial.header["host"].to_string());
+    }
+    for hosts in hosts {
+        assert!(hosts.len() == 3 && hosts[0] != hosts[1] && hosts[1] != hosts[2], "{hosts:?}");
+    }
+
+    let folder = pool.folder("two-broken");
+    folder.split("plan --total 1..=100 --chunks 100 --retries 1 -- sh -c false").ok();
+    assert_eq!(folder.submit(), Some(1));
+    let why = folder.read("logs/stopped.txt");
+    assert!(why.contains("exit code 1") && why.contains("on ep1, ep2\n"), "{why}");
+    folder.wait_for_empty_queue();
+    assert!(folder.partials().len() < 150, "{} of 200 attempts", folder.partials().len());
+}
+
+pub(crate) fn one_machine_tries_again_at_once_and_stops_alone(pool: &Pool) {
+    let folder = pool.folder("one");
+    let tool = flaky(pool, "one", 2);
+    folder.split(&format!("plan --total 1..=4 --chunks 4 -- {tool}")).ok();
+    let start = Instant::now();
+    assert_eq!(folder.submit(), Some(0));
+    assert!(start.elapsed() < Duration::from_secs(90), "{:?}", start.elapsed());
+    assert_eq!(folder.split("reduce outputs/").ok(), "10\n");
+    assert_eq!(folder.partials().len(), 12);
+
+    let folder = pool.folder("one-broken");
+    folder.split("plan --total 1..=100 --chunks 100 -- sh -c false").ok();
+    assert_eq!(folder.submit(), Some(1));
+    let why = folder.read("logs/stopped.txt");
+    assert!(why.contains("exit code 1") && why.contains("on ap\n"), "{why}");
+    folder.wait_for_empty_queue();
+    assert!(folder.partials().len() < 200, "{} of 300 attempts", folder.partials().len());
 }
 
 pub(crate) fn a_killed_and_a_silent_program_are_told_apart(pool: &Pool) {

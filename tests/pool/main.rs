@@ -39,6 +39,10 @@ enum On {
     Transfer,
     /// The pool whose machines share alice's home.
     SharedHome,
+    /// The pool of two machines.
+    TwoMachines,
+    /// The pool of one machine.
+    OneMachine,
     /// No pool but its own.
     Own,
 }
@@ -53,8 +57,12 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 31] = tests![
+const TESTS: [Test; 35] = tests![
+    TwoMachines  failures::two_machines_are_enough_to_retry_and_to_stop,
     Transfer     failures::a_machine_without_the_program_is_survived,
+    EveryRelease failures::a_black_hole_among_good_machines_is_survived,
+    EveryRelease failures::a_program_that_fails_everywhere_stops_the_dag,
+    OneMachine   failures::one_machine_tries_again_at_once_and_stops_alone,
     Transfer     failures::a_program_that_starts_nowhere_stops_the_dag,
     Transfer     failures::one_chunk_fails_and_is_mended,
     Transfer     planning::a_live_dag_is_not_planned_over,
@@ -99,11 +107,18 @@ fn main() -> ExitCode {
     for (number, release) in releases.split(',').enumerate() {
         let transfer = Arc::new(Site::new(release, Setting::Transfer));
         let shared = Arc::new(Site::new(release, Setting::SharedHome));
+        let two = Arc::new(Site::new(release, Setting::TwoMachines));
+        let one = Arc::new(Site::new(release, Setting::OneMachine));
         for (on, name, test) in TESTS {
             if number > 0 && on != On::EveryRelease {
                 continue;
             }
-            let site = Arc::clone(if on == On::SharedHome { &shared } else { &transfer });
+            let site = Arc::clone(match on {
+                On::SharedHome => &shared,
+                On::TwoMachines => &two,
+                On::OneMachine => &one,
+                On::EveryRelease | On::Transfer | On::Own => &transfer,
+            });
             trials.push(Trial::ignorable_test(format!("{release}::{name}"), move || match site.pool() {
                 Ok(pool) => {
                     test(pool);
@@ -113,7 +128,7 @@ fn main() -> ExitCode {
                 Err(error) => Err(error.into()),
             }));
         }
-        sites.extend([transfer, shared]);
+        sites.extend([transfer, shared, two, one]);
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     for site in sites {

@@ -36,6 +36,10 @@ pub(crate) enum Setting {
     Transfer,
     /// Alice's home.
     SharedHome,
+    /// Nothing, and there are two execute points.
+    TwoMachines,
+    /// There is one machine: the access point runs the jobs.
+    OneMachine,
 }
 
 /// A pool that starts when it is first asked for.
@@ -93,6 +97,8 @@ impl Pool {
         let options: &[_] = match setting {
             Setting::Transfer => &["--execute-points", "3", "--slots", "18", "--private-home"],
             Setting::SharedHome => &["--execute-points", "1", "--slots", "4"],
+            Setting::TwoMachines => &["--execute-points", "2", "--slots", "12", "--private-home"],
+            Setting::OneMachine => &["--execute-points", "0", "--slots", "6"],
         };
         let temporary = tempfile::Builder::new().prefix("split-pool-").tempdir().expect("a temporary folder").keep();
         let bin = temporary.join("home/bin");
