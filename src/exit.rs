@@ -1,6 +1,6 @@
 //! Every exit code of `split` and of its runner, in one place.
 
-/// How a process of ours ends. The numbers are part of the interface: scripts, DAGMan's `RETRY` and
+/// How a process of ours ends. The numbers are part of the interface: scripts and DAGMan's
 /// `ABORT-DAG-ON` depend on them, so none is ever given a second meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -47,7 +47,7 @@ pub enum Exit {
     JobMachine = 74,
     /// In a job: the set-up failed, so that the program was not started.
     SetupFailed = 75,
-    /// From the POST script: the program starts nowhere; DAGMan ends the DAG.
+    /// From the POST script: the program fails the same way everywhere; DAGMan ends the DAG.
     StopDag = 76,
     /// Ended by Ctrl-C or SIGTERM; what was done is kept.
     Interrupted = 130,
@@ -77,7 +77,7 @@ impl Exit {
         (Exit::NotStarted, "in a job: the program could not be started"),
         (Exit::JobMachine, "in a job: the machine would not"),
         (Exit::SetupFailed, "in a job: the set-up failed"),
-        (Exit::StopDag, "from the POST script: the program starts nowhere"),
+        (Exit::StopDag, "from the POST script: the program fails everywhere"),
         (Exit::Interrupted, "ended by Ctrl-C or a signal; what was done is kept"),
     ];
 }
