@@ -214,7 +214,7 @@ fn a_plan_that_has_a_result_is_not_given_up() {
         fs::remove_file(dir.partial(chunk)).expect("removed");
     }
     dir.write("go.sh", "exit 1\n");
-    dir.split("run .").exits(30).says("15 chunks failed").is_silent_on("not tried");
+    dir.split("run --mixed .").exits(30).says("15 chunks failed").is_silent_on("not tried");
 }
 
 #[test]
