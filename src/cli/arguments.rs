@@ -14,7 +14,7 @@ const ABOUT: &str = "Splits one long computation into many short HTCondor jobs a
 const EXAMPLE: &str = "\
 Example:
   split plan --total 1..=100 --chunks 60 -- python3 sum.py {first} {last}
-  split try                                                                  one item here, as a job would see it
+  split try                       one item here, as a job would see it
   condor_submit_dag plan.dag
   split reduce outputs/
 
