@@ -85,7 +85,7 @@ impl Iterator for Pending<'_> {
 }
 
 /// Computes what `gathered` lacks. `tick` is called after each chunk, or part of one, with its share of items.
-/// Stops early when `running` is told to.
+/// Stops early when `running` is told to, and where the first chunks show that the program is broken.
 ///
 /// # Errors
 /// Where files cannot be written; what was recorded by then stays.

@@ -1,7 +1,8 @@
 //! DAGMan's POST script: passes a node's exit code on, and stops the DAG where the program is broken.
 //!
-//! HTCondor retries a failed job by itself, and DAGMan's `ABORT-DAG-ON` cannot count. So the POST script counts. The
-//! chunks that start first have such a script; it looks at the attempts of all.
+//! HTCondor retries a failed job by itself, within the queue (`max_retries`), and DAGMan's `ABORT-DAG-ON` cannot count.
+//! So the POST script counts. The chunks that start first have such a script. It runs once its job has left the queue,
+//! with the exit code of the job's last attempt, and looks at what came back from the attempts of all chunks.
 
 use std::fs::{self, File};
 use std::io;
