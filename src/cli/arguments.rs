@@ -214,9 +214,9 @@ pub(super) struct WhatOptions {
     #[arg(long, value_name = "NAME,...", value_delimiter = ',', help_heading = "Jobs", value_parser = NonEmptyStringValueParser::new())]
     pub(super) getenv: Vec<String>,
 
-    /// A file or folder that each job gets, at the same relative place (repeatable); files that the command
-    /// line names are sent without being asked for
-    #[arg(long, value_name = "PATH", help_heading = "Jobs")]
+    /// A file or folder that each job gets, at the same relative place, or a URL that HTCondor fetches for it, under
+    /// the last name of its path (repeatable); files that the command line names are sent without being asked for
+    #[arg(long, value_name = "PATH|URL", help_heading = "Jobs")]
     pub(super) input: Vec<PathBuf>,
 
     /// A shell file, for bash, that each job reads before the program starts, such as one with the line

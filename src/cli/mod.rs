@@ -16,6 +16,7 @@ mod resume;
 mod run;
 mod show;
 mod signals;
+mod travel;
 mod try_one;
 mod verify;
 mod versions;

@@ -3,20 +3,17 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use object::Endianness;
-use object::elf::{FileHeader32, FileHeader64};
-use object::read::elf::{FileHeader, ProgramHeader};
-
 use super::Done;
 use super::arguments::PlanOptions;
 use super::failure::{Failure, printed};
 use super::output::{bytes, count, say, tell};
 use super::progress;
 use super::request::Request;
+use super::travel;
 use crate::dag::Text;
 use crate::exit::Exit;
 use crate::folder::{FolderError, Laid, LayDown, Layout, Programs, lay_down};
-use crate::inputs::{Fate, WordFate, is_on_path};
+use crate::inputs::{Fate, WordFate, is_dynamic, is_on_path};
 use crate::plan::{Command, MergeCommand, Reduction, Word};
 use crate::record::gather;
 
@@ -112,7 +109,7 @@ pub(super) fn describe(request: &Request) -> Vec<String> {
     let each = if least == most { count(most, "item") } else { format!("{least} or {}", count(most, "item")) };
     let mut lines =
         vec![format!("{} of {each} each, over {}, merged by {}", count(chunks, "chunk"), plan.space, plan.reduce)];
-    lines.extend(request.words.iter().map(describe_word));
+    lines.extend(travel::words(request));
     if let Some(setup) = &plan.setup {
         let how = if plan.resources.shared_filesystem { "read" } else { "transferred, and read" };
         lines.push(format!("  {:<20} {how} by bash in each job before the program starts", setup.quoted()));
@@ -142,21 +139,6 @@ fn describe_transfer(request: &Request, programs: &Programs) -> Vec<String> {
     }
     lines.extend(about_runner(programs));
     lines
-}
-
-fn describe_word(WordFate { word, fate }: &WordFate) -> String {
-    let fate = match fate {
-        Fate::Transferred => "transferred to each job",
-        Fate::Shared => "read where it is, on the shared file system",
-        Fate::OnPath { here: true } => "looked for on the execute point's PATH (this machine has it)",
-        Fate::OnPath { here: false } => "looked for on the execute point's PATH (this machine does not have it)",
-        Fate::Absolute => "an absolute path: the execute point has to have it",
-        Fate::Folder => "a folder: not transferred (--input sends it)",
-        Fate::Absent => "not here: each job has to find it in its container",
-        Fate::Plain => "not a file: given as it stands",
-        Fate::Filled => "filled in for each chunk",
-    };
-    format!("  {:<20} {fate}", word.quoted())
 }
 
 /// What may not be meant.
@@ -214,6 +196,7 @@ fn notes(request: &Request) -> Vec<String> {
             _ => {}
         }
     }
+    notes.extend(travel::notes(request));
     notes
 }
 
@@ -243,18 +226,6 @@ fn about_runner(programs: &Programs) -> Vec<String> {
         lines.push(format!("note: the runner needs this machine's glibc, which execute points may not have; {how}"));
     }
     lines
-}
-
-/// Whether a program asks for a dynamic loader (ELF's PT_INTERP), and with it for this machine's libraries.
-fn is_dynamic(program: &Path) -> bool {
-    fn asks<Header: FileHeader<Endian = Endianness>>(bytes: &[u8]) -> object::Result<bool> {
-        let header = Header::parse(bytes)?;
-        let endian = header.endian()?;
-        let mut segments = header.program_headers(endian, bytes)?.iter();
-        Ok(segments.any(|segment| segment.p_type(endian) == object::elf::PT_INTERP))
-    }
-    let Ok(bytes) = std::fs::read(program) else { return false };
-    asks::<FileHeader64<Endianness>>(&bytes).or_else(|_| asks::<FileHeader32<Endianness>>(&bytes)).unwrap_or(false)
 }
 
 fn dry_run(request: &Request) -> Done {
@@ -317,18 +288,5 @@ pub(super) fn explain(error: &LayDown) -> Failure {
             .help(format!("if it is gone for good, delete {}", file.display())),
         LayDown::Folder(FolderError::Document { .. }) => failure.help("--force moves it aside; nothing is deleted"),
         LayDown::Folder(_) | LayDown::Machine(_) | LayDown::Template(_) => failure,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_program_that_needs_libraries_is_told_from_one_that_does_not() {
-        assert!(is_dynamic(Path::new("/bin/sh")), "distributions build their shell dynamically");
-        let own = std::env::current_exe().expect("this test");
-        assert_eq!(is_dynamic(&own), !cfg!(target_feature = "crt-static"));
-        assert!(!is_dynamic(Path::new("/etc/passwd")));
     }
 }

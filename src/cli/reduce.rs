@@ -160,9 +160,13 @@ fn account(plan: &Plan, gathered: &Gathered) -> Vec<String> {
     });
     lines.extend(shorten(differing, gathered.differing.len()));
     let shares = CodeShare::of(plan, gathered);
-    if shares.len() > 1 || shares.iter().any(|share| !share.planned) {
+    if shares.len() > 1 || (plan.knows_code() && shares.iter().any(|share| !share.planned)) {
         for share in shares {
-            let which = if share.planned { "the code that was planned" } else { "other code (older, or mended since)" };
+            let which = match share.planned {
+                true => "the code that was planned",
+                false if plan.knows_code() => "other code (older, or mended since)",
+                false => "one version of the code and of what URLs brought",
+            };
             let records = count(share.records, "record");
             lines.push(format!("note: {records}, {}, by {which}, {}", count(share.items, "item"), share.code.short()));
         }

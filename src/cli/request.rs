@@ -12,7 +12,7 @@ use crate::cut::{Cut, CutError, MOST_CHUNKS};
 use crate::dag::Templates;
 use crate::exit::Exit;
 use crate::folder::Existing;
-use crate::inputs::{FindError, WordFate, find};
+use crate::inputs::{Doubt, FindError, FoundEnvironment, UrlError, WordFate, find};
 use crate::plan::{
     Command, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Resources, Size, Word,
 };
@@ -52,6 +52,10 @@ pub(super) struct Request {
     pub(super) existing: Existing,
     /// What becomes of each word of the command.
     pub(super) words: Vec<WordFate>,
+    /// The environments that travel whole.
+    pub(super) environments: Vec<FoundEnvironment>,
+    /// What a job may miss.
+    pub(super) doubts: Vec<Doubt>,
 }
 
 fn usage(message: impl Into<String>) -> Failure {
@@ -121,7 +125,16 @@ impl Request {
             (_, true) => Existing::MoveAside,
             _ => Existing::Refuse,
         };
-        Ok(Self { plan, folder: options.dir.clone(), place: folder, templates, existing, words: found.words })
+        Ok(Self {
+            plan,
+            folder: options.dir.clone(),
+            place: folder,
+            templates,
+            existing,
+            words: found.words,
+            environments: found.environments,
+            doubts: found.doubts,
+        })
     }
 }
 
@@ -343,6 +356,34 @@ fn explain(error: &FindError) -> Failure {
         FindError::NotExecutable(path) => failure.help(format!("chmod +x {}", quoted(path))),
         FindError::NotOnPath(path) => failure.help(format!("write it with its folder: ./{}", quoted(path))),
         FindError::SamePlace { .. } => failure.help("rename one of them, or name them by relative paths"),
+        FindError::Interpreter { name, .. } => {
+            let named = format!("name it without a folder, and each job finds its own: {}", quoted(Path::new(name)));
+            failure
+                .help(named)
+                .help("or send it with all that belongs to it: name it in its installation or environment, such as .venv/bin/python3")
+                .help("a program of your own with such a name travels under another one")
+        }
+        FindError::Url(error) => explain_url(failure, error),
+        FindError::UrlOnSharedFilesystem(url) => match url.strip_prefix("file://") {
+            Some(path) => failure.help(format!("the program can open {path} itself, where execute points see it")),
+            None => failure.help("fetch it once into a folder that execute points see, and name that file"),
+        },
         FindError::Unreadable { .. } | FindError::Special(_) | FindError::PastRoot(_) => failure,
+    }
+}
+
+fn explain_url(failure: Failure, error: &UrlError) -> Failure {
+    match error {
+        UrlError::Character { instead, shown, .. } => failure.help(format!("write {instead} for {shown}")),
+        UrlError::Percent { .. } => failure.help("a % itself is written %25"),
+        UrlError::Malformed { .. } => {
+            failure.help("such as osdf:///path/data.csv, https://host/data.csv, file:///path/data.csv")
+        }
+        UrlError::NoName { .. } => {
+            failure.help("name a file; a folder has to be packed into one, or its files be named one by one")
+        }
+        UrlError::Taken { .. } => {
+            failure.help("give the file another name where it is, or fetch it and name it as a file")
+        }
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn resume(options: &ResumeOptions) -> Done {
     let mut lines = Vec::new();
     let mut gathered = reduce::read(&layout, &plan)?;
     if options.redo
-        && let Some((aside, chunks)) = versions::set_older_aside(&layout, &plan, &gathered, now.code)?
+        && let Some((aside, chunks)) = versions::set_older_aside(&layout, &plan, &gathered, &now)?
     {
         lines.push(format!(
             "set aside: {} by older versions of the program, in {}",

@@ -34,7 +34,7 @@ pub(super) fn run(options: &RunOptions) -> Done {
     if options.redo {
         versions::need_whole(&layout)?;
         let now = versions::now(&layout, &plan)?;
-        if let Some((aside, chunks)) = versions::set_older_aside(&layout, &plan, &gathered, now.code)? {
+        if let Some((aside, chunks)) = versions::set_older_aside(&layout, &plan, &gathered, &now)? {
             let chunks = count(chunks, "chunk");
             say(&format!("set aside: {chunks} by older versions of the program, in {}", aside.display()));
             gathered = reduce::read(&layout, &plan)?;

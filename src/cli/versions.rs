@@ -29,8 +29,12 @@ pub(super) fn refuse_mixture(layout: &Layout, plan: &Plan, gathered: &Gathered) 
     }
 }
 
-/// Refuses to compute with the program as it is now what could then not be merged with what is there.
+/// Refuses to compute with the program as it is now what could then not be merged with what is there. What URLs
+/// bring shows only when they are fetched.
 pub(super) fn refuse_coming_mixture(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Result<(), Failure> {
+    if !plan.knows_code() {
+        return Ok(());
+    }
     let now = now(layout, plan)?;
     let missing = gathered.tiling.gaps.iter().flat_map(|&gap| {
         let (first, last) = plan.chunks_of(gap);
@@ -47,13 +51,15 @@ pub(super) fn now(layout: &Layout, plan: &Plan) -> Result<Now, Failure> {
     Ok(Now::read(plan, &layout.root().join(plan.base.as_os_str()))?)
 }
 
-/// Sets aside what versions other than `kept` left; gives where it is, and how many chunks lose their results.
+/// Sets aside what versions other than the program as it is now left; gives where it is, and how many chunks lose
+/// their results. Where that version cannot be known, what came back last is of it.
 pub(super) fn set_older_aside(
     layout: &Layout,
     plan: &Plan,
     gathered: &Gathered,
-    kept: Identity,
+    now: &Now,
 ) -> Result<Option<(PathBuf, u64)>, Failure> {
+    let kept = if plan.knows_code() { now.code } else { latest(gathered).unwrap_or(now.code) };
     let is_older = |found: &&Found| found.record.header.code != kept;
     let older = gathered.results.iter().chain(&gathered.failures).filter(is_older);
     let mut paths: Vec<PathBuf> = older.map(|found| gathered.path(found)).collect();
@@ -61,6 +67,12 @@ pub(super) fn set_older_aside(
     let chunks = shares(plan, gathered).iter().filter(|(code, _)| **code != kept).map(|(_, share)| share.chunks).sum();
     let aside = set_aside(layout, &paths).map_err(|error| plan::explain(&error))?;
     Ok(aside.map(|aside| (aside, chunks)))
+}
+
+/// The version of the result that came back last.
+fn latest(gathered: &Gathered) -> Option<Identity> {
+    let time = |found: &&Found| gathered.path(found).metadata().and_then(|partial| partial.modified()).ok();
+    gathered.results.iter().max_by_key(time).map(|found| found.record.header.code)
 }
 
 /// A folder that stands alone, without its plan's other files, has nothing to be computed in.
@@ -89,7 +101,7 @@ fn shares(plan: &Plan, gathered: &Gathered) -> BTreeMap<Identity, Share> {
 }
 
 fn mixed(layout: &Layout, plan: &Plan, gathered: &Gathered, now: Option<&Now>) -> Failure {
-    let code_now = now.map(|now| now.code);
+    let code_now = now.filter(|_| plan.knows_code()).map(|now| now.code);
     let mut shares: Vec<_> = shares(plan, gathered).into_iter().collect();
     // The program as it is now comes last, as in time.
     shares.sort_by_key(|(code, share)| (Some(*code) == code_now, share.first));

@@ -53,6 +53,7 @@ impl Text {
             container => resources.container.clone(),
             shared_filesystem => resources.shared_filesystem,
             submit => resources.submit.clone(),
+            urls => plan.files.urls.iter().map(|url| url.url.clone()).collect::<Vec<_>>(),
             log => "../logs/events.log",
         };
         let dag = templates.render("plan.dag", &values)?;

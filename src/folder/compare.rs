@@ -54,6 +54,31 @@ pub fn differences(before: &Plan, now: &Plan) -> Vec<Difference> {
     by_key(&before.environment, &now.environment, |name, before, now| {
         found.push(Difference { what: format!("the variable {name}"), before: before.to_owned(), now: now.to_owned() });
     });
+    let links = |plan: &Plan| -> BTreeMap<Word, Word> {
+        plan.files.links.iter().map(|link| (link.place.clone(), link.target.clone())).collect()
+    };
+    by_key(&links(before), &links(now), |place, before, now| {
+        let (before, now) = (before.to_owned(), now.to_owned());
+        found.push(Difference { what: format!("the link {}", place.quoted()), before, now });
+    });
+    let environments = |plan: &Plan| -> BTreeMap<Word, Vec<Word>> {
+        let mut olds: BTreeMap<Word, Vec<Word>> = BTreeMap::new();
+        for environment in &plan.files.environments {
+            olds.entry(environment.place.clone()).or_default().push(environment.was.clone());
+        }
+        olds
+    };
+    by_key(&environments(before), &environments(now), |place, before, now| {
+        let (before, now) = (before.to_owned(), now.to_owned());
+        found.push(Difference { what: format!("where the environment {} was made", place.quoted()), before, now });
+    });
+    let urls = |plan: &Plan| -> BTreeMap<String, Word> {
+        plan.files.urls.iter().map(|url| (url.url.clone(), url.place.clone())).collect()
+    };
+    by_key(&urls(before), &urls(now), |url, before, now| {
+        let (before, now) = (before.to_owned(), now.to_owned());
+        found.push(Difference { what: format!("the URL {url}"), before, now });
+    });
     let places = |plan: &Plan| -> BTreeMap<Word, (crate::plan::Identity, Word)> {
         let entry = |file: &JobFile| (file.place.clone(), (file.content, file.source.clone()));
         plan.files.files.iter().map(entry).collect()

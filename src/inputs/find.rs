@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use super::{CodeHasher, hash_file};
-use crate::plan::{Command, Identity, JobFile, JobFiles, Word};
+use super::doubt::{self, Doubt};
+use super::environment::{self, EnvironmentKind, MadeBy, containing};
+use super::interpreter::is_interpreter;
+use super::libraries::Search;
+use super::url::{self, Url, UrlError, url_places};
+use super::walk::{Gathering, Root, Spot};
+use super::{CodeHasher, Part, elf};
+use crate::plan::{Command, Identity, JobFiles, Word};
 
 /// What travels, and what becomes of each word of the command.
 #[derive(Debug)]
@@ -17,10 +22,31 @@ pub struct Found {
     pub files: JobFiles,
     /// What becomes of each word, in order.
     pub words: Vec<WordFate>,
+    /// The environments and installations that travel whole.
+    pub environments: Vec<FoundEnvironment>,
+    /// What a job may miss.
+    pub doubts: Vec<Doubt>,
     /// The identity of the code: of these files and of `environment`.
     pub code: Identity,
     /// The place of the set-up among the files.
     pub setup: Option<Word>,
+}
+
+/// An environment that travels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundEnvironment {
+    /// Its folder, as it is named from the folder planned in.
+    pub folder: PathBuf,
+    /// What it is.
+    pub kind: EnvironmentKind,
+    /// How many files are in it.
+    pub files: usize,
+    /// Their size in bytes.
+    pub bytes: u64,
+    /// The Python that it needs, where it does not bring one along.
+    pub made_by: Option<MadeBy>,
+    /// Whether there are programs in it whose binary code holds its path.
+    pub has_path_in_binaries: bool,
 }
 
 /// A word of the command, as typed, and what becomes of it.
@@ -37,6 +63,12 @@ pub struct WordFate {
 pub enum Fate {
     /// A file that is here: it travels with each job, to the same relative place.
     Transferred,
+    /// A file of an environment, which travels whole: its folder, as in [`FoundEnvironment::folder`].
+    WithEnvironment(PathBuf),
+    /// A program that travels with the libraries that it looks for beside itself.
+    WithLibraries(Vec<PathBuf>),
+    /// A file that is fetched by this URL.
+    Fetched(String),
     /// The file is here and the jobs see it there.
     Shared,
     /// A program that the execute point has to have on its PATH; whether this machine has it.
@@ -77,6 +109,14 @@ pub enum FindError {
     /// The program is here, but without a slash it is looked for on PATH alone.
     #[error("`{}` is not a program on PATH, but a file in this folder", .0.display())]
     NotOnPath(PathBuf),
+    /// An interpreter that would travel alone.
+    #[error("{} is an interpreter: it would arrive without its library", path.display())]
+    Interpreter {
+        /// As given.
+        path: PathBuf,
+        /// Its name on a PATH.
+        name: String,
+    },
     /// Two inputs would have the same place.
     #[error("{} and {} would both arrive as {}", first.display(), second.display(), place.display())]
     SamePlace {
@@ -90,6 +130,12 @@ pub enum FindError {
     /// Relative paths that go up further than there are folders.
     #[error("{} goes up past the root", .0.display())]
     PastRoot(PathBuf),
+    /// A URL that cannot be transferred.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// Nothing is transferred there, and so no URL is fetched.
+    #[error("the URL {0} would not be fetched: on a shared file system nothing is transferred")]
+    UrlOnSharedFilesystem(String),
 }
 
 /// Finds what travels with each job of `command`. Relative paths start from `base`; `leave_out` names what the
@@ -97,7 +143,7 @@ pub enum FindError {
 ///
 /// # Errors
 /// Where an input is not there, cannot be read, or would collide with another; where the program is a file
-/// that cannot be executed.
+/// that cannot be executed, or an interpreter that cannot travel alone; where a URL cannot be transferred.
 pub fn find(
     base: &Path,
     command: Option<&Command>,
@@ -107,51 +153,68 @@ pub fn find(
     shared_filesystem: bool,
     leave_out: &dyn Fn(&Path) -> bool,
 ) -> Result<Found, FindError> {
-    // First, so that of two spellings of its path this one is kept.
-    let mut sources: Vec<PathBuf> = setup.map(Path::to_owned).into_iter().collect();
+    let (urls, inputs): (Vec<_>, Vec<_>) =
+        inputs.iter().partition(|input| url::is_meant(input) && !base.join(input).exists());
+    let urls: Vec<_> = urls.into_iter().map(|input| Url::parse(input)).collect::<Result<_, _>>()?;
+    if let Some(url) = urls.first().filter(|_| shared_filesystem) {
+        return Err(FindError::UrlOnSharedFilesystem(url.text.clone()));
+    }
+    let mut finder = Finder {
+        base,
+        shared_filesystem,
+        gathering: Gathering::new(base, leave_out),
+        doubts: Vec::new(),
+        programs: Vec::new(),
+    };
+    if let Some(setup) = setup {
+        // A member of an environment brings that along.
+        finder.file(setup, None)?;
+    }
     let mut words = Vec::new();
     if let Some(command) = command {
-        for (place, (word, fixed)) in command.words().iter().zip(command.fixed_words()).enumerate() {
-            let fate = match &fixed {
+        let fixed_words: Vec<_> = command.fixed_words().collect();
+        for (place, (word, fixed)) in command.words().iter().zip(&fixed_words).enumerate() {
+            let fate = match fixed {
                 None => Fate::Filled,
                 Some(fixed) if place == 0 => program(base, fixed, environment.get("PATH"))?,
                 Some(fixed) => argument(base, fixed),
             };
             let is_input =
-                |fixed: &Word| inputs.iter().any(|input| normalize(input) == normalize(fixed.as_os_str().as_ref()));
-            if fate == Fate::Folder && fixed.as_ref().is_some_and(is_input) {
+                |fixed: &Word| inputs.iter().any(|input| Spot::of(input) == Spot::of(fixed.as_os_str().as_ref()));
+            let fate = match (fate, fixed) {
                 // Its files are among the inputs already.
-                let fate = if shared_filesystem { Fate::Shared } else { Fate::Transferred };
-                words.push(WordFate { word: word.clone(), fate });
-                continue;
-            }
-            if let (Fate::Transferred, Some(fixed)) = (&fate, &fixed) {
-                sources.push(PathBuf::from(fixed.as_os_str()));
-            }
-            let fate = if shared_filesystem && fate == Fate::Transferred { Fate::Shared } else { fate };
+                (Fate::Folder, Some(fixed)) if is_input(fixed) && shared_filesystem => Fate::Shared,
+                (Fate::Folder, Some(fixed)) if is_input(fixed) => Fate::Transferred,
+                (Fate::Transferred, Some(fixed)) => finder.file(Path::new(fixed.as_os_str()), Some(place))?,
+                (fate, _) => fate,
+            };
             words.push(WordFate { word: word.clone(), fate });
         }
+        finder.doubts.extend(doubt::of_words(base, &words, environment.get("PATH"), shared_filesystem));
     }
-    let mut folders = Vec::new();
     for input in inputs {
-        walk(base, input, leave_out, &mut sources, &mut folders)?;
+        let is_file = !input.is_absolute() && base.join(input).is_file();
+        match is_file {
+            true => drop(finder.file(input, None)?),
+            false => finder.gathering.input(input)?,
+        }
     }
-    let files = lay_out(base, sources, folders)?;
-    let setup = setup.map(|setup| Word::from(setup.as_os_str().to_owned()));
-    let setup = files.files.iter().find(|file| Some(&file.source) == setup.as_ref()).map(|file| file.place.clone());
-    let contents = files.files.iter().map(|file| (&file.place, file.content));
-    let code = CodeHasher::of(contents, environment, setup.as_ref());
-    Ok(Found { files, words, code, setup })
+    finder.finish(words, &urls, setup, environment)
 }
 
 /// Whether `name` is an executable file in one of the folders of `path`, or of this machine's PATH.
 #[must_use]
 pub fn is_on_path(name: &OsStr, path: Option<&Word>) -> bool {
-    let path = path.map(|path| path.as_os_str().to_owned()).or_else(|| std::env::var_os("PATH")).unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| is_executable(&folder.join(name)))
+    on_path(name, path).is_some()
 }
 
-fn is_executable(path: &Path) -> bool {
+/// The executable file that `name` stands for.
+pub(super) fn on_path(name: &OsStr, path: Option<&Word>) -> Option<PathBuf> {
+    let path = path.map(|path| path.as_os_str().to_owned()).or_else(|| std::env::var_os("PATH")).unwrap_or_default();
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| is_executable(program))
+}
+
+pub(super) fn is_executable(path: &Path) -> bool {
     path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
@@ -186,105 +249,126 @@ fn argument(base: &Path, word: &Word) -> Fate {
     }
 }
 
-/// What of an `--input` travels: itself, or all below it.
-fn walk(
-    base: &Path,
-    input: &Path,
-    leave_out: &dyn Fn(&Path) -> bool,
-    sources: &mut Vec<PathBuf>,
-    folders: &mut Vec<PathBuf>,
-) -> Result<(), FindError> {
-    let root = base.join(input);
-    let as_given = |path: &Path| match path.strip_prefix(&root) {
-        Ok(below) if !below.as_os_str().is_empty() => input.join(below),
-        _ => input.to_owned(),
-    };
-    let entries =
-        walkdir::WalkDir::new(&root).follow_links(true).into_iter().filter_entry(|entry| !leave_out(entry.path()));
-    for entry in entries {
-        let entry = entry.map_err(|error| {
-            let path = as_given(error.path().unwrap_or(input));
-            match error.io_error().and_then(io::Error::raw_os_error) {
-                Some(code) => FindError::Unreadable { path, source: io::Error::from_raw_os_error(code) },
-                None => FindError::Unreadable { path, source: io::Error::other("its links go round in a loop") },
+/// What has been found so far.
+struct Finder<'a> {
+    base: &'a Path,
+    shared_filesystem: bool,
+    gathering: Gathering<'a>,
+    doubts: Vec<Doubt>,
+    /// Binary programs, and which word of the command each is. Their libraries are looked at once it is known what
+    /// else travels.
+    programs: Vec<(PathBuf, Option<usize>)>,
+}
+
+impl Finder<'_> {
+    /// A file that is here, as word number `word` of the command or as an input, and what travels because of it.
+    fn file(&mut self, given: &Path, word: Option<usize>) -> Result<Fate, FindError> {
+        if self.shared_filesystem {
+            // The jobs see it with all that belongs to it; it counts in the code's identity.
+            self.gathering.file(given);
+            return Ok(Fate::Shared);
+        }
+        if let Some((folder, kind)) = containing(self.base, given) {
+            self.gathering.environment(Root { spot: Spot::of(&folder), given: folder.clone(), kind })?;
+            return Ok(Fate::WithEnvironment(folder));
+        }
+        let here = self.base.join(given);
+        let real = here.canonicalize().unwrap_or_else(|_| here.clone());
+        let elf = elf::read(&here);
+        let is_named = |path: &Path| path.file_name().is_some_and(is_interpreter);
+        let needs_more = elf.as_ref().is_some_and(|elf| elf.is_dynamic) || here.is_symlink();
+        if (is_named(&real) || is_named(given)) && needs_more {
+            let name = if is_named(given) { given } else { &real };
+            let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            return Err(FindError::Interpreter { path: given.to_owned(), name });
+        }
+        if elf.is_some() {
+            self.programs.push((given.to_owned(), word));
+        } else if word == Some(0) {
+            self.doubts.extend(doubt::of_script(self.base, given));
+        }
+        self.gathering.file(given);
+        Ok(Fate::Transferred)
+    }
+
+    fn finish(
+        mut self,
+        mut words: Vec<WordFate>,
+        urls: &[Url],
+        setup: Option<&Path>,
+        environment: &BTreeMap<String, Word>,
+    ) -> Result<Found, FindError> {
+        let search = Search::new(self.base, environment.get("LD_LIBRARY_PATH").map(Word::as_os_str));
+        for (program, word) in std::mem::take(&mut self.programs) {
+            let libraries = search.of(&program, &|library| self.gathering.has(library));
+            for library in &libraries.beside {
+                self.gathering.file(library);
             }
-        })?;
-        let path = as_given(entry.path());
-        if entry.file_type().is_file() {
-            sources.push(path);
-        } else if !entry.file_type().is_dir() {
-            return Err(FindError::Special(path));
-        } else if entry.path().read_dir().is_ok_and(|mut entries| entries.next().is_none()) {
-            folders.push(path);
-        }
-    }
-    Ok(())
-}
-
-/// Gives every source its place in the job's tree.
-fn lay_out(base: &Path, sources: Vec<PathBuf>, folders: Vec<PathBuf>) -> Result<JobFiles, FindError> {
-    // How far up a path goes, and the names below.
-    let normal = |path: &Path| match path.is_absolute() {
-        true => (0, path.file_name().map(PathBuf::from).unwrap_or_default()),
-        false => normalize(path),
-    };
-    // As far up as any goes, so much deeper the program starts.
-    let up = sources.iter().chain(&folders).map(|path| normal(path).0).max().unwrap_or(0);
-    let start_in = start_in(base, up).ok_or_else(|| FindError::PastRoot("..".into()))?;
-    let place = |path: &Path| {
-        let (ups, names) = normal(path);
-        let above: PathBuf = start_in.components().take(up - ups).collect();
-        above.join(names)
-    };
-    let folders = folders.iter().map(|folder| place(folder).into_os_string().into()).collect();
-    let mut files: BTreeMap<Word, (PathBuf, JobFile)> = BTreeMap::new();
-    for source in sources {
-        let place = place(&source);
-        let unreadable = |error| FindError::Unreadable { path: source.clone(), source: error };
-        let real = base.join(&source).canonicalize().map_err(unreadable)?;
-        let key = Word::from(place.as_os_str().to_owned());
-        if let Some((there, file)) = files.get(&key) {
-            if *there == real {
-                continue;
+            self.doubts.extend(libraries.missing.into_iter().map(Doubt::Library));
+            if let Some(word) = word.filter(|_| !libraries.beside.is_empty()) {
+                words[word].fate = Fate::WithLibraries(libraries.beside);
             }
-            let first = PathBuf::from(file.source.as_os_str());
-            return Err(FindError::SamePlace { first, second: source, place });
         }
-        let (content, bytes) = hash_file(&real).map_err(unreadable)?;
-        let file = JobFile { place: key.clone(), source: source.into_os_string().into(), bytes, content };
-        files.insert(key, (real, file));
+        let roots = std::mem::take(&mut self.gathering.environments);
+        self.gathering.environments.clone_from(&roots);
+        let mut files = self.gathering.lay_out()?;
+        files.urls = url_places(urls, &files)?;
+        for WordFate { word, fate } in &mut words {
+            let place = Path::new(files.start_in.as_os_str()).join(&Spot::of(Path::new(word.as_os_str())).names);
+            let url = files.urls.iter().find(|url| Path::new(url.place.as_os_str()) == place);
+            if let Some(url) = url.filter(|_| matches!(fate, Fate::Plain | Fate::Absent)) {
+                *fate = Fate::Fetched(url.url.clone());
+            }
+        }
+        let environments: Vec<_> = roots.iter().map(|root| describe(self.base, root, &files)).collect();
+        for root in &roots {
+            for source in environment::editable_paths(&self.base.join(&root.given)) {
+                let named = source.strip_prefix(self.base).map_or(source.clone(), Path::to_owned);
+                if !files.files.iter().any(|file| is_below(&file.source, &named)) {
+                    self.doubts.push(Doubt::Editable { environment: root.given.clone(), source: named });
+                }
+            }
+        }
+        let setup = setup.and_then(|setup| files.files.iter().find(|file| is_at(&file.source, setup)));
+        let setup = setup.map(|file| file.place.clone());
+        let parts = files.files.iter().map(|file| Part::File(&file.place, file.content));
+        let parts = parts.chain(files.links.iter().map(Part::Link)).chain(files.urls.iter().map(Part::Url));
+        let code = CodeHasher::of(parts.chain(setup.as_ref().map(Part::Setup)), environment);
+        Ok(Found { words, environments, doubts: self.doubts, code, files, setup })
     }
-    Ok(JobFiles {
-        start_in: start_in.into_os_string().into(),
-        files: files.into_values().map(|(_, file)| file).collect(),
-        folders,
-    })
 }
 
-/// How many folders a relative path goes up, and the names below. Lexical, as the program itself will use it.
-fn normalize(path: &Path) -> (usize, PathBuf) {
-    let mut up = 0;
-    let mut names = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::Normal(name) => names.push(name),
-            Component::ParentDir if !names.pop() => up += 1,
-            _ => {}
-        }
+fn describe(base: &Path, root: &Root, files: &JobFiles) -> FoundEnvironment {
+    let folder = base.join(&root.given);
+    let own: Vec<_> = files.files.iter().filter(|file| is_below(&file.source, &root.given)).collect();
+    let brings_python = |made_by: &MadeBy| {
+        let home = made_by.home.strip_prefix(base).ok();
+        home.is_some_and(|home| files.files.iter().any(|file| is_below(&file.source, home)))
+    };
+    FoundEnvironment {
+        folder: root.given.clone(),
+        kind: root.kind,
+        files: own.len(),
+        bytes: own.iter().map(|file| file.bytes).sum(),
+        made_by: environment::made_by(&folder).filter(|made_by| !brings_python(made_by)),
+        has_path_in_binaries: environment::has_path_in_binaries(&folder),
     }
-    (up, names)
 }
 
-/// The last `up` names of the folder `base`; `None` where it has fewer.
-fn start_in(base: &Path, up: usize) -> Option<PathBuf> {
-    let names: Vec<_> = base
-        .components()
-        .filter_map(|component| match component {
-            Component::Normal(name) => Some(OsStr::from_bytes(name.as_bytes())),
-            _ => None,
-        })
-        .collect();
-    Some(names[names.len().checked_sub(up)?..].iter().collect())
+/// Whether a file is what `path` names, both as they are named from the folder planned in.
+fn is_at(file: &Word, path: &Path) -> bool {
+    let file = Path::new(file.as_os_str());
+    file == path || (!file.is_absolute() && !path.is_absolute() && Spot::of(file) == Spot::of(path))
+}
+
+/// Whether a file lies in a folder, both as they are named from the folder planned in.
+fn is_below(file: &Word, folder: &Path) -> bool {
+    let file = Path::new(file.as_os_str());
+    if file.is_absolute() || folder.is_absolute() {
+        return file.starts_with(folder);
+    }
+    let (file, folder) = (Spot::of(file), Spot::of(folder));
+    file.up == folder.up && file.names.starts_with(folder.names)
 }
 
 #[cfg(test)]
@@ -345,6 +429,26 @@ mod tests {
         let found = folder.find("study/run", &["sh", "../../code/sum.py", "here.txt"], &[]).expect("found");
         assert_eq!(places(&found), ["code/sum.py", "study/run/here.txt"]);
         assert_eq!(found.files.start_in, Word::from("study/run"));
+    }
+
+    #[test]
+    fn a_folder_that_is_given_by_its_absolute_path_keeps_its_own_name() {
+        let folder = Folder::new(&["far/data/a.csv", "far/data/deep/b.csv", "run/here"]);
+        let far = folder.0.path().join("far/data");
+        let found = folder.find("run", &[], &[far.to_str().expect("text")]).expect("found");
+        assert_eq!(places(&found), ["data/a.csv", "data/deep/b.csv"]);
+    }
+
+    #[test]
+    fn what_is_fetched_is_no_plain_word() {
+        let folder = Folder::new(&["code/sum.py"]);
+        let urls = ["https://host/a%20b.csv", "osdf:///c.csv"];
+        let found = folder.find("", &["cat", "a b.csv", "./c.csv", "d.csv"], &urls).expect("found");
+        let fates: Vec<_> = found.words.into_iter().skip(1).map(|word| word.fate).collect();
+        let fetched = |url: &str| Fate::Fetched(url.to_owned());
+        assert_eq!(fates, [fetched(urls[0]), fetched(urls[1]), Fate::Plain]);
+        let places: Vec<_> = found.files.urls.iter().map(|url| url.place.clone()).collect();
+        assert_eq!(places, [Word::from("a b.csv"), Word::from("c.csv")]);
     }
 
     #[test]

@@ -5,7 +5,22 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use crate::plan::{Identity, Word};
+use crate::plan::{Identity, JobLink, JobUrl, Word};
+
+/// A part of the code, with its place below the job's tree.
+#[derive(Clone, Copy, Debug)]
+pub enum Part<'a> {
+    /// A file.
+    File(&'a Word, Identity),
+    /// A link that is made where the files arrive.
+    Link(&'a JobLink),
+    /// A file that was fetched by URL, once it is there.
+    Arrived(&'a JobUrl, Identity),
+    /// The same before it is there. It stands for no content, so that no code that ran has this identity.
+    Url(&'a JobUrl),
+    /// Which of the files is the set-up.
+    Setup(&'a Word),
+}
 
 /// Builds the identity of the code: the names and contents of the files that travel with a job, and what is
 /// set in the program's environment. What the execute point itself provides (the interpreter) is not in it.
@@ -13,25 +28,31 @@ use crate::plan::{Identity, Word};
 pub struct CodeHasher(blake3::Hasher);
 
 impl CodeHasher {
-    /// The identity of these files, in the order of their places, with these variables, where the file at the place
-    /// `setup` is the set-up.
+    /// The identity of these parts, each kind in the order of its places, with these variables.
     #[must_use]
-    pub fn of<'a>(
-        files: impl Iterator<Item = (&'a Word, Identity)>,
-        environment: &BTreeMap<String, Word>,
-        setup: Option<&Word>,
-    ) -> Identity {
+    pub fn of<'a>(parts: impl IntoIterator<Item = Part<'a>>, environment: &BTreeMap<String, Word>) -> Identity {
         let mut hasher = Self::default();
-        files.for_each(|(place, content)| hasher.file(place, content));
-        environment.iter().for_each(|(name, value)| hasher.variable(name, value));
-        if let Some(setup) = setup {
-            hasher.part(b"setup", setup.as_bytes());
+        for part in parts {
+            match part {
+                Part::File(place, content) => hasher.file(b"file", place, content),
+                Part::Arrived(url, content) => hasher.file(b"arrived", &url.place, content),
+                Part::Link(JobLink { place, target }) => {
+                    hasher.part(b"link", place.as_bytes());
+                    hasher.part(b"target", target.as_bytes());
+                }
+                Part::Setup(place) => hasher.part(b"setup", place.as_bytes()),
+                Part::Url(JobUrl { url, place, .. }) => {
+                    hasher.part(b"url", place.as_bytes());
+                    hasher.part(b"text", url.as_bytes());
+                }
+            }
         }
+        environment.iter().for_each(|(name, value)| hasher.variable(name, value));
         Identity::of(&hasher.0)
     }
 
-    fn file(&mut self, place: &Word, content: Identity) {
-        self.part(b"file", place.as_bytes());
+    fn file(&mut self, kind: &[u8], place: &Word, content: Identity) {
+        self.part(kind, place.as_bytes());
         self.0.update(content.as_bytes());
     }
 
@@ -54,4 +75,47 @@ pub fn hash_file(path: &Path) -> io::Result<(Identity, u64)> {
     let mut hasher = blake3::Hasher::new();
     let bytes = io::copy(&mut File::open(path)?, &mut hasher)?;
     Ok((Identity::of(&hasher), bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> JobUrl {
+        JobUrl { url: text.to_owned(), arrives: Word::from("a"), place: Word::from("a") }
+    }
+
+    #[test]
+    fn a_committed_identity_never_changes() {
+        let environment = BTreeMap::from([("SCALE".to_owned(), Word::from("1.5"))]);
+        let place = Word::from("sum.py");
+        let code = CodeHasher::of([Part::File(&place, Identity::of_bytes(b"sum"))], &environment);
+        assert_eq!(code.to_string(), "6c0df9e6dc6054e1a0300f550224c39f");
+    }
+
+    #[test]
+    fn kinds_of_parts_are_told_apart() {
+        let (place, content) = (Word::from("a"), Identity::of_bytes(b"content"));
+        let url = url("file:///a");
+        let of = |part| CodeHasher::of([part], &BTreeMap::new());
+        let link = |target: &str| JobLink { place: Word::from("a"), target: Word::from(target) };
+        let all = [
+            of(Part::File(&place, content)),
+            of(Part::Arrived(&url, content)),
+            of(Part::Url(&url)),
+            of(Part::Link(&link("b"))),
+            of(Part::Link(&link("c"))),
+            CodeHasher::of([], &BTreeMap::new()),
+        ];
+        let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+    }
+
+    #[test]
+    fn what_arrived_counts_and_not_where_it_came_from() {
+        let (one, two) = (url("file:///a"), url("https://host/a"));
+        let of = |url, text: &[u8]| CodeHasher::of([Part::Arrived(url, Identity::of_bytes(text))], &BTreeMap::new());
+        assert_eq!(of(&one, b"text"), of(&two, b"text"));
+        assert_ne!(of(&one, b"text"), of(&one, b"other"));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{CodeHasher, hash_file};
+use super::{CodeHasher, Part, hash_file};
 use crate::plan::{Identity, JobFile, Plan, Word};
 use crate::store::StoreError;
 
@@ -26,8 +26,9 @@ impl Now {
             let source = base.join(file.source.as_os_str());
             (file.content, file.bytes) = hash_file(&source).map_err(StoreError::on("read", &source))?;
         }
-        let contents = files.iter().map(|file| (&file.place, file.content));
-        let code = CodeHasher::of(contents, &plan.environment, plan.setup.as_ref());
+        let parts = files.iter().map(|file| Part::File(&file.place, file.content));
+        let parts = parts.chain(plan.files.links.iter().map(Part::Link)).chain(plan.files.urls.iter().map(Part::Url));
+        let code = CodeHasher::of(parts.chain(plan.setup.as_ref().map(Part::Setup)), &plan.environment);
         Ok(Self { files, code })
     }
 

@@ -5,8 +5,9 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
 
-use super::{CodeHasher, hash_file};
-use crate::plan::{Identity, JobFiles, Plan};
+use super::fetch::fetch;
+use super::{CodeHasher, Part, hash_file, settle};
+use crate::plan::{Environment, Identity, JobFiles, JobLink, Plan};
 use crate::store::{self, StoreError};
 
 /// Makes the folder `tree` hold a link to each of `files` at its place. Links are relative, so that the plan's
@@ -51,18 +52,21 @@ pub struct Copies {
     /// Place in the job's tree, and copy.
     files: Vec<(PathBuf, PathBuf)>,
     folders: Vec<PathBuf>,
+    links: Vec<JobLink>,
+    environments: Vec<Environment>,
     start_in: PathBuf,
     setup: Option<PathBuf>,
     code: Identity,
 }
 
 impl Copies {
-    /// Takes the copies into the folder `cache`; `base` is the folder that was planned in.
+    /// Takes the copies into the folder `cache`, and fetches what is named by URL; `base` is the folder that was
+    /// planned in.
     ///
     /// # Errors
-    /// Where a file is not there any more, or the disk is full.
+    /// Where a file is not there any more, a URL cannot be fetched, or the disk is full.
     pub fn take(plan: &Plan, base: &Path, cache: &Path) -> Result<Self, StoreError> {
-        let mut contents = Vec::new();
+        let mut parts = Vec::new();
         let mut files = Vec::new();
         for (number, file) in plan.files.files.iter().enumerate() {
             let source = base.join(file.source.as_os_str());
@@ -75,13 +79,24 @@ impl Copies {
                 copy
             };
             let (content, _) = hash_file(&copy).map_err(StoreError::on("read", &copy))?;
-            contents.push((&file.place, content));
+            parts.push(Part::File(&file.place, content));
             files.push((file.place.as_os_str().into(), copy));
         }
-        let code = CodeHasher::of(contents.into_iter(), &plan.environment, plan.setup.as_ref());
+        parts.extend(plan.files.links.iter().map(Part::Link));
+        for (number, url) in plan.files.urls.iter().enumerate() {
+            let copy = cache.join(format!("url-{number}"));
+            fetch(&url.url, &copy)?;
+            let (content, _) = hash_file(&copy).map_err(StoreError::on("read", &copy))?;
+            parts.push(Part::Arrived(url, content));
+            files.push((url.place.as_os_str().into(), copy));
+        }
+        parts.extend(plan.setup.as_ref().map(Part::Setup));
+        let code = CodeHasher::of(parts, &plan.environment);
+        let setup = plan.setup.as_ref().map(|setup| setup.as_os_str().into());
         let folders = plan.files.folders.iter().map(|folder| folder.as_os_str().into()).collect();
+        let (links, environments) = (plan.files.links.clone(), plan.files.environments.clone());
         let start_in = plan.files.start_in.as_os_str().into();
-        Ok(Self { files, folders, start_in, setup: plan.setup.as_ref().map(|setup| setup.as_os_str().into()), code })
+        Ok(Self { files, folders, links, environments, start_in, setup, code })
     }
 
     /// The identity of what the copies hold, and of the plan's environment.
@@ -99,7 +114,7 @@ impl Copies {
     /// Whether there is nothing to lay out.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.folders.is_empty()
+        self.files.is_empty() && self.folders.is_empty() && self.links.is_empty()
     }
 
     /// Lays them out in `tree`, a folder that is empty or not there; gives the folder that the program starts in.
@@ -120,6 +135,7 @@ impl Copies {
             // A copy for each, as each job has: what one changes in place, no other sees.
             fs::copy(copy, &to).map_err(StoreError::on("write", &to))?;
         }
+        settle(&self.links, &self.environments, tree, &start_in)?;
         Ok(start_in)
     }
 }

@@ -19,6 +19,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions};
 
 use super::measure::{self, Ended, Meter, SAMPLE, Usage};
 use crate::folder::Layout;
+use crate::inputs::fetch;
 use crate::plan::{PLAN_FILES, Plan};
 use crate::record::{Cause, Found, Gathered, Kind, gather};
 use crate::space::Interval;
@@ -66,6 +67,8 @@ pub struct Sandboxes<'a> {
     plan: &'a Plan,
     root: PathBuf,
     outputs: PathBuf,
+    /// What was fetched by URL, by number: once, for all jobs.
+    fetched: tempfile::TempDir,
     container: Option<Container>,
     host: String,
 }
@@ -270,7 +273,8 @@ impl<'a> Sandboxes<'a> {
     /// Those of the jobs of `plan`, which `layout` holds.
     ///
     /// # Errors
-    /// Where what jobs are sent is not there, or they run in a container and there is nothing here to run one.
+    /// Where what jobs are sent is not there or cannot be fetched, or they run in a container and there is nothing here
+    /// to run one.
     pub fn new(layout: &Layout, plan: &'a Plan) -> Result<Self, SandboxError> {
         let absolute = |path: &Path| path.canonicalize().map_err(StoreError::on("find", path));
         let root = absolute(layout.root())?;
@@ -281,9 +285,14 @@ impl<'a> Sandboxes<'a> {
             }
         }
         let outputs = absolute(layout.outputs())?;
+        let fetched = tempfile::Builder::new().prefix("split-urls-").tempdir();
+        let fetched = fetched.map_err(StoreError::on("make a folder in", &std::env::temp_dir()))?;
+        for (number, url) in plan.files.urls.iter().enumerate() {
+            fetch(&url.url, &fetched.path().join(number.to_string()))?;
+        }
         let container = plan.resources.container.as_deref().map(|image| container(image, &outputs)).transpose()?;
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Ok(Self { plan, root, outputs, container, host })
+        Ok(Self { plan, root, outputs, fetched, container, host })
     }
 
     /// Computes `items` as the job of chunk number `chunk` would, to its end.
@@ -345,6 +354,9 @@ impl<'a> Sandboxes<'a> {
         }
         if self.plan.resources.shared_filesystem {
             return Ok(());
+        }
+        for (number, url) in self.plan.files.urls.iter().enumerate() {
+            copy(&self.fetched.path().join(number.to_string()), &sandbox.join(url.arrives.as_os_str()))?;
         }
         let runner = self.root.join(PLAN_FILES).join("split-runner");
         copy(&runner, &sandbox.join("split-runner"))?;

@@ -45,7 +45,8 @@ pub struct Plan {
     /// The user's home, where jobs see the user's files.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub home: Option<Word>,
-    /// The identity of the code that runs: the files' content and the environment.
+    /// The identity of the code that runs: the files' content and the environment. Where
+    /// [`Plan::knows_code`] is false no record has it.
     pub code: Identity,
     /// What each job asks for.
     pub resources: Resources,
@@ -101,6 +102,13 @@ impl Plan {
             return Err(DocumentError::Identity);
         }
         Ok(plan)
+    }
+
+    /// Whether the plan can tell the identity of the code that runs: what is fetched by URL is known only where it
+    /// arrives.
+    #[must_use]
+    pub fn knows_code(&self) -> bool {
+        self.files.urls.is_empty()
     }
 
     /// The items of chunk number `chunk`.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Command, DocumentError, Due, FORMAT, Identity, PlanIdentity, Word};
+use super::{Command, DocumentError, Due, Environment, FORMAT, Identity, JobLink, JobUrl, PlanIdentity, Word};
 use crate::cut::Cut;
 use crate::space::Space;
 
@@ -26,6 +26,15 @@ pub struct JobFiles {
     /// The places of folders that hold nothing and travel all the same.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub folders: Vec<Word>,
+    /// The links that are made where the files arrive.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub links: Vec<JobLink>,
+    /// The environments among them, whose files hold their own path.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub environments: Vec<Environment>,
+    /// The files that HTCondor fetches by URL.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub urls: Vec<JobUrl>,
 }
 
 /// A file that travels with each job.
@@ -46,7 +55,7 @@ impl JobFiles {
     /// Whether nothing travels.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.folders.is_empty()
+        self.files.is_empty() && self.folders.is_empty() && self.links.is_empty() && self.urls.is_empty()
     }
 }
 
@@ -82,6 +91,15 @@ pub struct Job {
     /// The user's home, where the job sees the user's files.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub home: Option<Word>,
+    /// The links that are made where the files arrive; on a shared file system they are there, and only count.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub links: Vec<JobLink>,
+    /// The environments whose files are told their new path. On a shared file system nothing moves.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub environments: Vec<Environment>,
+    /// The files that HTCondor fetches by URL.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub urls: Vec<JobUrl>,
     /// Whether the job runs beside the plan's folder, so that nothing is transferred.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub shared_filesystem: bool,
@@ -144,6 +162,9 @@ impl super::Plan {
             files: self.files.files.iter().map(source).collect(),
             setup: self.files.files.iter().find(|file| Some(&file.place) == self.setup.as_ref()).map(source),
             home: self.home.clone(),
+            links: self.files.links.clone(),
+            environments: if shared { Vec::new() } else { self.files.environments.clone() },
+            urls: self.files.urls.clone(),
             shared_filesystem: shared,
         }
     }

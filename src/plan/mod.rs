@@ -1,8 +1,10 @@
 //! The plan: what is computed, how it is cut, what each job asks for; and the document that holds it.
 //!
 //! Invariants: the same arguments give the same bytes (no clock, no host, no hash order); the identity is made of
-//! what is computed alone (the space, the command), so that records of any cut of it count; every path in a plan is relative.
+//! what is computed alone (the space, the command), so that records of any cut of it count; every path in a plan is relative,
+//! but for inputs that were given by absolute paths and the old places of environments.
 
+mod arrival;
 mod command;
 mod document;
 mod identity;
@@ -15,6 +17,7 @@ mod word;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use arrival::{Environment, JobLink, JobUrl};
 pub use command::{Bindings, Command, CommandError, Placeholder};
 pub use document::{DocumentError, FORMAT, Plan};
 pub use identity::{Identity, PlanIdentity};

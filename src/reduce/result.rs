@@ -56,7 +56,7 @@ pub struct AnswerFile {
 pub struct CodeShare {
     /// The code.
     pub code: Identity,
-    /// Whether it is the one that the plan was made with.
+    /// Whether it is the one that the plan was made with; of none where the plan cannot know its code.
     pub planned: bool,
     /// How many of the records that count.
     pub records: u64,
@@ -71,7 +71,7 @@ impl CodeShare {
         let mut shares: BTreeMap<(bool, Identity), Self> = BTreeMap::new();
         for found in gathered.chosen() {
             let header = &found.record.header;
-            let planned = header.code == plan.code;
+            let planned = plan.knows_code() && header.code == plan.code;
             let share = shares.entry((!planned, header.code)).or_insert(Self {
                 code: header.code,
                 planned,

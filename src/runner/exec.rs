@@ -11,8 +11,8 @@ use super::chunk::{Attempt, Outcome, Place, give_up, run};
 use super::environment::Base;
 use super::program::Running;
 use crate::exit::Exit;
-use crate::inputs::{CodeHasher, hash_file};
-use crate::plan::{Identity, Job};
+use crate::inputs::{code_that_arrived, place_urls, settle};
+use crate::plan::Job;
 use crate::record::Cause;
 use crate::space::Interval;
 
@@ -64,16 +64,21 @@ pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
         base: Base::Job,
         host: &host,
     };
-    let (code, missing) = code(&job, &tree);
+    let placed = place_urls(&job.urls, &here, &tree);
+    let (code, missing) = code_that_arrived(&job, &tree);
     let attempt = Attempt { job: &job, chunk, items, code, retry: retry() };
-    let outcome = match missing {
+    let settled = match (placed, missing) {
+        (Err(error), _) => Some(in_one_line(&error)),
+        (_, Some(missing)) => Some(missing),
+        // On a shared file system nothing has moved.
+        _ if job.shared_filesystem => None,
+        _ => settle(&job.links, &job.environments, &tree, &start_in).err().map(|error| in_one_line(&error)),
+    };
+    let outcome = match settled {
         None => run(&attempt, &place, &running),
         Some(why) => give_up(&attempt, &place, Cause::Machine(why)),
     };
-    let outcome = outcome.map_err(|error| {
-        let why = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
-        (Exit::JobMachine, format!("{error}{why}"))
-    })?;
+    let outcome = outcome.map_err(|error| (Exit::JobMachine, in_one_line(&error)))?;
     if let Outcome::Failed { cause, .. } = &outcome {
         return Err((outcome.exit(), cause.to_string()));
     }
@@ -87,19 +92,9 @@ fn scratch(here: &Path) -> std::io::Result<tempfile::TempDir> {
     tempfile::Builder::new().prefix(".split-").tempdir_in(above)
 }
 
-/// The identity of the code that is really there, and what is wrong where a file is not: HTCondor leaves out
-/// a file that is gone when it is to be sent, and says nothing.
-fn code(job: &Job, tree: &Path) -> (Identity, Option<String>) {
-    let mut missing = None;
-    let mut contents = Vec::new();
-    for file in &job.files {
-        match hash_file(&tree.join(file.path().as_os_str())) {
-            Ok((content, _)) => contents.push((&file.place, content)),
-            Err(error) => missing = missing.or(Some(format!("{} did not arrive: {error}", file.place.quoted()))),
-        }
-    }
-    let setup = job.setup.as_ref().map(|setup| &setup.place);
-    (CodeHasher::of(contents.into_iter(), &job.environment, setup), missing)
+/// An error with what caused it.
+fn in_one_line(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
 /// An eviction's SIGTERM reaches the program and its children.

@@ -137,6 +137,18 @@ pub fn move_to(from: &Path, to: &Path) -> Result<(), StoreError> {
     fs::rename(from, to).map_err(StoreError::on("rename", from))
 }
 
+/// Makes a link to `target` at `path`, and the folders above it; does nothing where the same link is there.
+///
+/// # Errors
+/// Where something else is there, or the folder cannot be written to.
+pub fn make_link(target: &Path, path: &Path) -> Result<(), StoreError> {
+    if fs::read_link(path).is_ok_and(|there| there == target) {
+        return Ok(());
+    }
+    make_folder(parent(path))?;
+    std::os::unix::fs::symlink(target, path).map_err(StoreError::on("link", path))
+}
+
 /// Takes the lock of a folder until the file that is given back is closed; waits for another process that holds it.
 /// Where the file system knows no locks there is none to take.
 ///

@@ -6,13 +6,13 @@ use std::path::Path;
 use crate::kit::{Dir, Ended, SUM, Split};
 
 /// Copies what is in `plan.files/job/` to a sandbox, links followed, as file transfer does.
-fn sandbox(dir: &Dir, name: &str) {
+pub(crate) fn sandbox(dir: &Dir, name: &str) {
     dir.command("cp").args(["-RL", "plan.files/job", name]).ok();
     fs::copy(dir.path("plan.files/split-runner"), dir.path(name).join("condor_exec.exe")).expect("copied");
 }
 
 /// A command without any environment.
-fn bare<'a>(dir: &'a Dir, program: &Path) -> Split<'a> {
+pub(crate) fn bare<'a>(dir: &'a Dir, program: &Path) -> Split<'a> {
     dir.command("/usr/bin/env").arg("-i").arg(program)
 }
 

@@ -4,6 +4,7 @@
 mod coreutils;
 mod damage;
 mod folder;
+mod inputs;
 mod interrupt;
 mod job;
 mod kit;
@@ -13,5 +14,6 @@ mod run;
 mod setup;
 mod show;
 mod try_one;
+mod urls;
 mod verify;
 mod versions;

@@ -346,7 +346,7 @@ fn a_path_of_the_programs_own() {
     let tool = dir.program("tools/my-tool", "#!/bin/sh\necho $SPLIT_FIRST\n");
     let path = path_after(&[tool.parent().expect("a folder")]).into_string().expect("text");
     let run = dir.split("run --total 1..=3 --chunks 3 --env").arg(format!("PATH={path}")).args(["--", "my-tool"]);
-    run.answers("6\n").says("(this machine has it)");
+    run.answers("6\n").says("(this machine has it too)");
 }
 
 #[test]
