@@ -17,6 +17,9 @@ use crate::inputs::{Fate, WordFate, is_dynamic, is_on_path};
 use crate::plan::{Command, MergeCommand, Reduction, Word};
 use crate::record::gather;
 
+/// So many differences are shown; the rest is counted.
+const LISTED: usize = 20;
+
 pub(super) fn plan(options: &PlanOptions) -> Done {
     let mut request = Request::new(&options.what, true)?;
     check_folder(&request.place)?;
@@ -271,9 +274,12 @@ pub(super) fn explain(error: &LayDown) -> Failure {
     let mut failure = Failure::from_error(exit, error);
     match error {
         LayDown::Differs { differences, fits, .. } => {
-            for difference in differences {
+            for difference in differences.iter().take(LISTED) {
                 failure =
                     failure.detail(format!("{}: was {}, now {}", difference.what, difference.before, difference.now));
+            }
+            if differences.len() > LISTED {
+                failure = failure.detail(format!("... and {} more", differences.len() - LISTED));
             }
             if *fits {
                 failure = failure.help("--keep lets what was computed count as far as it fits");

@@ -12,7 +12,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
-use memchr::memmem;
 use serde::Deserialize;
 
 use crate::plan::Environment;
@@ -86,20 +85,18 @@ impl Moves {
     /// `text` with every old path replaced; `None` where there is none. With `shell` a new path that a shell would
     /// take apart is put in quotes, unless it stands in some.
     fn rewrite(&self, text: &[u8], shell: bool) -> Option<Vec<u8>> {
-        let mut searches: Vec<_> = self.0.iter().map(|step| Search::new(step, text)).collect();
         let mut new = Vec::new();
         let mut copied = 0;
-        // The first of those at one place has the longest path.
-        let first = |searches: &[Search<'_>]| {
-            searches.iter().enumerate().filter_map(|(which, search)| Some((search.next?, which))).min()
-        };
-        while let Some((at, which)) = first(&searches) {
-            let step = &self.0[which];
-            let end = at + step.from.as_os_str().len();
-            if !step.is_meant(text, at, end) {
-                searches[which].advance(text, at + 1);
+        // Every old path is absolute.
+        for at in memchr::memchr_iter(b'/', text) {
+            let is_here = |step: &&Move| {
+                let from = step.from.as_os_str().as_bytes();
+                text[at..].starts_with(from) && step.is_meant(text, at, at + from.len())
+            };
+            if at < copied {
                 continue;
             }
+            let Some(step) = self.0.iter().find(is_here) else { continue };
             new.extend_from_slice(&text[copied..at]);
             let to = step.to.as_os_str().as_bytes();
             let in_quotes = at > 0 && matches!(text[at - 1], b'"' | b'\'');
@@ -108,34 +105,12 @@ impl Moves {
             } else {
                 new.extend_from_slice(to);
             }
-            copied = end;
-            searches.iter_mut().for_each(|search| search.advance(text, end));
+            copied = at + step.from.as_os_str().len();
         }
         (copied > 0).then(|| {
             new.extend_from_slice(&text[copied..]);
             new
         })
-    }
-}
-
-/// Where a path is found next.
-struct Search<'a> {
-    finder: memmem::Finder<'a>,
-    next: Option<usize>,
-}
-
-impl<'a> Search<'a> {
-    fn new(step: &'a Move, text: &[u8]) -> Self {
-        let finder = memmem::Finder::new(step.from.as_os_str().as_bytes());
-        let next = finder.find(text);
-        Self { finder, next }
-    }
-
-    /// Goes on to the first place that is not before `from`.
-    fn advance(&mut self, text: &[u8], from: usize) {
-        if self.next.is_some_and(|next| next < from) {
-            self.next = self.finder.find(&text[from..]).map(|at| at + from);
-        }
     }
 }
 

@@ -293,3 +293,15 @@ fn what_differs_in_an_environment_is_named() {
     fs::set_permissions(dir.path("env/bin/tool"), fs::Permissions::from_mode(0o755)).expect("set");
     dir.split(words).refuses(3).says("where the environment env was made: was there, now gone");
 }
+
+#[test]
+fn of_many_files_that_differ_some_are_named() {
+    let dir = Dir::new();
+    dir.write("data/0", "");
+    dir.split("plan --total 10 --chunks 2 --input data").ok();
+    for number in 1..=25 {
+        dir.write(format!("data/{number}"), "");
+    }
+    let refused = dir.split("plan --total 10 --chunks 2 --input data").refuses(3);
+    refused.says("the file data/1: was not there, now new").says("... and 5 more");
+}
