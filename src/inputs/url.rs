@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::find::FindError;
 use crate::plan::{JobFiles, JobUrl, Word};
-use crate::record::is_partial;
 
-/// Names at the sandbox's top that are taken. HTCondor's own begin with a dot or with `_condor`.
+/// Names at the sandbox's top that are taken. HTCondor's own begin with a dot or with `_condor`, and a partial's ends with
+/// `.part`.
 const TAKEN: [&str; 6] = ["job.json", "work", "split-runner", "condor_exec.exe", "tmp", "var"];
 
 /// Schemes whose URLs name a host.
@@ -115,7 +115,7 @@ impl Url {
             return Err(malformed("names no file: its last part cannot be a name"));
         }
         let is_taken = |name: &str| {
-            TAKEN.contains(&name) || name.starts_with('.') || name.starts_with("_condor") || is_partial(name.as_bytes())
+            TAKEN.contains(&name) || name.starts_with('.') || name.starts_with("_condor") || name.ends_with(".part")
         };
         if is_taken(last) {
             return Err(UrlError::Taken { url: text.clone(), name: last.to_owned() });
