@@ -19,11 +19,12 @@
 //! | [`runner`] | a chunk's run inside a job | yes |
 //! | `local` | a plan's run on this machine | yes |
 //! | `pool` | reading what HTCondor wrote | reads |
+//! | `site` | what the administrators of a pool ask of every plan | reads profiles |
 //! | [`store`] | every file that is written | writes |
 //! | `cli` | arguments in, a report out; the only room that prints | yes |
 //!
 //! Imports run downwards: `cli` may use everything, nothing uses `cli`; `runner`, `local`, `folder` and `pool` use
-//! `plan`, `record`, `inputs` and `store`; `dag`, `plan` and `cut` use `space`. Without the feature `cli` the crate holds
+//! `plan`, `record`, `inputs` and `store`; `site` uses `plan` and `dag`; `dag`, `plan` and `cut` use `space`. Without the feature `cli` the crate holds
 //! what a job needs, and no dependency of the command line.
 
 #[cfg(feature = "cli")]
@@ -44,5 +45,7 @@ pub mod record;
 #[cfg(feature = "cli")]
 pub mod reduce;
 pub mod runner;
+#[cfg(feature = "cli")]
+pub mod site;
 pub mod space;
 pub mod store;

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::what::ChunkName;
 use crate::exit::Exit;
+use crate::plan::{ContainerMode, ReduceOn};
 
 const ABOUT: &str = "Splits one long computation into many short HTCondor jobs and merges their results";
 
@@ -58,6 +59,8 @@ pub(super) enum Task {
     Try(TryOptions),
     /// Compute some of the results again here, and compare
     Verify(VerifyOptions),
+    /// Show what the pool's administrators ask of every plan, and where each setting comes from
+    Site(SiteOptions),
 }
 
 #[derive(Debug, Args)]
@@ -79,7 +82,8 @@ pub(super) struct RunOptions {
     #[command(flatten)]
     pub(super) what: WhatOptions,
 
-    /// How many chunks to compute side by side [default: the cores of this machine / --cpus]
+    /// How many chunks to compute side by side [default: the cores of this machine / --cpus; on an access point
+    /// two, or the site's number]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) jobs: Option<u16>,
 
@@ -109,6 +113,21 @@ pub(super) struct ReduceOptions {
     /// Answer even if several versions of the program computed the results, and say so
     #[arg(long)]
     pub(super) mixed: bool,
+
+    /// How many threads to use [default: the cores of this machine; on an access point two, or the site's number]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(super) threads: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SiteOptions {
+    /// A profile to read after those of this machine and of yours
+    #[arg(long, value_name = "FILE", conflicts_with = "example")]
+    pub(super) site: Option<PathBuf>,
+
+    /// Print a profile to start from: orangegrid, chtc, ospool
+    #[arg(long, value_name = "POOL")]
+    pub(super) example: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -194,17 +213,21 @@ pub(super) struct WhatOptions {
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Jobs", value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) cpus: u32,
 
-    /// Memory that each job asks for
-    #[arg(long, value_name = "SIZE", default_value = "1GB", help_heading = "Jobs", allow_hyphen_values = true)]
-    pub(super) memory: String,
+    /// Memory that each job asks for [default: 1GB, or the site's]
+    #[arg(long, value_name = "SIZE", help_heading = "Jobs", allow_hyphen_values = true)]
+    pub(super) memory: Option<String>,
 
-    /// Scratch space that each job asks for
-    #[arg(long, value_name = "SIZE", default_value = "1GB", help_heading = "Jobs", allow_hyphen_values = true)]
-    pub(super) disk: String,
+    /// Scratch space that each job asks for [default: 1GB, or the site's]
+    #[arg(long, value_name = "SIZE", help_heading = "Jobs", allow_hyphen_values = true)]
+    pub(super) disk: Option<String>,
 
-    /// How often a failed chunk is tried again
-    #[arg(long, value_name = "N", default_value_t = 2, help_heading = "Jobs", allow_negative_numbers = true)]
-    pub(super) retries: u32,
+    /// GPUs that each job asks for
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Jobs", allow_negative_numbers = true)]
+    pub(super) gpus: u32,
+
+    /// How often a failed chunk is tried again [default: 2, or the site's]
+    #[arg(long, value_name = "N", help_heading = "Jobs", allow_negative_numbers = true)]
+    pub(super) retries: Option<u32>,
 
     /// Set a variable in the program's environment (repeatable)
     #[arg(long, value_name = "K=V", help_heading = "Jobs")]
@@ -228,11 +251,28 @@ pub(super) struct WhatOptions {
     #[arg(long, value_name = "IMAGE", help_heading = "Jobs")]
     pub(super) container: Option<String>,
 
-    /// The execute points see this folder and the program's files: transfer nothing
-    #[arg(long, help_heading = "Jobs")]
-    pub(super) shared_filesystem: bool,
+    /// Who starts the container: HTCondor (universe), or the runner, by `apptainer exec` (apptainer)
+    /// [default: universe, or the site's]
+    #[arg(long, value_name = "MODE", help_heading = "Jobs")]
+    pub(super) container_mode: Option<ContainerMode>,
 
-    /// A line for chunk.sub, such as 'requirements = HasAVX2' (repeatable)
+    /// The execute points see this folder and the program's files: transfer nothing [default: false, or the site's]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Jobs")]
+    pub(super) shared_filesystem: Option<bool>,
+
+    /// Refuse to plan where all jobs together would be sent more than this [default: 1TB, or the site's]
+    #[arg(long, value_name = "SIZE", help_heading = "Jobs", allow_hyphen_values = true)]
+    pub(super) max_transfer: Option<String>,
+
+    /// Where results are merged: on the access point, or in a job [default: access-point, or the site's]
+    #[arg(long, value_name = "PLACE", help_heading = "Jobs")]
+    pub(super) reduce_on: Option<ReduceOn>,
+
+    /// A site profile, over those of this machine and of yours: `split site` shows what applies
+    #[arg(long, value_name = "FILE", help_heading = "Jobs")]
+    pub(super) site: Option<PathBuf>,
+
+    /// A line for chunk.sub, such as 'rank = Mips' (repeatable); 'requirements = HasAVX2' adds to what else is required
     #[arg(long, value_name = "LINE", help_heading = "Jobs")]
     pub(super) submit: Vec<String>,
 

@@ -1,11 +1,13 @@
 //! The command line: arguments in, a report out. The only room that prints: data on standard output, talk on
 //! standard error.
 
+mod access_point;
 mod arguments;
 mod coreutils;
 mod cure;
 mod exec;
 mod failure;
+mod jobs;
 mod name;
 mod output;
 mod plan;
@@ -16,6 +18,7 @@ mod resume;
 mod run;
 mod show;
 mod signals;
+mod site;
 mod travel;
 mod try_one;
 mod verify;
@@ -54,6 +57,7 @@ pub fn main() -> ExitCode {
             Task::Resume(options) => resume::resume(&options),
             Task::Try(options) => try_one::try_one(&options),
             Task::Verify(options) => verify::verify(&options),
+            Task::Site(options) => site::site(&options),
         },
         Err(_) if words.first().is_some_and(|first| coreutils::is_option_of_ours(first)) => {
             Err(coreutils::command_is_missing(&words[0]))

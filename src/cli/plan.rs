@@ -24,6 +24,7 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
     let mut request = Request::new(&options.what, true)?;
     check_folder(&request.place)?;
     let programs = programs()?;
+    request.jobs.check_transfer(&request.plan, size(&programs.runner))?;
     if options.dry_run {
         return dry_run(&request);
     }
@@ -120,6 +121,7 @@ pub(super) fn describe(request: &Request) -> Vec<String> {
     if plan.command.is_none() {
         lines.push("  no command: the items themselves are the results".to_owned());
     }
+    lines.extend(request.jobs.notes.iter().cloned());
     lines.extend(notes(request));
     lines
 }
@@ -129,7 +131,7 @@ fn describe_transfer(request: &Request, programs: &Programs) -> Vec<String> {
     let plan = &request.plan;
     let mut lines = Vec::new();
     if !plan.resources.shared_filesystem {
-        let runner = programs.runner.metadata().map_or(0, |found| found.len());
+        let runner = size(&programs.runner);
         let files: u64 = plan.files.files.iter().map(|file| file.bytes).sum();
         let what = match plan.files.files.len() {
             0 => format!("the runner ({})", bytes(runner)),
@@ -137,11 +139,18 @@ fn describe_transfer(request: &Request, programs: &Programs) -> Vec<String> {
                 format!("the runner ({}) and {} ({})", bytes(runner), count(number as u128, "file"), bytes(files))
             }
         };
-        let all = (runner + files).saturating_mul(plan.cut.chunks());
+        let image = request.jobs.image();
+        let what = image.map_or(what.clone(), |image| format!("{what}, and the container image ({})", bytes(image)));
+        let all = (runner + files + image.unwrap_or(0)).saturating_mul(plan.cut.chunks());
         lines.push(format!("each job is sent {what}: {} in all", bytes(all)));
     }
     lines.extend(about_runner(programs));
     lines
+}
+
+/// A file's size in bytes; 0 for one that cannot be looked at, which is said when it is copied.
+fn size(file: &Path) -> u64 {
+    file.metadata().map_or(0, |found| found.len())
 }
 
 /// What may not be meant.
@@ -241,6 +250,7 @@ fn dry_run(request: &Request) -> Done {
         for (name, content) in [
             ("chunk.sub", text.chunk_sub().as_bytes()),
             ("reduce.sub", text.reduce_sub().as_bytes()),
+            ("dagman.config", text.dagman_config().as_bytes()),
             ("plan.json", &plan.to_json()),
             ("plan.files/job/job.json", &plan.job().to_json()),
         ] {

@@ -5,11 +5,10 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
-use super::Done;
 use super::arguments::ReduceOptions;
 use super::failure::{Failure, printed};
 use super::output::{count, last_lines, say};
-use super::{progress, versions};
+use super::{Done, access_point, progress, versions};
 use crate::exit::Exit;
 use crate::folder::{FolderError, Layout, locate};
 use crate::plan::{Identity, Plan, Word};
@@ -26,6 +25,8 @@ const INLINE: u64 = 1 << 16;
 
 pub(super) fn reduce(options: &ReduceOptions) -> Done {
     let (layout, plan) = find(&options.folder)?;
+    let threads = access_point::be_gentle(&plan.site.access_point, options.threads, "--threads");
+    access_point::limit_merging(threads.or(options.threads))?;
     let gathered = read(&layout, &plan)?;
     let done = answer(&layout, &plan, &gathered, options.partial, options.mixed);
     // The process ends here: giving back half a million pieces of memory one by one would only take time.

@@ -7,38 +7,19 @@ use std::path::{Path, PathBuf};
 
 use super::arguments::WhatOptions;
 use super::failure::Failure;
+use super::jobs::{self, Jobs};
 use super::progress;
 use crate::cut::{Cut, CutError, MOST_CHUNKS};
 use crate::dag::Templates;
 use crate::exit::Exit;
 use crate::folder::Existing;
 use crate::inputs::{Doubt, FindError, FoundEnvironment, UrlError, WordFate, find};
-use crate::plan::{
-    Command, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Resources, Size, Word,
-};
+use crate::plan::{Command, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Word};
+use crate::site::Profile;
 use crate::space::{Range, Space};
 
 /// Without a command the items themselves are the results: more of them than this is a mistake, or a disk full.
 const MOST_LISTED: u128 = 1_000_000_000;
-
-/// Commands of a submit file that the plan itself sets, and how to say what is meant instead.
-const OURS: [(&str, &str); 15] = [
-    ("executable", "the command after -- is what runs"),
-    ("arguments", "the command after -- is what runs"),
-    ("universe", "use --container for containers"),
-    ("container_image", "use --container"),
-    ("initialdir", "partials would not come back to outputs/"),
-    ("transfer_input_files", "use --input"),
-    ("transfer_output_files", "partials would not come back"),
-    ("should_transfer_files", "use --shared-filesystem"),
-    ("when_to_transfer_output", "partials of failed jobs would not come back"),
-    ("log", "split follows the jobs in logs/events.log"),
-    ("request_cpus", "use --cpus"),
-    ("request_memory", "use --memory"),
-    ("request_disk", "use --disk"),
-    ("environment", "use --env"),
-    ("getenv", "use --getenv"),
-];
 
 /// A plan that is wanted, and where.
 #[derive(Debug)]
@@ -56,9 +37,11 @@ pub(super) struct Request {
     pub(super) environments: Vec<FoundEnvironment>,
     /// What a job may miss.
     pub(super) doubts: Vec<Doubt>,
+    /// What the site and the options say of jobs, beside what is in the plan.
+    pub(super) jobs: Jobs,
 }
 
-fn usage(message: impl Into<String>) -> Failure {
+pub(super) fn usage(message: impl Into<String>) -> Failure {
     Failure::new(Exit::Usage, message)
 }
 
@@ -66,8 +49,9 @@ impl Request {
     /// Checks the options and finds the files; writes nothing. With `renew`, `--keep` is to write the same plan anew
     /// where some of it has been computed.
     pub(super) fn new(options: &WhatOptions, renew: bool) -> Result<Self, Failure> {
+        let site = jobs::site(options.site.as_deref())?;
         let space = space(options)?;
-        let cut = cut(options, space.count())?;
+        let cut = cut(options, space.count(), &site.profile)?;
         let command = command(options)?;
         if command.is_none() && space.count() > MOST_LISTED {
             return Err(usage(format!("without a command the {} items themselves are the results", space.count()))
@@ -85,11 +69,11 @@ impl Request {
         let folder = absolute(&here, &options.dir);
         let base = pathdiff::diff_paths(&here, &folder).filter(|base| !base.as_os_str().is_empty());
         let base = base.unwrap_or_else(|| PathBuf::from("."));
-        let resources = resources(options, &here, &base)?;
+        let (jobs, resources, rules) = Jobs::new(options, &site, &reduce, &here, &base)?;
         let planned = folder.join("plan.json").exists();
         let leave_out = |path: &Path| {
             let name = path.strip_prefix(&folder).ok().map(|below| below.as_os_str().as_bytes());
-            let ours: [&[u8]; 5] = [b"outputs", b"logs", b"chunk.sub", b"reduce.sub", b"result.json"];
+            let ours: [&[u8]; 6] = [b"outputs", b"logs", b"chunk.sub", b"reduce.sub", b"dagman.config", b"result.json"];
             planned
                 && name.is_some_and(|name| {
                     name.starts_with(b"plan.") || name.starts_with(b"aside-") || ours.contains(&name)
@@ -98,7 +82,8 @@ impl Request {
         let shared = resources.shared_filesystem;
         let spinner = progress::spinner("reading the files that travel");
         let setup = options.setup.as_deref();
-        let found = find(&here, command.as_ref(), &options.input, setup, &environment, shared, &leave_out);
+        let inputs = [jobs.inputs(), &options.input].concat();
+        let found = find(&here, command.as_ref(), &inputs, setup, &environment, shared, &leave_out);
         spinner.finish_and_clear();
         let found = found.map_err(|error| explain(&error))?;
 
@@ -118,6 +103,7 @@ impl Request {
             home: std::env::var_os("HOME").filter(|home| shared && !home.is_empty()).map(Word::from),
             code: found.code,
             resources,
+            site: rules,
             templates: templates.identity(),
         };
         let existing = match (options.keep, options.force) {
@@ -134,6 +120,7 @@ impl Request {
             words: found.words,
             environments: found.environments,
             doubts: found.doubts,
+            jobs,
         })
     }
 }
@@ -149,7 +136,7 @@ fn space(options: &WhatOptions) -> Result<Space, Failure> {
     })
 }
 
-fn cut(options: &WhatOptions, items: u128) -> Result<Cut, Failure> {
+fn cut(options: &WhatOptions, items: u128, site: &Profile) -> Result<Cut, Failure> {
     let number = |name: &str, text: &str| {
         let number: Option<Range> = text.parse().ok();
         // A number of chunks is written as a range's end is: 1e3, 1_000.
@@ -163,8 +150,9 @@ fn cut(options: &WhatOptions, items: u128) -> Result<Cut, Failure> {
         (Some(chunks), _) => Cut::into_chunks(items, number("--chunks", chunks)?),
         (None, Some(size)) => Cut::of_size(items, number("--chunk-size", size)?),
         (None, None) => {
+            let target = jobs::target(site);
             return Err(usage("nothing says how to cut the items into chunks")
-                .help("aim at about ten minutes of work a chunk: --chunks N or --chunk-size N"));
+                .help(format!("aim at about {target} of work a chunk: --chunks N or --chunk-size N")));
         }
     };
     cut.map_err(|error| {
@@ -255,52 +243,6 @@ fn check_setup(setup: &Path, has_command: bool) -> Result<(), Failure> {
                 .help("a set-up is a file with shell commands, such as: source .venv/bin/activate"))
         }
         Err(error) => Err(usage(format!("--setup {shown}: {error}"))),
-    }
-}
-
-fn resources(options: &WhatOptions, here: &Path, base: &Path) -> Result<Resources, Failure> {
-    let size = |name: &str, text: &str| -> Result<Size, Failure> {
-        text.parse().map_err(|error| usage(format!("{name}: {error}")))
-    };
-    for line in &options.submit {
-        check_submit(line)?;
-    }
-    let container = options.container.as_ref().map(|image| {
-        let path = Path::new(image);
-        // An image file is named from outputs/, where the jobs' relative paths start.
-        let file = path.is_relative() && here.join(path).is_file();
-        if file { Path::new("..").join(base).join(path).to_string_lossy().into_owned() } else { image.clone() }
-    });
-    if let Some(image) = container.as_ref().filter(|image| image.is_empty() || image.contains(['\n', '\r', ','])) {
-        return Err(usage(format!("--container {image:?}: no name of an image")));
-    }
-    Ok(Resources {
-        cpus: options.cpus,
-        memory: size("--memory", &options.memory)?,
-        disk: size("--disk", &options.disk)?,
-        retries: options.retries,
-        container,
-        shared_filesystem: options.shared_filesystem,
-        submit: options.submit.clone(),
-    })
-}
-
-/// A line for the submit file must be one, and none that the plan itself writes.
-fn check_submit(line: &str) -> Result<(), Failure> {
-    let shown = Word::from(line).quoted();
-    let odd = || usage(format!("--submit {shown}: not of the form NAME = VALUE"));
-    if line.contains(['\n', '\r', '\0']) || line.trim_end().ends_with('\\') {
-        return Err(usage(format!("--submit {shown}: more than one line")).help("give --submit once for each line"));
-    }
-    let (name, _) = line.split_once('=').ok_or_else(odd)?;
-    let name = name.trim();
-    let plain = name.strip_prefix('+').or_else(|| name.strip_prefix("MY.")).unwrap_or(name);
-    if plain.is_empty() || !plain.chars().all(|letter| letter.is_ascii_alphanumeric() || "_.".contains(letter)) {
-        return Err(odd());
-    }
-    match OURS.iter().find(|(ours, _)| name.eq_ignore_ascii_case(ours)) {
-        Some((ours, instead)) => Err(usage(format!("--submit {shown}: the plan sets {ours} itself")).help(*instead)),
-        None => Ok(()),
     }
 }
 

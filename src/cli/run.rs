@@ -12,7 +12,7 @@ use super::output::{count, last_lines, say};
 use super::plan::{describe, programs, shown, write};
 use super::request::Request;
 use super::signals::Listener;
-use super::{progress, reduce, versions};
+use super::{access_point, progress, reduce, versions};
 use crate::exit::Exit;
 use crate::folder::{Laid, Layout, locate};
 use crate::local::{self, ChunkFailure, LocalError, Options, Report};
@@ -25,7 +25,7 @@ use crate::runner::Running;
 const SHOWN: usize = 5;
 
 pub(super) fn run(options: &RunOptions) -> Done {
-    let (layout, plan) = match &options.planned {
+    let (layout, plan, threads) = match &options.planned {
         Some(folder) => existing(folder, options)?,
         None if options.what.total.is_none() && Path::new("plan.json").is_file() => existing(Path::new("."), options)?,
         None => planned(options)?,
@@ -47,7 +47,7 @@ pub(super) fn run(options: &RunOptions) -> Done {
         if !options.mixed {
             versions::refuse_coming_mixture(&layout, &plan, &gathered)?;
         }
-        let report = compute(&layout, &plan, &gathered, options)?;
+        let report = compute(&layout, &plan, &gathered, options, threads)?;
         if report.stopped {
             return Err(interrupted(&layout, &report));
         }
@@ -60,9 +60,11 @@ pub(super) fn run(options: &RunOptions) -> Done {
 }
 
 /// The plan in a folder; it has its options already.
-fn existing(folder: &Path, options: &RunOptions) -> Result<(Layout, Plan), Failure> {
+fn existing(folder: &Path, options: &RunOptions) -> Result<(Layout, Plan, Option<u16>), Failure> {
     if options.what.is_untouched() {
-        return reduce::find(folder);
+        let (layout, plan) = reduce::find(folder)?;
+        let threads = gentle(&plan, options)?;
+        return Ok((layout, plan, threads));
     }
     let folder = Word::from(folder.as_os_str().to_owned()).quoted();
     Err(Failure::new(Exit::Usage, format!("the plan in {folder} has its options already, and others were given"))
@@ -71,8 +73,10 @@ fn existing(folder: &Path, options: &RunOptions) -> Result<(Layout, Plan), Failu
 }
 
 /// Plans as `split plan` does, with a shorter account.
-fn planned(options: &RunOptions) -> Result<(Layout, Plan), Failure> {
+fn planned(options: &RunOptions) -> Result<(Layout, Plan, Option<u16>), Failure> {
     let mut request = Request::new(&options.what, false)?;
+    // Before the plan is written, which starts threads.
+    let threads = gentle(&request.plan, options)?;
     let programs = programs()?;
     let laid = write(&mut request, &programs)?;
     if !matches!(laid, Laid::Unchanged | Laid::Completed) {
@@ -83,13 +87,31 @@ fn planned(options: &RunOptions) -> Result<(Layout, Plan), Failure> {
     if let Laid::Kept { aside, .. } | Laid::MovedAside { aside } = &laid {
         say(&format!("the older plan is in {}", aside.display()));
     }
-    locate(&request.folder).map_err(|error| Failure::from_error(Exit::NoPlan, &error))
+    let (layout, plan) = locate(&request.folder).map_err(|error| Failure::from_error(Exit::NoPlan, &error))?;
+    Ok((layout, plan, threads))
 }
 
-fn compute(layout: &Layout, plan: &Plan, gathered: &Gathered, options: &RunOptions) -> Result<Report, Failure> {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+/// On an access point: how many threads to use.
+fn gentle(plan: &Plan, options: &RunOptions) -> Result<Option<u16>, Failure> {
+    let threads = access_point::be_gentle(&plan.site.access_point, options.jobs, "--jobs");
+    access_point::limit_merging(threads)?;
+    Ok(threads)
+}
+
+fn compute(
+    layout: &Layout,
+    plan: &Plan,
+    gathered: &Gathered,
+    options: &RunOptions,
+    threads: Option<u16>,
+) -> Result<Report, Failure> {
+    let cores = threads.map(usize::from);
+    let cores = cores.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     let cpus = usize::try_from(plan.resources.cpus).unwrap_or(usize::MAX);
     let workers = options.jobs.map_or((cores / cpus).max(1), usize::from);
+    if let Some(image) = &plan.resources.container {
+        say(&format!("note: here the program runs without its container, {image}, which jobs are given"));
+    }
     let done = gathered.covered();
     if done > 0 {
         say(&format!("{} of {} have results already", done, count(plan.space.count(), "item")));

@@ -12,4 +12,4 @@ mod templates;
 mod text;
 
 pub use templates::{TemplateError, Templates};
-pub use text::Text;
+pub use text::{SCRIPTS, Text};

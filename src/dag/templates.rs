@@ -9,7 +9,7 @@ use crate::plan::Identity;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Templates {
     /// By name, in the order of [`Templates::NAMES`].
-    texts: [String; 4],
+    texts: [String; 5],
 }
 
 /// A template that cannot be used: where, and why.
@@ -26,7 +26,7 @@ pub struct TemplateError {
 
 impl Templates {
     /// The templates' names; a folder of one's own may hold any of them.
-    pub const NAMES: [&'static str; 4] = ["plan.dag", "node.dag", "chunk.sub", "reduce.sub"];
+    pub const NAMES: [&'static str; 5] = ["plan.dag", "node.dag", "chunk.sub", "reduce.sub", "dagman.config"];
 
     /// Those that come with `split`.
     #[must_use]
@@ -37,6 +37,7 @@ impl Templates {
                 include_str!("../../dag-templates/node.dag").to_owned(),
                 include_str!("../../dag-templates/chunk.sub").to_owned(),
                 include_str!("../../dag-templates/reduce.sub").to_owned(),
+                include_str!("../../dag-templates/dagman.config").to_owned(),
             ],
         }
     }

@@ -7,11 +7,17 @@ use minijinja::context;
 use super::node::Node;
 use super::templates::{TemplateError, Templates};
 use crate::exit::Exit;
-use crate::plan::Plan;
+use crate::plan::{ContainerMode, Plan, ReduceOn, Resources, Size, SubmitLine};
 use crate::space::Interval;
 
 /// So many of the first chunks show whether the program starts.
 const FIRST: u64 = 10;
+
+/// The partials of so many chunks are merged within 1 GiB.
+const CHUNKS_A_GIBIBYTE: u64 = 500_000;
+
+/// Scripts side by side where no site says how many: fewer than HTCondor's 20.
+pub const SCRIPTS: u32 = 5;
 
 /// So many bytes are written at a time.
 const BLOCK: usize = 1 << 20;
@@ -25,6 +31,7 @@ const NAMES: &str = "\0names\0";
 pub struct Text {
     chunk_sub: String,
     reduce_sub: String,
+    dagman_config: String,
     dag: String,
     node: Node,
 }
@@ -37,6 +44,8 @@ impl Text {
     pub fn new(plan: &Plan, templates: &Templates) -> Result<Self, TemplateError> {
         let resources = &plan.resources;
         let node = Node::compile(templates.get("node.dag"), plan.generation)?;
+        let site = &plan.site;
+        let requirements = [&site.requirements[..], &resources.requirements].concat();
         let values = context! {
             chunks => plan.cut.chunks(),
             items => plan.space.count().to_string(),
@@ -51,10 +60,22 @@ impl Text {
             memory => resources.memory.to_string(),
             disk => resources.disk.to_string(),
             container => resources.container.clone(),
+            container_lines => container_lines(resources),
+            apptainer => resources.container.is_some() && resources.container_mode == ContainerMode::Apptainer,
+            gpu_lines => resources.gpu_lines.clone(),
+            requirements => requirements,
             shared_filesystem => resources.shared_filesystem,
             submit => resources.submit.clone(),
             urls => plan.files.urls.iter().map(|url| url.url.clone()).collect::<Vec<_>>(),
             log => "../logs/events.log",
+            reduce_in_job => site.reduce_on == ReduceOn::Job,
+            reduce_memory => reduce_memory(plan).to_string(),
+            site_submit => site.submit.clone(),
+            site_requirements => site.requirements.clone(),
+            max_idle => site.throttles.max_idle,
+            max_jobs => site.throttles.max_jobs,
+            max_submits => site.throttles.max_submits,
+            max_scripts => site.throttles.max_scripts.unwrap_or(SCRIPTS),
         };
         let dag = templates.render("plan.dag", &values)?;
         for (mark, variable, least) in [(NODES, "nodes", 1), (NAMES, "names", 1)] {
@@ -67,6 +88,7 @@ impl Text {
         Ok(Self {
             chunk_sub: templates.render("chunk.sub", &values)?,
             reduce_sub: templates.render("reduce.sub", &values)?,
+            dagman_config: templates.render("dagman.config", &values)?,
             dag,
             node,
         })
@@ -82,6 +104,12 @@ impl Text {
     #[must_use]
     pub fn reduce_sub(&self) -> &str {
         &self.reduce_sub
+    }
+
+    /// The text of dagman.config.
+    #[must_use]
+    pub fn dagman_config(&self) -> &str {
+        &self.dagman_config
     }
 
     /// Writes plan.dag. Chunks for which `done` is true are marked as such: DAGMan does not run them.
@@ -112,6 +140,28 @@ impl Text {
         }
         out.write_all(rest.as_bytes())
     }
+}
+
+/// How the submit file asks for a container; no lines for a job that HTCondor starts without one.
+fn container_lines(resources: &Resources) -> Vec<String> {
+    let Some(image) = &resources.container else { return Vec::new() };
+    if resources.container_mode == ContainerMode::Apptainer {
+        return Vec::new();
+    }
+    if resources.container_lines.is_empty() {
+        return vec!["universe = container".to_owned(), format!("container_image = {image}")];
+    }
+    let universe = |line: &String| SubmitLine::parse(line).is_ok_and(|line| line.name.eq_ignore_ascii_case("universe"));
+    let mut lines = resources.container_lines.clone();
+    if !lines.iter().any(universe) {
+        lines.insert(0, "universe = vanilla".to_owned());
+    }
+    lines
+}
+
+/// What merging takes: the partials' names and headers are in memory, their payloads are not.
+fn reduce_memory(plan: &Plan) -> Size {
+    Size::gibibytes(1 + u32::try_from(plan.cut.chunks() / CHUNKS_A_GIBIBYTE).unwrap_or(u32::MAX - 1))
 }
 
 /// The names of the nodes that DAGMan submits first.
@@ -156,6 +206,7 @@ fn blocks(
 mod tests {
     use super::*;
     use crate::cut::Cut;
+    use crate::plan::Throttles;
     use crate::space::Space;
 
     fn plan(total: &str, chunks: u64) -> Plan {
@@ -177,11 +228,37 @@ mod tests {
         insta::assert_snapshot!("plan.dag", dag(&plan, &Templates::built_in()));
         insta::assert_snapshot!("chunk.sub", text.chunk_sub());
         insta::assert_snapshot!("reduce.sub", text.reduce_sub());
+        insta::assert_snapshot!("dagman.config", text.dagman_config());
         plan.resources.container = Some("docker://python:3.13".to_owned());
         plan.resources.shared_filesystem = true;
         plan.resources.submit = vec!["+ProjectName = \"physics\"".to_owned(), "rank = Mips".to_owned()];
+        plan.resources.gpus = 2;
+        plan.resources.gpu_lines = vec!["request_gpus = 2".to_owned(), "+WantGPULab = true".to_owned()];
+        plan.resources.requirements = vec!["HasAVX2 || HasAVX".to_owned()];
+        plan.site.requirements = vec!["Arch == \"X86_64\"".to_owned()];
+        plan.site.submit = vec!["+JobDurationCategory = \"Medium\"".to_owned()];
+        plan.site.throttles =
+            Throttles { max_idle: Some(2000), max_jobs: Some(10_000), max_submits: Some(50), max_scripts: Some(2) };
+        plan.site.reduce_on = ReduceOn::Job;
         let text = Text::new(&plan, &Templates::built_in()).expect("rendered");
         insta::assert_snapshot!("chunk.sub with everything", text.chunk_sub());
+        insta::assert_snapshot!("reduce.sub in a job, nothing transferred", text.reduce_sub());
+        insta::assert_snapshot!("dagman.config with everything", text.dagman_config());
+        plan.resources.shared_filesystem = false;
+        plan.resources.container_mode = ContainerMode::Apptainer;
+        let text = Text::new(&plan, &Templates::built_in()).expect("rendered");
+        insta::assert_snapshot!("chunk.sub with apptainer", text.chunk_sub());
+        insta::assert_snapshot!("reduce.sub in a job", text.reduce_sub());
+    }
+
+    #[test]
+    fn a_site_spells_containers_its_own_way() {
+        let mut plan = plan("1..=10", 3);
+        plan.resources.container = Some("a.sif".to_owned());
+        plan.resources.container_lines = vec!["+Image = \"a.sif\"".to_owned()];
+        let text = Text::new(&plan, &Templates::built_in()).expect("rendered");
+        assert!(text.chunk_sub().contains("\nuniverse = vanilla\n+Image = \"a.sif\"\n"), "{}", text.chunk_sub());
+        assert!(!text.chunk_sub().contains("container_image"), "{}", text.chunk_sub());
     }
 
     #[test]

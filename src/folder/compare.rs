@@ -38,9 +38,38 @@ pub fn differences(before: &Plan, now: &Plan) -> Vec<Difference> {
     differ("--disk", was.disk.to_string(), is.disk.to_string());
     differ("--retries", was.retries.to_string(), is.retries.to_string());
     let container = |name: &Option<String>| name.clone().unwrap_or("none".to_owned());
+    differ("--gpus", was.gpus.to_string(), is.gpus.to_string());
+    differ("how GPUs are asked for", words(&was.gpu_lines), words(&is.gpu_lines));
     differ("--container", container(&was.container), container(&is.container));
+    differ("--container-mode", was.container_mode.to_string(), is.container_mode.to_string());
+    differ("how containers are asked for", words(&was.container_lines), words(&is.container_lines));
+    differ("the requirements of --submit", words(&was.requirements), words(&is.requirements));
     differ("--shared-filesystem", was.shared_filesystem.to_string(), is.shared_filesystem.to_string());
     differ("--submit", words(&was.submit), words(&is.submit));
+    let (site_was, site_is) = (&before.site, &now.site);
+    differ("the site's submit", words(&site_was.submit), words(&site_is.submit));
+    differ("the site's requirements", words(&site_was.requirements), words(&site_is.requirements));
+    differ("--reduce-on", site_was.reduce_on.to_string(), site_is.reduce_on.to_string());
+    let number = |limit: Option<u32>| limit.map_or("not set".to_owned(), |limit| limit.to_string());
+    let (was_throttles, is_throttles) = (&site_was.throttles, &site_is.throttles);
+    for (what, was, is) in [
+        ("the site's max-idle", was_throttles.max_idle, is_throttles.max_idle),
+        ("the site's max-jobs", was_throttles.max_jobs, is_throttles.max_jobs),
+        ("the site's max-submits", was_throttles.max_submits, is_throttles.max_submits),
+        ("the site's max-scripts", was_throttles.max_scripts, is_throttles.max_scripts),
+        (
+            "the site's threads",
+            site_was.access_point.threads.map(u32::from),
+            site_is.access_point.threads.map(u32::from),
+        ),
+        (
+            "the site's niceness",
+            site_was.access_point.niceness.map(u32::from),
+            site_is.access_point.niceness.map(u32::from),
+        ),
+    ] {
+        differ(what, number(was), number(is));
+    }
     differ("the templates", before.templates.short(), now.templates.short());
     let word = |word: &Option<Word>| word.as_ref().map_or("none".to_owned(), Word::quoted);
     differ("--setup", word(&before.setup), word(&now.setup));

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! plan.dag  chunk.sub  reduce.sub    what condor_submit_dag takes
+//! dagman.config                      how fast DAGMan may submit
 //! plan.json                          the plan
 //! plan.files/                        the runner and split, as they were when the plan was made
 //! plan.files/job/                    what each job is given: job.json, and links to the user's files in work/

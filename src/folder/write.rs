@@ -189,7 +189,8 @@ pub fn set_aside(layout: &Layout, partials: &[PathBuf]) -> Result<Option<PathBuf
 /// What in the folder a plan or a DAGMan has written, by name, relative to it; without the partials and logs where
 /// these are to be kept. plan.json comes last, so that what is moved only in part is still known for what it is.
 fn generated(layout: &Layout, keep: bool) -> Result<Vec<PathBuf>, StoreError> {
-    const NAMES: [&[u8]; 6] = [b"plan.dag", b"plan.files", b"chunk.sub", b"reduce.sub", b"result.json", b"result.data"];
+    const NAMES: [&[u8]; 7] =
+        [b"plan.dag", b"plan.files", b"chunk.sub", b"reduce.sub", b"dagman.config", b"result.json", b"result.data"];
     let mut found = Vec::new();
     for name in names(layout.root())? {
         if NAMES.contains(&name.as_bytes()) || name.as_bytes().starts_with(b"plan.dag.") {
@@ -275,6 +276,7 @@ fn write(layout: &Layout, plan: &Plan, text: &Text, programs: &Programs) -> Resu
     }
     store::write(&root.join("chunk.sub"), text.chunk_sub().as_bytes())?;
     store::write(&root.join("reduce.sub"), text.reduce_sub().as_bytes())?;
+    store::write(&root.join("dagman.config"), text.dagman_config().as_bytes())?;
 
     let gathered = gather(layout.outputs(), plan, &|_| ()).map_err(StoreError::on("read", layout.outputs()))?;
     let done = Done::new(plan, &gathered.tiling, gathered.chosen().map(|found| found.record.header.items));
@@ -299,7 +301,15 @@ fn refuse_if_live(layout: &Layout) -> Result<(), LayDown> {
 /// them. What was edited by hand stays.
 fn complete(layout: &Layout, plan: &Plan, templates: &Templates, programs: &Programs) -> Result<Laid, LayDown> {
     let root = layout.root();
-    let needed = ["plan.dag", "chunk.sub", "reduce.sub", "plan.files/job/job.json", "outputs/plan.json", "logs"];
+    let needed = [
+        "plan.dag",
+        "chunk.sub",
+        "reduce.sub",
+        "dagman.config",
+        "plan.files/job/job.json",
+        "outputs/plan.json",
+        "logs",
+    ];
     let tree = root.join(PLAN_FILES).join("job/work");
     let mut links = plan.files.files.iter().map(|file| tree.join(file.place.as_os_str()));
     let gone = |path: &Path| path.symlink_metadata().is_err();

@@ -20,7 +20,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions};
 use super::measure::{self, Ended, Meter, SAMPLE, Usage};
 use crate::folder::Layout;
 use crate::inputs::fetch;
-use crate::plan::{PLAN_FILES, Plan};
+use crate::plan::{ContainerMode, PLAN_FILES, Plan};
 use crate::record::{Cause, Found, Gathered, Kind, gather};
 use crate::space::Interval;
 use crate::store::{StoreError, make_folder};
@@ -290,7 +290,10 @@ impl<'a> Sandboxes<'a> {
         for (number, url) in plan.files.urls.iter().enumerate() {
             fetch(&url.url, &fetched.path().join(number.to_string()))?;
         }
-        let container = plan.resources.container.as_deref().map(|image| container(image, &outputs)).transpose()?;
+        // In the other mode the runner starts the container, here as in a job.
+        let resources = &plan.resources;
+        let image = resources.container.as_deref().filter(|_| resources.container_mode == ContainerMode::Universe);
+        let container = image.map(|image| container(image, &outputs)).transpose()?;
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         Ok(Self { plan, root, outputs, fetched, container, host })
     }
@@ -458,8 +461,7 @@ impl<'a> Sandboxes<'a> {
         let shared = self.plan.resources.shared_filesystem;
         variables.push(("_CONDOR_JOB_IWD", if shared { self.outputs.clone() } else { sandbox.into() }.into()));
         variables.extend(CORES.map(|name| (name, OsString::from(&cores))));
-        let asks_for_gpus = |line: &String| line.trim_start().to_ascii_lowercase().starts_with("request_gpus");
-        if !self.plan.resources.submit.iter().any(asks_for_gpus) {
+        if self.plan.resources.gpus == 0 {
             variables.extend(NO_GPUS.map(|(name, value)| (name, value.into())));
         }
         variables

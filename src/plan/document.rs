@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Command, Identity, JobFiles, PlanIdentity, Reduction, Resources, Word};
+use super::{Command, Identity, JobFiles, PlanIdentity, Reduction, Resources, SiteRules, Word};
 use crate::cut::Cut;
 use crate::space::{Interval, Space};
 
@@ -50,6 +50,9 @@ pub struct Plan {
     pub code: Identity,
     /// What each job asks for.
     pub resources: Resources,
+    /// What the site asks of every plan.
+    #[serde(skip_serializing_if = "SiteRules::is_empty", default)]
+    pub site: SiteRules,
     /// The identity of the templates that plan.dag and the submit files were made from.
     pub templates: Identity,
 }

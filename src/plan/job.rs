@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Command, DocumentError, Due, Environment, FORMAT, Identity, JobLink, JobUrl, PlanIdentity, Word};
+use super::{
+    Command, ContainerMode, DocumentError, Due, Environment, FORMAT, Identity, JobLink, JobUrl, PlanIdentity, Word,
+};
 use crate::cut::Cut;
 use crate::space::Space;
 
@@ -103,6 +105,20 @@ pub struct Job {
     /// Whether the job runs beside the plan's folder, so that nothing is transferred.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub shared_filesystem: bool,
+    /// The container that the runner starts itself again in.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub container: Option<JobContainer>,
+}
+
+/// A container that the runner starts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobContainer {
+    /// The image: a URL, an absolute path, or a path from where the job's files are.
+    pub image: Word,
+    /// Whether the program is to see GPUs.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub gpus: bool,
 }
 
 /// A file that counts in the code's identity.
@@ -166,6 +182,16 @@ impl super::Plan {
             environments: if shared { Vec::new() } else { self.files.environments.clone() },
             urls: self.files.urls.clone(),
             shared_filesystem: shared,
+            container: self.job_container(),
         }
+    }
+
+    /// The container that the runner starts itself again in: an image that is one of the job's files is found there.
+    fn job_container(&self) -> Option<JobContainer> {
+        let image = self.resources.container.as_ref();
+        let image = Word::from(image.filter(|_| self.resources.container_mode == ContainerMode::Apptainer)?.as_str());
+        let file = self.files.files.iter().find(|file| file.source == image);
+        let place = |file: &JobFile| if self.resources.shared_filesystem { &file.source } else { &file.place }.clone();
+        Some(JobContainer { image: file.map(place).unwrap_or(image), gpus: self.resources.gpus > 0 })
     }
 }

@@ -14,15 +14,72 @@ pub struct Resources {
     pub disk: Size,
     /// How often a failed chunk is tried again.
     pub retries: u32,
+    /// GPUs.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub gpus: u32,
+    /// How the submit file asks for them.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub gpu_lines: Vec<String>,
     /// A container image, as HTCondor's `container_image` takes it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub container: Option<String>,
+    /// Who starts the container.
+    #[serde(skip_serializing_if = "ContainerMode::is_universe", default)]
+    pub container_mode: ContainerMode,
+    /// How the submit file asks for it, where that is not in HTCondor's own way.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub container_lines: Vec<String>,
     /// Whether jobs see the plan's folder and the user's files, so that nothing is transferred.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub shared_filesystem: bool,
+    /// Conditions on execute points, all of which have to hold, beside the site's.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub requirements: Vec<String>,
     /// More submit commands, as given.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub submit: Vec<String>,
+}
+
+/// Who starts a job's container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ContainerMode {
+    /// HTCondor, in its container universe.
+    #[default]
+    Universe,
+    /// The runner, by `apptainer exec`.
+    Apptainer,
+}
+
+impl ContainerMode {
+    fn is_universe(&self) -> bool {
+        *self == Self::Universe
+    }
+}
+
+impl std::fmt::Display for ContainerMode {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::Universe => "universe",
+            Self::Apptainer => "apptainer",
+        })
+    }
+}
+
+impl std::str::FromStr for ContainerMode {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "universe" => Ok(Self::Universe),
+            "apptainer" => Ok(Self::Apptainer),
+            _ => Err("there are universe and apptainer"),
+        }
+    }
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// An amount of memory or disk with its unit, as HTCondor reads it: K, M, G and T are powers of 1024 bytes.
@@ -69,6 +126,12 @@ impl Size {
         };
         // At most 2^32 times 2^40.
         u64::from(self.amount).saturating_mul(1 << (10 * power))
+    }
+
+    /// So many TiB.
+    #[must_use]
+    pub const fn tebibytes(amount: u32) -> Self {
+        Self { amount, unit: Unit::T }
     }
 }
 

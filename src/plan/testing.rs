@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{FORMAT, Identity, JobFiles, Plan, Reduction, Resources, Size, Word};
+use super::{ContainerMode, FORMAT, Identity, JobFiles, Plan, Reduction, Resources, SiteRules, Size, Word};
 use crate::cut::Cut;
 use crate::space::Space;
 
@@ -28,10 +28,16 @@ pub(crate) fn plan(total: &str, cut: Cut) -> Plan {
             memory: Size::gibibytes(1),
             disk: Size::gibibytes(1),
             retries: 2,
+            gpus: 0,
+            gpu_lines: vec![],
             container: None,
+            container_mode: ContainerMode::Universe,
+            container_lines: vec![],
             shared_filesystem: false,
+            requirements: vec![],
             submit: vec![],
         },
+        site: SiteRules::default(),
         templates: Identity::of_bytes(b""),
     }
 }

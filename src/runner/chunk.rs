@@ -147,14 +147,21 @@ pub fn run(attempt: &Attempt<'_>, place: &Place<'_>, running: &Running) -> Resul
     }
 }
 
-/// Records a failure without having run anything.
+/// Records a failure without having run the program; `last_words` is what was said.
 ///
 /// # Errors
 /// As [`run`].
-pub(super) fn give_up(attempt: &Attempt<'_>, place: &Place<'_>, cause: Cause) -> Result<Outcome, RunError> {
+pub(super) fn give_up(
+    attempt: &Attempt<'_>,
+    place: &Place<'_>,
+    cause: Cause,
+    last_words: Vec<u8>,
+) -> Result<Outcome, RunError> {
     let header = header(attempt, place, Kind::Failure(cause.clone()), 0.0);
-    save(attempt, place, &header, &mut io::empty(), 0, &crc32fast::Hasher::new())?;
-    Ok(Outcome::Failed { cause, last_words: Vec::new() })
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&last_words);
+    save(attempt, place, &header, &mut &last_words[..], last_words.len() as u64, &crc)?;
+    Ok(Outcome::Failed { cause, last_words })
 }
 
 fn header(attempt: &Attempt<'_>, place: &Place<'_>, kind: Kind, seconds: f64) -> Header {

@@ -1,5 +1,6 @@
 //! The runner inside a job.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::chunk::{Attempt, Outcome, Place, give_up, run};
+use super::container::{self, Entered, Outside};
 use super::environment::Base;
 use super::program::Running;
 use crate::exit::Exit;
@@ -37,13 +39,9 @@ pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
 
     let here = std::env::current_dir().map_err(|error| (Exit::JobMachine, format!("no current folder: {error}")))?;
     // On a shared file system the document lies in the plan's folder, and the job's files where they always are.
-    let tree = if job.shared_filesystem {
-        // That is the folder of PLAN_FILES/job/job.json.
-        let plan = document.ancestors().nth(3).unwrap_or(Path::new(""));
-        here.join(plan).join(job.start_in.as_os_str())
-    } else {
-        here.join("work")
-    };
+    // That is the folder of PLAN_FILES/job/job.json.
+    let plan = job.shared_filesystem.then(|| here.join(document.ancestors().nth(3).unwrap_or(Path::new(""))));
+    let tree = plan.as_ref().map_or_else(|| here.join("work"), |plan| plan.join(job.start_in.as_os_str()));
     // Joined with nothing, a path would get a slash at its end, and so would HOME.
     let at_top = job.shared_filesystem || job.start_in.as_bytes().is_empty();
     let start_in = if at_top { tree.clone() } else { tree.join(job.start_in.as_os_str()) };
@@ -67,22 +65,47 @@ pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
     let placed = place_urls(&job.urls, &here, &tree);
     let (code, missing) = code_that_arrived(&job, &tree);
     let attempt = Attempt { job: &job, chunk, items, code, retry: retry() };
-    let settled = match (placed, missing) {
-        (Err(error), _) => Some(in_one_line(&error)),
-        (_, Some(missing)) => Some(missing),
-        // On a shared file system nothing has moved.
-        _ if job.shared_filesystem => None,
-        _ => settle(&job.links, &job.environments, &tree, &start_in).err().map(|error| in_one_line(&error)),
+    let failed = match placed {
+        Err(error) => Some(in_one_line(&error)),
+        Ok(()) => missing,
     };
-    let outcome = match settled {
-        None => run(&attempt, &place, &running),
-        Some(why) => give_up(&attempt, &place, Cause::Machine(why)),
+    let inside = container::is_inside().map_err(|error| (Exit::JobMachine, error.to_string()))?;
+    let outcome = match (failed, &job.container) {
+        (Some(why), _) => give_up(&attempt, &place, Cause::Machine(why), Vec::new()),
+        (None, Some(image)) if !inside => {
+            let outside = Outside { here: &here, tree: &tree, plan: plan.as_deref(), own: own.path() };
+            let numbers = numbers.iter().map(OsStr::new);
+            let words: Vec<_> = ["exec".as_ref(), document.as_os_str()].into_iter().chain(numbers).collect();
+            match container::enter(&job, image, outside, &words, &running) {
+                Entered::Ran { code, said } => return passed_on(code, &said),
+                Entered::Stopped => Ok(Outcome::Stopped),
+                Entered::Machine(why) => give_up(&attempt, &place, Cause::Machine(why), Vec::new()),
+                Entered::NotStarted { why, said } => give_up(&attempt, &place, Cause::NotStarted(why), said),
+            }
+        }
+        // On a shared file system nothing has moved.
+        (None, _) if job.shared_filesystem => run(&attempt, &place, &running),
+        (None, _) => match settle(&job.links, &job.environments, &tree, &start_in) {
+            Ok(()) => run(&attempt, &place, &running),
+            Err(error) => give_up(&attempt, &place, Cause::Machine(in_one_line(&error)), Vec::new()),
+        },
     };
     let outcome = outcome.map_err(|error| (Exit::JobMachine, in_one_line(&error)))?;
     if let Outcome::Failed { cause, .. } = &outcome {
         return Err((outcome.exit(), cause.to_string()));
     }
     Ok(outcome.exit())
+}
+
+/// What the runner inside the container said and how it ended: all has been recorded by it.
+fn passed_on(code: i32, said: &[u8]) -> Result<Exit, Stopped> {
+    let exit = Exit::ALL.iter().map(|(exit, _)| *exit).find(|exit| i32::from(*exit as u8) == code);
+    let said = String::from_utf8_lossy(said);
+    let last = said.lines().last().unwrap_or_default();
+    match exit {
+        Some(Exit::Success) => Ok(Exit::Success),
+        other => Err((other.unwrap_or(Exit::JobMachine), last.trim_start_matches("error: ").to_owned())),
+    }
 }
 
 /// A folder for what the runner and the program keep on the way: below HTCondor's scratch folder, where the

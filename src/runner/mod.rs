@@ -5,6 +5,7 @@
 
 mod canary;
 mod chunk;
+mod container;
 mod environment;
 mod exec;
 mod post;

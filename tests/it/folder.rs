@@ -107,7 +107,7 @@ fn keep_counts_what_an_older_program_computed() {
     assert!(dag.contains("JOB reduce-g2 reduce.sub\n"), "{dag}");
     assert_eq!(
         dir.names("aside-001"),
-        ["chunk.sub", "plan.dag", "plan.files", "plan.json", "reduce.sub", "result.json"]
+        ["chunk.sub", "dagman.config", "plan.dag", "plan.files", "plan.json", "reduce.sub", "result.json"]
     );
     let answer = dir.split("run --mixed .").answers("55\n");
     answer.says("8 of 10 items have results already");

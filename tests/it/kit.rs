@@ -151,6 +151,8 @@ impl Dir {
         let mut command = Command::new(program);
         command.current_dir(self.path("")).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env("TMPDIR", self.root.path().join("tmp"));
+        // The settings of whoever runs the tests are not meant.
+        command.env("XDG_CONFIG_HOME", self.root.path().join("config"));
         for name in ["COLUMNS", "CLICOLOR_FORCE", "RUST_BACKTRACE"] {
             command.env_remove(name);
         }
@@ -160,9 +162,22 @@ impl Dir {
     /// `text` without what differs from run to run: this folder, attempts, sizes of programs, the machine's name.
     pub(crate) fn redact(&self, text: &str) -> String {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let text = text.replace(&self.shown(), "[DIR]").replace(&format!("(on {host})"), "(on [HOST])");
-        let lines: Vec<_> = text.split('\n').map(|line| redact_sizes(&redact_attempts(line))).collect();
+        let config = self.root.path().join("config").to_string_lossy().into_owned();
+        let text = text
+            .replace(&self.shown(), "[DIR]")
+            .replace(&config, "[CONFIG]")
+            .replace(&format!("(on {host})"), "(on [HOST])");
+        // Whoever runs the tests may do so on an access point.
+        let lines = text.split('\n').filter(|line| !line.starts_with("this is an access point: "));
+        let lines: Vec<_> = lines.map(|line| redact_sizes(&redact_attempts(line))).collect();
         lines.join("\n")
+    }
+
+    /// Writes the profile that is the user's own.
+    pub(crate) fn own_profile(&self, text: &str) {
+        let folder = self.root.path().join("config/split");
+        fs::create_dir_all(&folder).expect("made");
+        fs::write(folder.join("site.toml"), text).expect("written");
     }
 }
 

@@ -170,7 +170,7 @@ fn a_dry_run_prints_the_files_and_writes_none() {
     let dry = dir.split(&words.replace("plan", "plan --dry-run")).refuses(0);
     dry.says("nothing was written");
     dir.split(words).ok();
-    for name in ["plan.dag", "chunk.sub", "reduce.sub", "plan.json", "plan.files/job/job.json"] {
+    for name in ["plan.dag", "chunk.sub", "reduce.sub", "dagman.config", "plan.json", "plan.files/job/job.json"] {
         dry.says(&format!("==> {name} <==\n{}", dir.read(name)));
     }
 }
@@ -185,10 +185,11 @@ fn what_is_written_for_a_command() {
         .args(["--", "python3", "code/sum.py", "{first}", "{last}", "--chunk={chunk}/{chunks}"])
         .ok();
     insta::assert_snapshot!("the_account", done.transcript());
-    for name in ["plan.dag", "chunk.sub", "reduce.sub", "plan.json", "plan.files/job/job.json"] {
+    for name in ["plan.dag", "chunk.sub", "reduce.sub", "dagman.config", "plan.json", "plan.files/job/job.json"] {
         insta::assert_snapshot!(name.replace('/', "_"), dir.read(name));
     }
-    let names = ["chunk.sub", "code", "logs", "outputs", "plan.dag", "plan.files", "plan.json", "reduce.sub"];
+    let names =
+        ["chunk.sub", "code", "dagman.config", "logs", "outputs", "plan.dag", "plan.files", "plan.json", "reduce.sub"];
     assert_eq!(dir.names(""), names);
     assert_eq!(dir.names("outputs"), ["plan.json"]);
     assert_eq!(dir.read("outputs/plan.json"), dir.read("plan.json"));

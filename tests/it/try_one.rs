@@ -225,8 +225,7 @@ fn the_environment_is_a_jobs_and_no_more() {
     let listed: Vec<_> =
         text.lines().skip_while(|line| *line != work).skip(1).filter(|line| !line.starts_with(".split-")).collect();
     assert_eq!(listed, [".:", "", "..:", ".job.ad", ".machine.ad", "job.json", "split-runner", "tmp", "work"]);
-    dir.split("plan --keep --total 10 --chunks 2 --submit")
-        .arg("request_gpus = 1")
+    dir.split("plan --keep --total 10 --chunks 2 --gpus 1")
         .args(["--reduce", "concat", "--env", "MINE=1", "--", "sh", "-c", "env; pwd; ls -A . .."])
         .ok();
     tried(&dir, "", 0).is_silent_on("CUDA_VISIBLE_DEVICES");

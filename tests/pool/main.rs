@@ -16,6 +16,7 @@ mod folder;
 mod planning;
 mod pool;
 mod programs;
+mod site;
 mod trials;
 mod values;
 mod versions;
@@ -57,7 +58,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 35] = tests![
+const TESTS: [Test; 40] = tests![
     TwoMachines  failures::two_machines_are_enough_to_retry_and_to_stop,
     Transfer     failures::a_machine_without_the_program_is_survived,
     EveryRelease failures::a_black_hole_among_good_machines_is_survived,
@@ -92,6 +93,11 @@ const TESTS: [Test; 35] = tests![
     Transfer     planning::resources_and_containers_are_asked_for,
     Transfer     trials::a_trial_sees_what_a_job_sees,
     SharedHome   trials::a_trial_on_a_shared_file_system_sees_what_a_job_sees,
+    EveryRelease site::throttles_are_taken_and_the_access_point_is_spared,
+    EveryRelease site::results_are_merged_in_a_job,
+    SharedHome   site::results_are_merged_in_a_job_that_is_sent_nothing,
+    Transfer     site::gpus_requirements_and_lines_of_the_site_are_asked_for,
+    Transfer     site::a_container_is_started_by_the_runner,
     Own          pool::a_pool_leaves_nothing_behind,
 ];
 

@@ -1,0 +1,35 @@
+//! Gentleness on an access point, which many people share.
+
+use super::failure::Failure;
+use super::output::{count, say};
+use crate::exit::Exit;
+use crate::plan::AccessPoint;
+use crate::pool::is_access_point;
+
+/// Where this machine is an access point: lowers the priority of this process and of all that it starts, says so, and
+/// gives how many threads to use there. `asked` is the number that was asked for by `option`, and `rules` are the site's.
+pub(super) fn be_gentle(rules: &AccessPoint, asked: Option<u16>, option: &str) -> Option<u16> {
+    if !is_access_point() {
+        return None;
+    }
+    let threads = asked.or(rules.threads).unwrap_or(AccessPoint::THREADS);
+    let niceness = rules.niceness.unwrap_or(AccessPoint::NICENESS);
+    let niceness = lower_priority(niceness);
+    let more = if asked.is_some() { String::new() } else { format!("; {option} N for another number") };
+    say(&format!("this is an access point: {} at low priority (nice {niceness}){more}", count(threads, "thread")));
+    Some(threads)
+}
+
+/// Merging uses so many threads from here on.
+pub(super) fn limit_merging(threads: Option<u16>) -> Result<(), Failure> {
+    let Some(threads) = threads else { return Ok(()) };
+    let built = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();
+    built.map_err(|error| Failure::new(Exit::Machine, format!("cannot start {}: {error}", count(threads, "thread"))))
+}
+
+/// Raises this process's niceness to `least`; gives what it is then.
+fn lower_priority(least: u8) -> i32 {
+    let now = rustix::process::getpriority_process(None).unwrap_or(0);
+    // Where it is refused the work is done all the same.
+    if now < i32::from(least) { rustix::process::nice(i32::from(least) - now).unwrap_or(now) } else { now }
+}
