@@ -260,7 +260,7 @@ pub(super) struct WhatOptions {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Jobs")]
     pub(super) shared_filesystem: Option<bool>,
 
-    /// Refuse to plan where all jobs together would be sent more than this [default: 1TB, or the site's]
+    /// Refuse to plan where all jobs together would be sent more than this of files [default: 1TB, or the site's]
     #[arg(long, value_name = "SIZE", help_heading = "Jobs", allow_hyphen_values = true)]
     pub(super) max_transfer: Option<String>,
 

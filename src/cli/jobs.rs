@@ -135,14 +135,14 @@ impl Jobs {
         self.image
     }
 
-    /// Refuses a plan whose jobs would be sent more than is allowed. `runner` is the runner's size in bytes.
-    pub(super) fn check_transfer(&self, plan: &Plan, runner: u64) -> Result<(), Failure> {
+    /// Refuses a plan whose jobs would be sent more of the user's than is allowed. The runner does not count: a million
+    /// jobs without inputs are no mistake, and each has ten minutes for it.
+    pub(super) fn check_transfer(&self, plan: &Plan) -> Result<(), Failure> {
         if plan.resources.shared_filesystem {
             return Ok(());
         }
         let files: u128 = plan.files.files.iter().map(|file| u128::from(file.bytes)).sum();
-        let document = plan.job().to_json().len() as u128;
-        let each = u128::from(runner) + document + files + u128::from(self.image.unwrap_or(0));
+        let each = files + u128::from(self.image.unwrap_or(0));
         let chunks = plan.cut.chunks();
         let all = each.saturating_mul(chunks.into());
         let (most, who) = &self.max_transfer;
@@ -151,8 +151,11 @@ impl Jobs {
         }
         let shown = |number: u128| bytes(u64::try_from(number).unwrap_or(u64::MAX));
         let jobs = if chunks == 1 { "the only job".to_owned() } else { format!("all {}", count(chunks, "job")) };
-        let mut failure =
-            usage(format!("each job would be sent {}, and {jobs} {}: over {most} ({who})", shown(each), shown(all)));
+        let mut failure = usage(format!(
+            "each job would be sent {} of files, and {jobs} {}: over {most} ({who})",
+            shown(each),
+            shown(all)
+        ));
         let mut largest: Vec<_> = plan.files.files.iter().map(|file| (file.bytes, file.source.quoted())).collect();
         largest.sort_by(|a, b| b.cmp(a));
         for (size, name) in largest.iter().take(3) {

@@ -24,7 +24,7 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
     let mut request = Request::new(&options.what, true)?;
     check_folder(&request.place)?;
     let programs = programs()?;
-    request.jobs.check_transfer(&request.plan, size(&programs.runner))?;
+    request.jobs.check_transfer(&request.plan)?;
     if options.dry_run {
         return dry_run(&request);
     }

@@ -163,8 +163,7 @@ fn too_much_to_send_is_refused_with_advice() {
     let plan = || dir.split("plan --total 20000 --chunks 20000 --container big.dat");
     let ended = plan().refuses(2);
     ended
-        .says("each job would be sent ")
-        .says(" MB, and all 20000 jobs 1.")
+        .says("67.1 MB of files, and all 20000 jobs 1.3 TB")
         .says(" TB: over 1TB (--max-transfer, where it is not given)");
     ended.says("67.1 MB  the container image");
     ended.says("--max-transfer SIZE allows more").says("--chunks N").says("--shared-filesystem").says("osdf://");
@@ -174,6 +173,9 @@ fn too_much_to_send_is_refused_with_advice() {
     plan().refuses(2).says("(max-transfer in ");
     plan().arg("--shared-filesystem").ok().is_silent_on("each job is sent");
     plan().args(["--max-transfer", "much"]).refuses(2);
+    // However many jobs there are, the runner alone is not too much.
+    dir.own_profile("max-transfer = '1KB'");
+    dir.split("plan --total 100000 --chunks 100000 --dry-run").ok();
 }
 
 #[test]
