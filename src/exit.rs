@@ -33,7 +33,7 @@ pub enum Exit {
     Mixed = 26,
     /// Computed again, a result is another one (`split verify`).
     VerifyDiffers = 27,
-    /// Chunks failed after all their retries (`split run`).
+    /// Chunks failed after all their retries (`split run`), or where they were tried (`split try`, `split verify`).
     ChunksFailed = 30,
     /// In a job: the program ended with an exit code other than 0.
     ProgramFailed = 70,
@@ -70,7 +70,7 @@ impl Exit {
         (Exit::ReduceCommand, "the command of --reduce-with failed"),
         (Exit::Mixed, "several versions of the program computed the records"),
         (Exit::VerifyDiffers, "computed again, a result differs"),
-        (Exit::ChunksFailed, "chunks failed after all their retries"),
+        (Exit::ChunksFailed, "chunks failed after all their retries, or in a trial"),
         (Exit::ProgramFailed, "in a job: the program's exit code was not 0"),
         (Exit::ProgramKilled, "in a job: a signal ended the program"),
         (Exit::NoResult, "in a job: the program left no result"),

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::what::ChunkName;
 use crate::exit::Exit;
@@ -63,6 +63,15 @@ pub(super) enum Task {
     Site(SiteOptions),
 }
 
+/// Which results are computed again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Redo {
+    /// Those of older versions of the program
+    Older,
+    /// All of them
+    All,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct PlanOptions {
     #[command(flatten)]
@@ -95,9 +104,9 @@ pub(super) struct RunOptions {
     #[arg(long)]
     pub(super) mixed: bool,
 
-    /// Set aside what older versions of the program computed, and compute it again
-    #[arg(long, conflicts_with = "mixed")]
-    pub(super) redo: bool,
+    /// Set aside what older versions of the program computed, and compute it again (--redo=all: everything)
+    #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "older", conflicts_with = "mixed")]
+    pub(super) redo: Option<Redo>,
 }
 
 #[derive(Debug, Args)]
@@ -136,9 +145,13 @@ pub(super) struct ResumeOptions {
     #[arg(value_name = "DIR", default_value = ".")]
     pub(super) folder: PathBuf,
 
-    /// Set aside what older versions of the program computed, so that it is computed again
-    #[arg(long)]
-    pub(super) redo: bool,
+    /// Set aside what older versions of the program computed, so that it is computed again (--redo=all: everything)
+    #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "older")]
+    pub(super) redo: Option<Redo>,
+
+    /// Go on even if the results will be of several versions of the program
+    #[arg(long, conflicts_with = "redo")]
+    pub(super) mixed: bool,
 
     /// The folder with templates of your own that it was planned with
     #[arg(long, value_name = "DIR")]

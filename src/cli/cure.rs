@@ -45,6 +45,7 @@ pub(super) fn cures(trial: &Trial<'_>) -> Vec<String> {
     let said = String::from_utf8_lossy(trial.last_words).into_owned();
     match trial.cause {
         Cause::NotStarted(_) => program(trial).into_iter().collect(),
+        Cause::Setup(_) => set_up(trial, &said).into_iter().collect(),
         Cause::Machine(why) if why.contains("did not arrive") => {
             vec!["the file is where it was planned no more: bring it back, or plan again".to_owned()]
         }
@@ -53,9 +54,24 @@ pub(super) fn cures(trial: &Trial<'_>) -> Vec<String> {
     }
 }
 
+/// A set-up that misses conda, which is found here by way of the home.
+fn set_up(trial: &Trial<'_>, said: &str) -> Option<String> {
+    let misses = said.contains("conda: command not found") && !trial.plan.resources.shared_filesystem;
+    misses.then(|| {
+        "a job has no home of yours to find conda in: name a program of the environment by a relative path \
+         (envs/sim/bin/python3), which sends all of it; or, where execute points see your home, give \
+         --shared-filesystem, or --env HOME=$HOME"
+            .to_owned()
+    })
+}
+
 /// A program that a job does not find.
 fn program(trial: &Trial<'_>) -> Option<String> {
     let program = trial.plan.command.as_ref()?.fixed_words().next()??;
+    if let Some(at) = program.as_bytes().iter().position(|&byte| byte == b'=') {
+        let text = String::from_utf8_lossy(program.as_bytes()).into_owned();
+        return Some(format!("{} is no program; a variable is set by --env {text}", &text[..at]));
+    }
     if program.as_bytes().contains(&b'/') {
         return None;
     }

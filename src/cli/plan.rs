@@ -7,15 +7,16 @@ use super::Done;
 use super::arguments::PlanOptions;
 use super::failure::{Failure, printed};
 use super::output::{bytes, count, say, tell};
-use super::progress;
 use super::request::Request;
 use super::travel;
+use super::{progress, reduce};
 use crate::dag::Text;
 use crate::exit::Exit;
 use crate::folder::{FolderError, Laid, LayDown, Layout, Programs, lay_down};
 use crate::inputs::{Fate, WordFate, is_dynamic, is_on_path};
-use crate::plan::{Command, MergeCommand, Reduction, Word};
+use crate::plan::{Command, MergeCommand, Plan, Reduction, Word};
 use crate::record::gather;
+use crate::store;
 
 /// So many differences are shown; the rest is counted.
 const LISTED: usize = 20;
@@ -51,6 +52,7 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
         lines.push(
             "note: what another cut computed counts too, which is wrong if the program reads SPLIT_CHUNK".to_owned(),
         );
+        lines.extend(about_versions(&request)?);
     }
     let submit = if request.folder == Path::new(".") { String::new() } else { format!("cd {folder} && ") };
     if request.plan.command.is_some() && !has_run(&request, &laid) {
@@ -59,6 +61,19 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
     }
     lines.push(format!("next: {submit}condor_submit_dag plan.dag"));
     tell(&lines)
+}
+
+/// What is to be said where another version of the program computed some of what is kept.
+fn about_versions(request: &Request) -> Result<Option<String>, Failure> {
+    let gathered = reduce::read(&Layout::new(&request.folder), &request.plan)?;
+    let is_other = gathered.versions().any(|(_, code)| code != request.plan.code);
+    let folder = Word::from(request.folder.clone().into_os_string()).quoted();
+    Ok((is_other && request.plan.knows_code()).then(|| {
+        format!(
+            "note: another version of the program computed some of it, and versions are not merged unless --mixed says \
+             so; split resume --redo {folder} sets that aside"
+        )
+    }))
 }
 
 /// Whether the code at hand has left a record in the folder, be it of a failure.
@@ -90,7 +105,14 @@ pub(super) fn write(request: &mut Request, programs: &Programs) -> Result<Laid, 
     let spinner = progress::spinner("writing the plan");
     let laid = lay_down(folder, plan, templates, programs, *existing);
     spinner.finish_and_clear();
-    laid.map_err(|error| explain(&error))
+    let laid = laid.map_err(|error| explain(&error))?;
+    // A trial tells of it again: what works here may not work elsewhere.
+    let notes: String = may_miss(request).into_iter().map(|note| note + "\n").collect();
+    let path = Layout::new(&request.folder).notes();
+    if std::fs::read_to_string(&path).unwrap_or_default() != notes {
+        store::write(&path, notes.as_bytes())?;
+    }
+    Ok(laid)
 }
 
 /// The programs that are copied into the plan's folder: this one, and the runner beside it.
@@ -208,8 +230,27 @@ fn notes(request: &Request) -> Vec<String> {
             _ => {}
         }
     }
-    notes.extend(travel::notes(request));
+    notes.extend(may_miss(request));
     notes
+}
+
+/// What is here, and jobs may miss.
+fn may_miss(request: &Request) -> Vec<String> {
+    let plan = &request.plan;
+    let variables = plan.environment.iter().filter_map(|(name, value)| variable_note(plan, name, value));
+    travel::notes(request).into_iter().chain(variables).collect()
+}
+
+/// A variable whose value names a place that this machine has, outside of what every system has.
+fn variable_note(plan: &Plan, name: &str, value: &Word) -> Option<String> {
+    const SYSTEM: [&str; 8] = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/dev", "/proc"];
+    let is_own = |path: &PathBuf| {
+        path.is_absolute() && path.components().count() > 2 && !SYSTEM.iter().any(|system| path.starts_with(system))
+    };
+    let own = std::env::split_paths(value.as_os_str()).find(|path| is_own(path) && path.exists());
+    let own = own.filter(|_| !plan.resources.shared_filesystem && plan.resources.container.is_none())?;
+    let shown = Word::from(own.into_os_string()).quoted();
+    Some(format!("note: the variable {name} names {shown}, which is here; jobs have it only if execute points do"))
 }
 
 /// What may be mistyped in a merge command, which would show only when all chunks are done.
@@ -283,13 +324,19 @@ pub(super) fn explain(error: &LayDown) -> Failure {
     };
     let mut failure = Failure::from_error(exit, error);
     match error {
-        LayDown::Differs { differences, fits, .. } => {
+        LayDown::Differs { differences, fits, folder } => {
             for difference in differences.iter().take(LISTED) {
                 failure =
                     failure.detail(format!("{}: was {}, now {}", difference.what, difference.before, difference.now));
             }
             if differences.len() > LISTED {
                 failure = failure.detail(format!("... and {} more", differences.len() - LISTED));
+            }
+            if *fits && differences.iter().all(|difference| difference.what.starts_with("the file ")) {
+                let folder = Word::from(folder.clone().into_os_string()).quoted();
+                failure = failure
+                    .help(format!("split run --redo {folder} computes it all again, with the files as they are now"))
+                    .help(format!("on the pool: split resume --redo {folder}"));
             }
             if *fits {
                 failure = failure.help("--keep lets what was computed count as far as it fits");

@@ -12,6 +12,7 @@ use super::{Done, access_point, progress, versions};
 use crate::exit::Exit;
 use crate::folder::{FolderError, Layout, locate};
 use crate::plan::{Identity, Plan, Word};
+use crate::pool::{LockState, lock_state};
 use crate::record::{Damage, Found, Gathered, Kind, gather};
 use crate::reduce::{Answer, AnswerFile, BadResult, CodeShare, MergeError, ResultDocument, merge};
 use crate::runner::STOPPED;
@@ -62,9 +63,7 @@ pub(super) fn answer(layout: &Layout, plan: &Plan, gathered: &Gathered, partial:
     if !gathered.tiling.gaps.is_empty() && (!partial || gathered.tiling.chosen.is_empty()) {
         return Err(incomplete(layout, plan, gathered));
     }
-    if !mixed {
-        versions::refuse_mixture(layout, plan, gathered)?;
-    }
+    let note = if mixed { None } else { versions::refuse_mixture(layout, plan, gathered)? };
     let bar = progress::bar(gathered.tiling.chosen.len() as u64, "merging");
     let base = layout.root().join(plan.base.as_os_str());
     let merged = merge(plan, gathered, layout.root(), &base, &|merged| bar.inc(merged));
@@ -78,7 +77,7 @@ pub(super) fn answer(layout: &Layout, plan: &Plan, gathered: &Gathered, partial:
         }
     };
     let noted = store::write(&layout.result(), &document.to_json());
-    for line in account(plan, gathered) {
+    for line in account(plan, gathered).into_iter().chain(note) {
         say(&line);
     }
     let mut out = io::stdout().lock();
@@ -161,7 +160,7 @@ fn account(plan: &Plan, gathered: &Gathered) -> Vec<String> {
     });
     lines.extend(shorten(differing, gathered.differing.len()));
     let shares = CodeShare::of(plan, gathered);
-    if shares.len() > 1 || (plan.knows_code() && shares.iter().any(|share| !share.planned)) {
+    if shares.len() > 1 {
         for share in shares {
             let which = match share.planned {
                 true => "the code that was planned",
@@ -239,6 +238,15 @@ fn incomplete(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Failure {
         failure = failure.detail(format!("{stopped} says why the DAG was stopped"));
     }
     let root = Word::from(layout.root().as_os_str().to_owned()).quoted();
+    if let LockState::Live { why, .. } = lock_state(&layout.dag()) {
+        return failure
+            .detail(format!("a DAGMan is at work here: {why}"))
+            .help("wait for it: condor_wait plan.dag.dagman.log; condor_q -nobatch shows its jobs, condor_q -hold why some wait")
+            .help("--partial answers without them, and says so");
+    }
+    if layout.outputs() == layout.root() {
+        return failure.help("--partial answers without them, and says so");
+    }
     failure
         .help(format!("split run {root} computes here what is missing"))
         .help(format!("on the pool: condor_submit_dag plan.dag where a DAG failed; else split resume {root} first"))
@@ -362,10 +370,13 @@ fn explain(layout: &Layout, plan: &Plan, error: &MergeError) -> Failure {
         MergeError::BadResult { items: which, partial, source } => {
             let partial = Word::from(partial.as_os_str().to_owned()).quoted();
             let root = Word::from(layout.root().as_os_str().to_owned()).quoted();
+            failure =
+                failure.detail(format!("{}, {}", chunks(plan, *which), items(plan, *which))).help(cure(plan, source));
+            if layout.outputs() == layout.root() {
+                return failure;
+            }
             failure
-                .detail(format!("{}, {}", chunks(plan, *which), items(plan, *which)))
-                .help(cure(plan, source))
-                .help(format!("mend the program, then split run --redo {root} computes all of it again"))
+                .help(format!("mend the program, then split run --redo=all {root} computes all of it again"))
                 .help(format!("or this result alone: mv {partial} {partial}.bad; split run --mixed {root}"))
         }
         MergeError::Command { items: which, last_words, .. } => {

@@ -21,15 +21,14 @@ pub(super) fn resume(options: &ResumeOptions) -> Done {
     }
     let mut lines = Vec::new();
     let mut gathered = reduce::read(&layout, &plan)?;
-    if options.redo
-        && let Some((aside, chunks)) = versions::set_older_aside(&layout, &plan, &gathered, &now)?
+    if let Some(redo) = options.redo
+        && let Some((aside, chunks)) = versions::set_aside(&layout, &plan, &gathered, &now, redo)?
     {
-        lines.push(format!(
-            "set aside: {} by older versions of the program, in {}",
-            count(chunks, "chunk"),
-            aside.display()
-        ));
+        lines.push(format!("set aside: {} to be computed again, in {}", count(chunks, "chunk"), aside.display()));
         gathered = reduce::read(&layout, &plan)?;
+    }
+    if !options.mixed {
+        versions::refuse_coming_mixture(&layout, &plan, &gathered)?;
     }
     let root = Word::from(layout.root().as_os_str().to_owned()).quoted();
     if gathered.tiling.gaps.is_empty() {
@@ -52,7 +51,7 @@ pub(super) fn resume(options: &ResumeOptions) -> Done {
             aside.display(),
         ),
         Laid::New | Laid::Unchanged | Laid::Completed | Laid::MovedAside { .. } => {
-            "nothing has been computed or submitted yet: plan.dag is as it was".to_owned()
+            "plan.dag is as it was: it has all that is left to compute".to_owned()
         }
     });
     let submit = if root == "." { String::new() } else { format!("cd {root} && ") };

@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::folder::{Laid, Layout, locate};
 use crate::local::{self, ChunkFailure, LocalError, Options, Report};
 use crate::plan::{Plan, Word};
+use crate::pool::{LockState, lock_state};
 use crate::record::Cause;
 use crate::record::Gathered;
 use crate::runner::Running;
@@ -31,22 +32,22 @@ pub(super) fn run(options: &RunOptions) -> Done {
         None => planned(options)?,
     };
     let mut gathered = reduce::read(&layout, &plan)?;
-    if options.redo {
+    if let Some(redo) = options.redo {
         versions::need_whole(&layout)?;
         let now = versions::now(&layout, &plan)?;
-        if let Some((aside, chunks)) = versions::set_older_aside(&layout, &plan, &gathered, &now)? {
+        if let Some((aside, chunks)) = versions::set_aside(&layout, &plan, &gathered, &now, redo)? {
             let chunks = count(chunks, "chunk");
-            say(&format!("set aside: {chunks} by older versions of the program, in {}", aside.display()));
+            say(&format!("set aside: {chunks} to be computed again, in {}", aside.display()));
             gathered = reduce::read(&layout, &plan)?;
         }
+    }
+    if !options.mixed {
+        versions::refuse_coming_mixture(&layout, &plan, &gathered)?;
     }
     let gathered = if gathered.tiling.gaps.is_empty() {
         say("nothing is left to compute");
         gathered
     } else {
-        if !options.mixed {
-            versions::refuse_coming_mixture(&layout, &plan, &gathered)?;
-        }
         let report = compute(&layout, &plan, &gathered, options, threads)?;
         if report.stopped {
             return Err(interrupted(&layout, &report));
@@ -116,6 +117,9 @@ fn compute(
     if done > 0 {
         say(&format!("{} of {} have results already", done, count(plan.space.count(), "item")));
     }
+    if let LockState::Live { why, .. } = lock_state(&layout.dag()) {
+        say(&format!("note: a DAGMan is at work here, too: {why}; what both compute counts once"));
+    }
     // Items may be past 64 bits: the bar counts chunks.
     let first = gathered.tiling.gaps.iter().map(|&gap| plan.chunks_of(gap));
     let left: u64 = first.map(|(first, last)| last - first + 1).sum();
@@ -178,6 +182,8 @@ fn chunks_failed(layout: &Layout, plan: &Plan, report: &Report) -> Failure {
     if number > shown_of_them && report.given_up.is_none() {
         failure = failure.detail(format!("... and {} more", number - SHOWN));
     }
+    let in_set_up = report.failures.iter().all(|failure| matches!(failure.cause, Cause::Setup(_)));
+    let broken = if in_set_up { "set-up" } else { "program" };
     let nowhere = report.failures.iter().any(|failure| matches!(failure.cause, Cause::NotStarted(_)));
     let failure = match nowhere {
         true => failure.help("another command is another plan: give it with --force"),
@@ -189,6 +195,6 @@ fn chunks_failed(layout: &Layout, plan: &Plan, report: &Report) -> Failure {
             count(report.computed, "chunk"),
             shown(layout.root(), "outputs")
         ))
-        .help(format!("mend the program, then {} computes what is missing", again(layout)))
+        .help(format!("mend the {broken}, then {} computes what is missing", again(layout)))
         .help("--partial answers without them, and says so")
 }

@@ -40,8 +40,10 @@ pub(super) fn try_one(options: &TryOptions) -> Done {
         Computed::Finished(finished) => finished,
         Computed::Stopped => return Err(Failure::new(Exit::Interrupted, "stopped; nothing is kept of it")),
     };
-    for line in account(&plan, what, &finished) {
-        say(&line);
+    // Notes that cannot be read are as good as none.
+    let notes = std::fs::read_to_string(layout.notes()).unwrap_or_default();
+    for line in account(&plan, what, &finished).iter().map(String::as_str).chain(notes.lines()) {
+        say(line);
     }
     let again = again(&options.dir, options.what.as_deref());
     if let Some(cause) = finished.cause() {

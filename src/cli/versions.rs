@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::arguments::Redo;
 use super::failure::Failure;
-use super::output::count;
+use super::output::{count, say};
 use super::{plan, reduce};
 use crate::exit::Exit;
-use crate::folder::{FolderError, Layout, set_aside};
+use crate::folder::{self, FolderError, Layout};
 use crate::inputs::Now;
 use crate::plan::{Identity, Plan, Word};
 use crate::record::{Found, Gathered, Mixture, mixture};
@@ -21,16 +22,35 @@ struct Share {
     first: Interval,
 }
 
-/// Refuses to merge what several versions of the code computed, unless the newer ones mended the older.
-pub(super) fn refuse_mixture(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Result<(), Failure> {
+/// Refuses to merge what several versions of the code computed, unless the newer ones mended the older; and what one
+/// computed that is not the plan's, where the program is. Gives what else is to be said of it.
+pub(super) fn refuse_mixture(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Result<Option<String>, Failure> {
+    let root = Word::from(layout.root().as_os_str().to_owned()).quoted();
+    let quick = || {
+        let planned = layout.plan().metadata().and_then(|found| found.modified()).ok();
+        Now::read(plan, &base(layout, plan), planned).ok()
+    };
     match mixture(gathered.versions(), gathered.failed_versions()) {
-        Mixture::One | Mixture::Mended => Ok(()),
-        Mixture::Mixed => Err(mixed(layout, plan, gathered, now(layout, plan).ok().as_ref())),
+        Mixture::Mixed => Err(mixed(layout, plan, gathered, quick().as_ref())),
+        Mixture::Mended => {
+            let again = format!("split run --redo {root} computes them again");
+            Ok(Some(format!("note: if what was mended changes the older results, too: {again}")))
+        }
+        Mixture::One => {
+            let Some((_, version)) = gathered.versions().next().filter(|_| plan.knows_code()) else { return Ok(None) };
+            let Some(now) = quick().filter(|now| now.code != version) else { return Ok(None) };
+            if version != plan.code && now.code == plan.code {
+                return Err(mixed(layout, plan, gathered, Some(&now)));
+            }
+            let changed = names(&now.changed(plan)).unwrap_or_else(|| "the program".to_owned());
+            let again = format!("split run --redo {root} computes it again");
+            Ok(Some(format!("note: {changed} changed since this was computed: {again}")))
+        }
     }
 }
 
-/// Refuses to compute with the program as it is now what could then not be merged with what is there. What URLs
-/// bring shows only when they are fetched.
+/// Refuses to compute with the program as it is now what could then not be merged with what is there, and to call
+/// done what another version did. What URLs bring shows only when they are fetched.
 pub(super) fn refuse_coming_mixture(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Result<(), Failure> {
     if !plan.knows_code() {
         return Ok(());
@@ -40,32 +60,52 @@ pub(super) fn refuse_coming_mixture(layout: &Layout, plan: &Plan, gathered: &Gat
         let (first, last) = plan.chunks_of(gap);
         (first..=last).filter_map(move |chunk| plan.chunk(chunk).intersect(gap)).map(|items| (items, now.code))
     });
+    let is_other = gathered.tiling.gaps.is_empty() && gathered.versions().all(|(_, code)| code != now.code);
     match mixture(gathered.versions().chain(missing), gathered.failed_versions()) {
-        Mixture::One | Mixture::Mended => Ok(()),
-        Mixture::Mixed => Err(mixed(layout, plan, gathered, Some(&now))),
+        Mixture::One | Mixture::Mended if !is_other => Ok(()),
+        _ => Err(mixed(layout, plan, gathered, Some(&now))),
     }
+}
+
+fn base(layout: &Layout, plan: &Plan) -> PathBuf {
+    layout.root().join(plan.base.as_os_str())
 }
 
 /// The program as it is now.
 pub(super) fn now(layout: &Layout, plan: &Plan) -> Result<Now, Failure> {
-    Ok(Now::read(plan, &layout.root().join(plan.base.as_os_str()))?)
+    Now::read(plan, &base(layout, plan), None).map_err(|error| {
+        Failure::from(error)
+            .help("the plan's files are looked for where they were when it was made: put it back")
+            .help("or plan again without it, all options and --keep or --force")
+    })
 }
 
-/// Sets aside what versions other than the program as it is now left; gives where it is, and how many chunks lose
-/// their results. Where that version cannot be known, what came back last is of it.
-pub(super) fn set_older_aside(
+/// Sets aside what is to be computed again; gives where it is, and how many chunks lose their results. `Redo::Older`
+/// is what versions other than the program as it is now computed; where that version cannot be known, what came
+/// back last is of it.
+pub(super) fn set_aside(
     layout: &Layout,
     plan: &Plan,
     gathered: &Gathered,
     now: &Now,
+    redo: Redo,
 ) -> Result<Option<(PathBuf, u64)>, Failure> {
     let kept = if plan.knows_code() { now.code } else { latest(gathered).unwrap_or(now.code) };
-    let is_older = |found: &&Found| found.record.header.code != kept;
-    let older = gathered.results.iter().chain(&gathered.failures).filter(is_older);
-    let mut paths: Vec<PathBuf> = older.map(|found| gathered.path(found)).collect();
+    let goes = |code: Identity| redo == Redo::All || code != kept;
+    let found = gathered.results.iter().chain(&gathered.failures);
+    let going = found.filter(|found| goes(found.record.header.code));
+    let mut paths: Vec<PathBuf> = going.map(|found| gathered.path(found)).collect();
     paths.dedup();
-    let chunks = shares(plan, gathered).iter().filter(|(code, _)| **code != kept).map(|(_, share)| share.chunks).sum();
-    let aside = set_aside(layout, &paths).map_err(|error| plan::explain(&error))?;
+    let chunks = shares(plan, gathered).iter().filter(|(code, _)| goes(**code)).map(|(_, share)| share.chunks).sum();
+    if paths.is_empty() {
+        if redo == Redo::Older && !gathered.tiling.chosen.is_empty() {
+            say("nothing was computed by an older version of the program; --redo=all computes all of it again");
+        }
+        return Ok(None);
+    }
+    // The answer that rests on them goes with them.
+    paths.extend([layout.result(), layout.result_data()].into_iter().filter(|path| path.exists()));
+    let aside = folder::set_aside(layout, &paths).map_err(|error| plan::explain(&error))?;
     Ok(aside.map(|aside| (aside, chunks)))
 }
 
@@ -121,10 +161,8 @@ fn mixed(layout: &Layout, plan: &Plan, gathered: &Gathered, now: Option<&Now>) -
         failure =
             failure.detail(format!("version {}{is_now}: {}, such as of {which}", code.short(), chunks(share.chunks)));
     }
-    let changed = now.map(|now| now.changed(plan)).unwrap_or_default();
-    if !changed.is_empty() {
-        let names: Vec<_> = changed.iter().map(Word::quoted).collect();
-        failure = failure.detail(format!("changed since it was planned: {}", names.join(", ")));
+    if let Some(changed) = now.and_then(|now| names(&now.changed(plan))) {
+        failure = failure.detail(format!("changed since it was planned: {changed}"));
     }
     let root = Word::from(layout.root().as_os_str().to_owned()).quoted();
     let cd = if root == "." { String::new() } else { format!("cd {root} && ") };
@@ -133,4 +171,9 @@ fn mixed(layout: &Layout, plan: &Plan, gathered: &Gathered, now: Option<&Now>) -
         .help("--mixed merges them all the same, and says so")
         .help(format!("split run --redo {root} computes the older ones again, here"))
         .help(format!("{resume} && {cd}condor_submit_dag plan.dag computes them again on the pool"))
+}
+
+fn names(words: &[Word]) -> Option<String> {
+    let names: Vec<_> = words.iter().map(Word::quoted).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }

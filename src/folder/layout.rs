@@ -71,6 +71,12 @@ impl Layout {
         &self.outputs
     }
 
+    /// What was said of the plan when it was made, a line each.
+    #[must_use]
+    pub fn notes(&self) -> PathBuf {
+        self.root.join(PLAN_FILES).join("notes.txt")
+    }
+
     /// The answer with its provenance.
     #[must_use]
     pub fn result(&self) -> PathBuf {

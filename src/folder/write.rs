@@ -166,7 +166,7 @@ pub fn lay_down(
     refuse_if_live(&layout)?;
     let text = Text::new(plan, templates)?;
     let aside = move_aside(&layout, &in_the_way)?;
-    let (chunks_done, items_done) = write(&layout, plan, &text, programs)?;
+    let (chunks_done, items_done) = write(&layout, plan, &text, programs, &|_| false)?;
     Ok(match aside {
         None => Laid::New,
         Some(aside) if keep => Laid::Kept { aside, chunks_done, items_done },
@@ -262,7 +262,15 @@ fn move_aside(layout: &Layout, paths: &[PathBuf]) -> Result<Option<PathBuf>, Sto
 }
 
 /// Writes all of a plan's files; says how many chunks and items have records already.
-fn write(layout: &Layout, plan: &Plan, text: &Text, programs: &Programs) -> Result<(u64, u128), StoreError> {
+///
+/// Those that are plain enough to edit by hand are left alone where `stays` says so.
+fn write(
+    layout: &Layout,
+    plan: &Plan,
+    text: &Text,
+    programs: &Programs,
+    stays: &dyn Fn(&Path) -> bool,
+) -> Result<(u64, u128), StoreError> {
     let root = layout.root();
     let job = root.join(PLAN_FILES).join("job");
     for folder in [&job, layout.outputs(), &root.join("logs")] {
@@ -274,17 +282,24 @@ fn write(layout: &Layout, plan: &Plan, text: &Text, programs: &Programs) -> Resu
         let base: PathBuf = ["../../..".as_ref(), plan.base.as_os_str()].iter().collect();
         link_tree(&job.join("work"), &base, &plan.files)?;
     }
-    store::write(&root.join("chunk.sub"), text.chunk_sub().as_bytes())?;
-    store::write(&root.join("reduce.sub"), text.reduce_sub().as_bytes())?;
-    store::write(&root.join("dagman.config"), text.dagman_config().as_bytes())?;
+    let texts =
+        [("chunk.sub", text.chunk_sub()), ("reduce.sub", text.reduce_sub()), ("dagman.config", text.dagman_config())];
+    for (name, text) in texts {
+        let path = root.join(name);
+        if !stays(&path) {
+            store::write(&path, text.as_bytes())?;
+        }
+    }
 
     let gathered = gather(layout.outputs(), plan, &|_| ()).map_err(StoreError::on("read", layout.outputs()))?;
     let done = Done::new(plan, &gathered.tiling, gathered.chosen().map(|found| found.record.header.items));
     let dag = layout.dag();
-    let mut draft = Draft::new(&dag, 0o666)?;
-    text.write_dag(plan, &|chunk| done.contains(chunk), &mut draft).map_err(StoreError::on("write", &dag))?;
-    // It may be large, and can be made again from plan.json: the disk is not waited for.
-    draft.commit_unsynced()?;
+    if !stays(&dag) || is_cut_short(&dag) {
+        let mut draft = Draft::new(&dag, 0o666)?;
+        text.write_dag(plan, &|chunk| done.contains(chunk), &mut draft).map_err(StoreError::on("write", &dag))?;
+        // It may be large, and can be made again from plan.json: the disk is not waited for.
+        draft.commit_unsynced()?;
+    }
     store::write(&layout.outputs().join("plan.json"), &plan.to_json())?;
     store::write(&layout.plan(), &plan.to_json())?;
     Ok((done.count(), gathered.covered()))
@@ -318,7 +333,7 @@ fn complete(layout: &Layout, plan: &Plan, templates: &Templates, programs: &Prog
         || is_cut_short(&layout.dag())
     {
         refuse_if_live(layout)?;
-        write(layout, plan, &Text::new(plan, templates)?, programs)?;
+        write(layout, plan, &Text::new(plan, templates)?, programs, &|path| !gone(path))?;
         return Ok(Laid::Completed);
     }
     if lock_state(&layout.dag()) == LockState::Free {

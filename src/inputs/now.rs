@@ -1,6 +1,7 @@
 //! The program as it is now.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use super::{CodeHasher, Part, hash_file};
 use crate::plan::{Identity, JobFile, Plan, Word};
@@ -16,14 +17,20 @@ pub struct Now {
 }
 
 impl Now {
-    /// Reads the files; `base` is the folder that was planned in.
+    /// Reads the files; `base` is the folder that was planned in. Files that have not been written since `planned` are
+    /// taken to hold what they held then, so that large ones need not be read.
     ///
     /// # Errors
     /// Where a file is not there any more.
-    pub fn read(plan: &Plan, base: &Path) -> Result<Self, StoreError> {
+    pub fn read(plan: &Plan, base: &Path, planned: Option<SystemTime>) -> Result<Self, StoreError> {
         let mut files = plan.files.files.clone();
         for file in &mut files {
             let source = base.join(file.source.as_os_str());
+            let found = source.metadata().map_err(StoreError::on("read", &source))?;
+            let is_older = planned.zip(found.modified().ok()).is_some_and(|(planned, written)| written < planned);
+            if is_older && found.len() == file.bytes {
+                continue;
+            }
             (file.content, file.bytes) = hash_file(&source).map_err(StoreError::on("read", &source))?;
         }
         let parts = files.iter().map(|file| Part::File(&file.place, file.content));

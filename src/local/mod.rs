@@ -9,6 +9,7 @@ mod measure;
 mod run;
 mod sample;
 mod sandbox;
+mod tree;
 
 pub use measure::{Ended, Meter, SAMPLE, Usage};
 pub use run::{ChunkFailure, LocalError, Options, Report, run};

@@ -1,12 +1,12 @@
 //! Workers, each taking the next items that have no record.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::tree::{self, OwnFolder};
 use crate::folder::Layout;
-use crate::inputs::Copies;
+use crate::inputs::{Copies, code_that_arrived};
 use crate::plan::{Identity, Job, Plan};
 use crate::record::{Cause, Gathered};
 use crate::runner::{Attempt, Base, Failures, Outcome, Place, RunError, Running, Tally};
@@ -97,12 +97,12 @@ pub fn run(
     running: &Running,
     tick: &(dyn Fn(Interval) + Sync),
 ) -> Result<Report, LocalError> {
-    let root = tempfile::Builder::new()
-        .prefix("split-run-")
-        .tempdir()
-        .map_err(StoreError::on("make a folder in", &std::env::temp_dir()))?;
+    let root = tempfile::Builder::new().prefix("split-run-").tempdir();
+    let root = OwnFolder::new(root.map_err(StoreError::on("make a folder in", &std::env::temp_dir()))?);
     let base = layout.root().join(plan.base.as_os_str());
     let base = base.canonicalize().map_err(StoreError::on("find", &base))?;
+    // They may have been lost.
+    crate::store::make_folder(layout.outputs())?;
     let outputs = layout.outputs().canonicalize().map_err(StoreError::on("find", layout.outputs()))?;
     let cache = root.path().join("inputs");
     crate::store::make_folder(&cache)?;
@@ -242,7 +242,12 @@ impl Shared<'_> {
                 base: self.environment,
                 host: self.host,
             };
-            let attempt = Attempt { job: &self.job, chunk, items, code: self.code, retry };
+            let code = match self.copies {
+                Some(_) => self.code,
+                // Among the user's files every chunk finds them as they are when it starts.
+                None => code_that_arrived(&self.job, self.base).0,
+            };
+            let attempt = Attempt { job: &self.job, chunk, items, code, retry };
             match crate::runner::run(&attempt, &place, self.running)? {
                 Outcome::Done { .. } => return Ok(None),
                 Outcome::Failed { cause, last_words } => {
@@ -281,7 +286,7 @@ impl Desk {
             && self.tree.read_dir().is_ok_and(|mut entries| entries.next().is_none());
         if !fresh {
             if self.laid_out.is_some() {
-                fs::remove_dir_all(&self.tree).map_err(StoreError::on("empty", &self.tree))?;
+                tree::remove(&self.tree).map_err(StoreError::on("empty", &self.tree))?;
             }
             self.laid_out = Some(copies.lay_out(&self.tree)?);
         }

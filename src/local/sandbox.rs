@@ -7,7 +7,6 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -18,6 +17,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions};
 
 use super::measure::{self, Ended, Meter, SAMPLE, Usage};
+use super::tree::OwnFolder;
 use crate::folder::Layout;
 use crate::inputs::fetch;
 use crate::plan::{ContainerMode, PLAN_FILES, Plan};
@@ -115,24 +115,6 @@ pub struct Finished {
     sandbox: PathBuf,
     /// Goes when this goes.
     _folder: OwnFolder,
-}
-
-/// A temporary folder that goes whatever a program made of it.
-#[derive(Debug)]
-struct OwnFolder(tempfile::TempDir);
-
-impl Drop for OwnFolder {
-    fn drop(&mut self) {
-        if fs::remove_dir_all(self.0.path()).is_ok() {
-            return;
-        }
-        // Some programs protect the folders they make; the temporary folder tries once more when it goes.
-        for entry in walkdir::WalkDir::new(self.0.path()).into_iter().flatten() {
-            if entry.file_type().is_dir() {
-                let _ = fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o700));
-            }
-        }
-    }
 }
 
 /// The job could not be run as a job.
@@ -305,8 +287,8 @@ impl<'a> Sandboxes<'a> {
     pub fn compute(&self, chunk: u64, items: Interval, jobs: &Jobs) -> Result<Computed, SandboxError> {
         let folder = tempfile::Builder::new().prefix("split-job-").tempdir();
         let folder = folder.map_err(StoreError::on("make a folder in", &std::env::temp_dir()))?;
-        let folder = OwnFolder(folder);
-        let path = folder.0.path();
+        let folder = OwnFolder::new(folder);
+        let path = folder.path();
         let path = path.canonicalize().map_err(StoreError::on("find", path))?;
         let sandbox = path.join("job");
         self.fill(&sandbox, jobs)?;

@@ -26,11 +26,23 @@ impl Gathered {
         self.tiling.chosen.iter().map(|&at| &self.results[at].record.header).map(|header| (header.items, header.code))
     }
 
-    /// The items on which a version of the code failed by its own fault, or by its surroundings'; not by the machine's.
+    /// The items on which a version of the code failed by its own fault.
     pub fn failed_versions(&self) -> impl Iterator<Item = (Interval, Identity)> {
         let headers = self.failures.iter().map(|found| &found.record.header);
-        let ours = headers.filter(|header| !matches!(header.kind, Kind::Failure(Cause::Machine(_))));
-        ours.map(|header| (header.items, header.code))
+        let broken = headers.filter(|header| matches!(&header.kind, Kind::Failure(cause) if is_broken(cause)));
+        broken.map(|header| (header.items, header.code))
+    }
+}
+
+/// Whether a cause is the program's own fault, which a new version may have mended. What kept it from starting, or
+/// killed it from outside for its memory or its time, would have done so to any version.
+fn is_broken(cause: &Cause) -> bool {
+    /// SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV: signal(7).
+    const CRASHES: [i32; 5] = [4, 6, 7, 8, 11];
+    match cause {
+        Cause::ExitCode(_) | Cause::NoResult => true,
+        Cause::Signal(signal) => CRASHES.contains(signal),
+        Cause::NotStarted(_) | Cause::Setup(_) | Cause::Machine(_) => false,
     }
 }
 
@@ -101,6 +113,14 @@ mod tests {
 
     fn judge(results: &[(Interval, Identity)], failures: &[(Interval, Identity)]) -> Mixture {
         mixture(results.iter().copied(), failures.iter().copied())
+    }
+
+    #[test]
+    fn a_kill_from_outside_mends_nothing() {
+        assert!([Cause::ExitCode(1), Cause::NoResult, Cause::Signal(11)].iter().all(is_broken));
+        let others =
+            [Cause::Signal(9), Cause::Signal(15), Cause::Setup(String::new()), Cause::NotStarted(String::new())];
+        assert!(!others.iter().any(is_broken));
     }
 
     #[test]

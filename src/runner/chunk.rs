@@ -10,6 +10,7 @@ use super::environment::{Base, environment, of_run};
 use super::program::{self, Failed, Running, Surroundings};
 use super::setup::{self, SetupFailed};
 use crate::exit::Exit;
+use crate::inputs::code_that_arrived;
 use crate::plan::{Bindings, Command, Due, Identity, Job};
 use crate::record::{self, Cause, Header, Kind};
 use crate::space::{Interval, Space};
@@ -121,6 +122,13 @@ pub fn run(attempt: &Attempt<'_>, place: &Place<'_>, running: &Running) -> Resul
         Computed::Stopped => return Ok(Outcome::Stopped),
     };
     let mut header = header(attempt, place, kind, seconds);
+    // On a shared file system the user may change a file while the program reads it: then nobody knows what ran.
+    if header.kind == Kind::Whole
+        && attempt.job.shared_filesystem
+        && code_that_arrived(attempt.job, place.start_in).0 != attempt.code
+    {
+        header.kind = Kind::Failure(Cause::Machine("the program or its files changed while it ran".to_owned()));
+    }
     // What is written to {result} is the result; else what is printed, unless the program was told of {result}.
     let told = attempt.job.command.as_ref().is_some_and(Command::mentions_result);
     let (result, length) =

@@ -15,22 +15,41 @@ use super::program::{self, Failed, Running, Surroundings};
 use crate::plan::Word;
 
 /// `$1` is the set-up, `$2` where its environment goes, `$3` where to say what failed, `$4` the runner, `$5` whether the
-/// environment is a job's; the rest are names whose values the machine's own profile must not change.
+/// environment is a job's, `$6` whether the word `return` is in the set-up; the rest are names whose values the machine's
+/// own profile must not change. What the script needs for itself has names that nobody else's variables have.
 ///
 /// A job has read no profile, and where programs are found through modules the profile is what defines `module`. `conda
 /// activate` is a function, too, that only `conda init` defines, and that for shells at a keyboard: so it is looked for.
+///
+/// A line of the set-up itself that fails ends it; what a file that it reads tries on the way is that file's business.
+/// bash cannot tell `[ -n "$X" ] && export Y=1` at the end from `return 1`: without the word it is taken for the former.
 const SCRIPT: &str = r#"
-setup=$1 environment=$2 failure=$3 runner=$4 in_job=$5
-shift 5
-if [ "$in_job" = yes ]; then
-    given=()
-    for name; do
+__split_set_up=("$@")
+__split_profile() {
+    local name given=()
+    for name in "${__split_set_up[@]:6}"; do
         [[ $name =~ ^[A-Za-z_][A-Za-z_0-9]*$ ]] && given+=("$name=${!name}")
     done
+    set --
     [ -r /etc/profile ] && source /etc/profile >&2
     [ "${#given[@]}" = 0 ] || export "${given[@]}"
-    unset given name
-fi
+}
+__split_failed() {
+    local status=$? where=${BASH_SOURCE[1]} line=${BASH_LINENO[0]} said
+    if [ "$where" = "${__split_set_up[0]}" ]; then
+        said="${where##*/}, line $line: exit code $status"
+    elif [ "$where" != environment ] && [ -n "$where" ]; then
+        return 0
+    elif [ "$status" = 1 ] && [ "${__split_set_up[5]}" = no ]; then
+        return 0
+    else
+        said="it ended with exit code $status"
+    fi
+    trap - ERR
+    printf '%s' "$said" >"${__split_set_up[2]}"
+    exit "$status"
+}
+[ "$5" = no ] || __split_profile
 set --
 if ! declare -F conda >/dev/null; then
     conda() {
@@ -49,20 +68,10 @@ if ! declare -F conda >/dev/null; then
         conda "$@"
     }
 fi
-split_set_up_failed() {
-    local status=$?
-    trap - ERR
-    case ${BASH_SOURCE[1]} in
-    "" | environment) printf 'it ended with exit code %s' "$status" >"$failure" ;;
-    *) printf '%s, line %s: exit code %s' "${BASH_SOURCE[1]##*/}" "${BASH_LINENO[0]}" "$status" >"$failure" ;;
-    esac
-    exit "$status"
-}
-trap split_set_up_failed ERR
-source "$setup" >&2
+trap __split_failed ERR
+source "${__split_set_up[0]}" >&2
 trap - ERR
-unset -f split_set_up_failed
-exec "$runner" environment "$environment"
+exec -- "${__split_set_up[3]}" environment "${__split_set_up[1]}"
 "#;
 
 /// What the shell keeps for itself: none of the program's business.
@@ -110,6 +119,9 @@ pub(super) fn run<'a>(
         words.push(path.as_os_str().to_owned().into());
     }
     words.push(in_job.into());
+    let text = fs::read(file).unwrap_or_default();
+    let mut parts = text.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+    words.push(if parts.any(|part| part == b"return") { "yes" } else { "no" }.into());
     words.extend(given.map(Word::from));
     let ended = match program::run(&words, setting.folder, Surroundings::OnTop(variables), said, running) {
         Ok(_) if running.stopped() => return Err(SetupFailed::Stopped),

@@ -321,3 +321,14 @@ fn a_dag_that_was_cut_short_is_written_again() {
         assert_eq!(dir.read("plan.dag"), whole);
     }
 }
+
+#[test]
+fn what_was_edited_by_hand_stays_where_other_files_are_missing() {
+    let dir = Dir::new();
+    dir.split("plan --total 1..=10 --chunks 5").ok();
+    dir.write("chunk.sub", dir.read("chunk.sub") + "# mine\n");
+    fs::remove_dir_all(dir.path("logs")).expect("removed");
+    fs::remove_file(dir.path("reduce.sub")).expect("removed");
+    dir.split("plan --total 1..=10 --chunks 5").ok().says("files of it that were missing are back");
+    assert!(dir.read("chunk.sub").ends_with("# mine\n") && dir.path("reduce.sub").exists());
+}

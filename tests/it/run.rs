@@ -436,3 +436,10 @@ fn what_another_reducer_took_is_no_number() {
     let sum = dir.split("run --keep --total 1..=4 --chunks 4 --reduce sum -- sh -c").arg(script);
     sum.exits(24).says("holds no number").says("item 1");
 }
+
+#[test]
+fn lost_outputs_are_computed_again() {
+    let dir = Dir::computed();
+    fs::remove_dir_all(dir.path("outputs")).expect("removed");
+    dir.split("run .").answers("55\n");
+}

@@ -69,7 +69,9 @@ fn one_that_fails_is_named_with_its_line() {
     check("exit 5\n", "it ended the shell: exit status: 5");
     check("kill -9 $$\n", "it ended the shell: signal: 9");
     check("if true; then\n", "it ended with exit code 2");
-    check("printf 'false\\n' >inner.sh\n\nsource inner.sh\n", "inner.sh, line 1: exit code 1");
+    check("printf 'false\\n' >inner.sh\n\nsource inner.sh\n", "env.sh, line 3: exit code 1");
+    check("false\nreturn 0\n", "env.sh, line 1: exit code 1");
+    check("[ -n \"$NOPE\" ] || return 1\n", "it ended with exit code 1");
 }
 
 #[test]
@@ -79,6 +81,30 @@ fn what_a_shell_takes_for_no_failure_is_none() {
     dir.split("run --total 7..8 --chunks 1 --setup env.sh -- sh -c")
         .args(["echo $A$1", "sh", "{first}"])
         .answers("17\n");
+    // Files that it reads try things; and a last line may find nothing to do.
+    dir.write("vendor.sh", "command -v no-such-tool\nfalse\nexport B=2\n");
+    dir.write("env.sh", "source vendor.sh\n[ -n \"$NOPE\" ] && export B=3\n");
+    let run = dir.split("run --force --total 7..8 --chunks 1 --input vendor.sh --setup env.sh -- sh -c");
+    run.args(["echo $B$1", "sh", "{first}"]).answers("27\n");
+}
+
+#[test]
+fn variables_of_any_name_arrive_and_may_be_set() {
+    let names = ["setup", "environment", "failure", "runner", "in_job", "given", "name", "status", "folder", "where"];
+    let dir = Dir::new();
+    dir.write("env.sh", "export line=9\nstatus=1\n");
+    let mut plan = dir.split("plan --total 1 --chunks 1 --reduce concat --setup env.sh");
+    for name in names {
+        plan = plan.args(["--env", &format!("{name}=own")]);
+    }
+    plan.args(["--", "env"]).ok();
+    for text in [dir.split("try").ok().text(), dir.split("run .").ok().text()] {
+        for name in names {
+            let value = if name == "status" { "1" } else { "own" };
+            assert!(text.contains(&format!("\n{name}={value}\n")), "{name}: {text}");
+        }
+        assert!(text.contains("\nline=9\n") && !text.contains("__split"), "{text}");
+    }
 }
 
 #[test]

@@ -409,3 +409,18 @@ fn modes_and_links_arrive_as_htcondor_sends_them() {
     planned(&dir, "--reduce concat --input data", &["data/tool"]);
     assert_eq!(tried(&dir, "", 0).text(), "755\n444\n");
 }
+
+#[test]
+fn what_jobs_may_miss_is_said_again() {
+    let dir = Dir::new();
+    dir.write("lib/helper.py", "VALUE = 7\n");
+    let lib = dir.path("lib").display().to_string();
+    let plan = dir.split("plan --total 3 --chunks 3 --input lib --env").arg(format!("PYTHONPATH={lib}"));
+    let note = "note: the variable PYTHONPATH names ";
+    plan.args(["--", "python3", "-c", "import helper, sys; print(helper.VALUE + int(sys.argv[1]))", "{first}"])
+        .ok()
+        .says(note);
+    dir.split("try").answers("7\n").says(note);
+    dir.split("plan --force --total 3 --chunks 3").ok();
+    dir.split("try").answers("0\n").is_silent_on("note:");
+}

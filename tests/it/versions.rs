@@ -43,7 +43,7 @@ fn redact_version(line: &str) -> String {
 fn the_older_ones_are_computed_again() {
     let dir = mixed();
     let answer = dir.split("run --redo .").answers("5055\n");
-    answer.says("set aside: 3 chunks by older versions of the program, in ./aside-001");
+    answer.says("set aside: 3 chunks to be computed again, in ./aside-001");
     assert_eq!((dir.names("aside-001/outputs").len(), dir.partials().len()), (3, 5));
     dir.split("reduce .").answers("5055\n").is_silent_on("by the code that was planned");
 }
@@ -94,7 +94,7 @@ fn resume_goes_on_after_anything() {
     let dir = Dir::new();
     dir.write("sum.py", SUM);
     dir.split("plan").args(WORDS.split(' ')).ok();
-    dir.split("resume").ok().says("nothing has been computed or submitted yet");
+    dir.split("resume").ok().says("plan.dag is as it was: it has all that is left to compute");
     dir.split("run .").answers("55\n");
     fs::remove_file(dir.partial(4)).expect("removed");
     dir.split("resume .").ok().says("wrote plan.dag: 1 chunk left of 5");
@@ -122,4 +122,89 @@ fn resume_needs_the_files_and_the_templates() {
     fs::rename(dir.path("outputs"), dir.path("elsewhere")).expect("moved");
     dir.split("resume elsewhere --templates own").refuses(5).says("it holds partials alone");
     dir.split("run --redo elsewhere").refuses(5);
+}
+
+#[test]
+fn what_is_done_by_an_older_program_is_not_called_the_answer() {
+    let dir = Dir::new();
+    dir.write("sum.py", SUM);
+    dir.split("run").args(WORDS.split(' ')).answers("55\n");
+    dir.write("sum.py", SUM.replace("print(", "print(1000 + "));
+    let refused = dir.split("run .").refuses(26);
+    refused.says("5 chunks computed by one version of the program, and it has changed since").says("--redo");
+    dir.split("resume").refuses(26);
+    // What was computed is still what was planned: that is said.
+    dir.split("reduce .").answers("55\n").says("note: sum.py changed since this was computed: split run --redo .");
+    dir.split("run --mixed .").answers("55\n");
+    // The way that a new plan names.
+    let differs = dir.split("run").args(WORDS.split(' ')).exits(3);
+    differs.says("help: split run --redo . computes it all again, with the files as they are now");
+    dir.split("run --redo .").answers("5055\n").is_silent_on("note:");
+    dir.split("reduce .").answers("5055\n").is_silent_on("note:");
+}
+
+#[test]
+fn results_of_other_variables_are_not_those_of_the_plan() {
+    let dir = Dir::new();
+    let words = |verb: &str, scale: &str| {
+        let words = [verb, " --total 1..=4 --chunks 4 --env SCALE=", scale].concat();
+        dir.split(&words).args(["--", "sh", "-c", "echo $(($1 * SCALE))", "sh", "{first}"])
+    };
+    words("run", "1").answers("10\n");
+    let kept = words("plan --keep", "2").ok();
+    kept.says("note: another version of the program computed some of it").says("split resume --redo .");
+    dir.split("reduce .").exits(26).says("4 chunks computed by one version of the program");
+    dir.split("run --redo .").answers("20\n");
+}
+
+#[test]
+fn a_kill_from_outside_licenses_no_mixture() {
+    let dir = Dir::new();
+    let program = |factor: u32, last: &str| {
+        format!("import os, sys\nn = int(sys.argv[1])\nif n == 4: {last}\nprint({factor} * n)\n")
+    };
+    dir.write("go.py", program(1, "os.kill(os.getpid(), 9)"));
+    dir.split("run --retries 0 --total 1..=4 --chunks 4 -- python3 go.py {first}").exits(30);
+    dir.write("go.py", program(2, "pass"));
+    dir.split("run .").refuses(26);
+    dir.split("run --redo .").answers("20\n");
+}
+
+#[test]
+fn everything_is_computed_again_where_that_is_asked() {
+    let dir = Dir::new();
+    let far = dir.write("far.csv", "3\n");
+    let url = format!("file://{}", far.display());
+    let run = dir.split("run --total 1..=2 --chunks 2 --input").args([&url, "--", "sh", "-c", "cat far.csv"]);
+    run.answers("6\n");
+    dir.write("far.csv", "5\n");
+    let again = dir.split("run --redo .").answers("6\n");
+    again.says("nothing was computed by an older version of the program; --redo=all computes all of it again");
+    dir.split("run --redo=all .").answers("10\n").says("set aside: 2 chunks").says("aside-001");
+    assert!(dir.path("aside-001/result.json").exists(), "the answer goes with what it rests on");
+    dir.split("resume --redo=all").ok().says("set aside: 2 chunks").says("it has all that is left to compute");
+}
+
+#[test]
+fn a_resumed_plan_would_not_be_mixed_either() {
+    let dir = Dir::new();
+    dir.write("sum.py", SUM);
+    dir.split("run").args(WORDS.split(' ')).answers("55\n");
+    fs::remove_file(dir.partial(2)).expect("removed");
+    dir.write("sum.py", format!("{SUM}# other\n"));
+    dir.split("resume").refuses(26).says("split resume --redo");
+    dir.split("resume --mixed").ok().says("1 chunk left of 5");
+}
+
+#[test]
+fn on_a_shared_file_system_each_chunk_is_of_the_program_that_it_ran() {
+    let dir = Dir::new();
+    // The third chunk changes the program for those after it.
+    let other = "echo 1000";
+    dir.write("go.sh", format!("if [ $1 = 2 ]; then echo '{other}' >go.new; fi; echo $1\n"));
+    dir.write("after.sh", "sh go.sh $1; if [ -e go.new ]; then sleep 0.1; mv go.new go.sh; fi\n");
+    let run = dir.split("run --shared-filesystem --jobs 1 --retries 0 --total 5 --chunks 5 --input go.sh");
+    let ended = run.args(["--", "sh", "after.sh", "{first}"]).exits(30);
+    ended.says("chunk 2, item 2: the machine would not: the program or its files changed while it ran");
+    dir.split("run .").exits(26).says("2 chunks computed by one version of the program, 2 by another");
 }
