@@ -30,7 +30,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use arguments::{Arguments, Task};
 use failure::Failure;
@@ -71,13 +71,27 @@ pub fn main() -> ExitCode {
             })
         }
         Err(error) => {
-            return explain(&error);
+            let exit = explain(&error);
+            if is_program_without_mark(&words, &error) {
+                output::say("help: the program and its arguments go after `--`: -- python3 sum.py {first} {last}");
+            }
+            return exit;
         }
     };
     match done {
         Ok(exit) => exit.into(),
         Err(failure) => failure.report(),
     }
+}
+
+/// Whether a program was named without the `--` before it.
+fn is_program_without_mark(words: &[OsString], error: &clap::Error) -> bool {
+    let takes_program = words.first().is_some_and(|word| word == "plan" || word == "run");
+    let odd = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(odd)) => !odd.starts_with('-'),
+        _ => false,
+    };
+    takes_program && odd && error.kind() == ErrorKind::UnknownArgument && !words.iter().any(|word| word == "--")
 }
 
 /// Prints help and version on standard output, and what is wrong with the arguments on standard error.

@@ -186,6 +186,15 @@ fn notes(request: &Request) -> Vec<String> {
                 .to_owned(),
         );
     }
+    let is_shells =
+        |word: &&WordFate| [&b"|"[..], b">", b">>", b"<", b"&&", b";", b"2>&1"].contains(&word.word.as_bytes());
+    if let Some(WordFate { word, .. }) = request.words.iter().find(is_shells) {
+        notes.push(format!(
+            "note: {} reaches the program as it stands, since no shell comes between; a line for a shell is given to \
+             one: -- bash -c '...'",
+            word.quoted()
+        ));
+    }
     let spliced = plan.command.as_ref().map(Command::spliced_into_shell).unwrap_or_default();
     if !spliced.is_empty() {
         let names: Vec<_> = spliced.iter().map(|name| format!("{{{}}}", name.name())).collect();

@@ -14,7 +14,9 @@ use crate::dag::Templates;
 use crate::exit::Exit;
 use crate::folder::Existing;
 use crate::inputs::{Doubt, FindError, FoundEnvironment, UrlError, WordFate, find};
-use crate::plan::{Command, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Word};
+use crate::plan::{
+    Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Word,
+};
 use crate::site::Profile;
 use crate::space::{Range, Space};
 
@@ -174,6 +176,10 @@ fn command(options: &WhatOptions) -> Result<Option<Command>, Failure> {
     let words: Vec<_> = options.command.iter().cloned().map(Word::from).collect();
     let known: Vec<_> = Placeholder::ALL.iter().map(|placeholder| format!("{{{}}}", placeholder.name())).collect();
     Command::try_from(words).map(Some).map_err(|error| {
+        if matches!(error, CommandError::ProgramVaries { .. }) {
+            return usage(error.to_string())
+                .help("a line for a shell is given to one: -- bash -c 'seq \"$SPLIT_FIRST\" \"$SPLIT_LAST\" | wc -l'");
+        }
         usage(error.to_string()).help(format!("there are {}; a brace is written {{{{ or }}}}", known.join(" ")))
     })
 }

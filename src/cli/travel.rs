@@ -71,7 +71,7 @@ fn describe(request: &Request, fate: &Fate) -> String {
         Fate::Shared => "read where it is, on the shared file system".to_owned(),
         Fate::OnPath { here: true } => "found on the execute point, by its PATH (this machine has it too)".to_owned(),
         Fate::OnPath { here: false } => {
-            "found on the execute point, by its PATH (this machine does not have it)".to_owned()
+            "to be found on the execute point, by its PATH (this machine does not have it)".to_owned()
         }
         Fate::Absolute => "found on the execute point, at this path".to_owned(),
         Fate::Folder => "a folder: not transferred (--input sends it)".to_owned(),

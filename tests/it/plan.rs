@@ -481,6 +481,15 @@ fn what_may_be_mistyped_is_noted() {
 }
 
 #[test]
+fn what_belongs_to_a_shell_is_told_from_what_belongs_to_a_program() {
+    let dir = Dir::new();
+    let plan = |words: &[&str]| dir.split("plan --total 10 --chunks 2").args(words);
+    plan(&["python3", "sum.py"]).refuses(2).says("help: the program and its arguments go after `--`");
+    plan(&["--", "seq {first} {last} | wc -l"]).refuses(2).says("help: a line for a shell is given to one: -- bash -c");
+    plan(&["--", "seq", "{first}", "|", "wc"]).ok().says("note: '|' reaches the program as it stands");
+}
+
+#[test]
 fn a_value_that_becomes_shell_source_gets_a_note() {
     let dir = Dir::new();
     let plan = |words: &[&str]| dir.split("plan --force --total 10 --chunks 2").args(words).ok();
