@@ -58,8 +58,9 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 40] = tests![
+const TESTS: [Test; 41] = tests![
     TwoMachines  failures::two_machines_are_enough_to_retry_and_to_stop,
+    EveryRelease programs::a_url_that_cannot_be_fetched_ends_the_dag,
     Transfer     failures::a_machine_without_the_program_is_survived,
     EveryRelease failures::a_black_hole_among_good_machines_is_survived,
     EveryRelease failures::a_program_that_fails_everywhere_stops_the_dag,
