@@ -256,7 +256,8 @@ pub(super) struct WhatOptions {
     pub(super) input: Vec<PathBuf>,
 
     /// A shell file, for bash, that each job reads before the program starts, such as one with the line
-    /// `source .venv/bin/activate`, `module load matlab` or `conda activate sim`: the environment that it leaves is the program's
+    /// `source .venv/bin/activate`, `module load matlab` or `conda activate sim`: the environment that it leaves is
+    /// the program's
     #[arg(long, value_name = "FILE", help_heading = "Jobs")]
     pub(super) setup: Option<PathBuf>,
 

@@ -58,7 +58,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 41] = tests![
+const TESTS: [Test; 42] = tests![
     TwoMachines  failures::two_machines_are_enough_to_retry_and_to_stop,
     EveryRelease programs::a_url_that_cannot_be_fetched_ends_the_dag,
     Transfer     failures::a_machine_without_the_program_is_survived,
@@ -83,6 +83,7 @@ const TESTS: [Test; 41] = tests![
     Transfer     damage::a_damaged_partial_is_computed_again_on_the_pool,
     Transfer     failures::a_killed_and_a_silent_program_are_told_apart,
     Transfer     failures::text_where_a_number_is_due_fails_the_reduce_node,
+    Transfer     trials::a_trial_misses_the_module_that_only_the_user_has,
     Transfer     values::arguments_arrive_byte_for_byte,
     Transfer     values::files_arrive_at_their_places_whatever_their_names,
     Transfer     values::empty_folders_arrive_too,

@@ -67,3 +67,28 @@ pub(crate) fn a_trial_on_a_shared_file_system_sees_what_a_job_sees(pool: &Pool) 
     let folder = pool.folder("shared-trial");
     compare(&folder, "--shared-filesystem");
 }
+
+/// What works at the keyboard by way of the user's own environment does not work in a job: a trial says so, and its
+/// cure holds on the pool.
+pub(crate) fn a_trial_misses_the_module_that_only_the_user_has(pool: &Pool) {
+    let folder = pool.folder("module");
+    folder.write("lib/helper.py", "def value(i):\n    return i\n");
+    folder.write(
+        "sum.py",
+        "import sys, helper\nfirst, last = map(int, sys.argv[1:])\n\
+         print(sum(helper.value(i) for i in range(first, last + 1)))\n",
+    );
+    let user = |words: &str| folder.run(["env", "PYTHONPATH=lib"].into_iter().chain(words.split_whitespace()));
+    assert_eq!(user("python3 sum.py 1 10").ok(), "55\n");
+    let plan = "split plan --total 1..=10 --chunks 5";
+    let planned = user(&format!("{plan} -- python3 sum.py {{first}} {{last}}")).ok();
+    assert!(planned.contains("first: split try"), "{planned}");
+    user("split try").fails(30, &["No module named 'helper'", "PYTHONPATH", "--input lib --env PYTHONPATH=lib"]);
+    let cured = format!("{plan} --force --input lib --env PYTHONPATH=lib -- python3 sum.py {{first}} {{last}}");
+    user(&cured).ok();
+    assert_eq!(user("split try 3").ok(), "3\n");
+    assert_eq!(folder.submit(), Some(0));
+    assert_eq!(folder.split("reduce outputs/").ok(), "55\n");
+    let verified = folder.split("verify").ok();
+    assert!(verified.contains("5 of 5 records computed again: all the same"), "{verified}");
+}
