@@ -18,14 +18,17 @@
 //! | `folder` | a plan's folder: its layout, laying a plan down, finding it again | yes |
 //! | [`runner`] | a chunk's run inside a job | yes |
 //! | `local` | a plan's run on this machine | yes |
-//! | `pool` | reading what HTCondor wrote | reads |
+//! | `pool` | what HTCondor runs and wrote here: locks of DAGMan, whether this is an access point | reads |
 //! | `site` | what the administrators of a pool ask of every plan | reads profiles |
+//! | [`exit`] | every exit code, in one place | no |
 //! | [`store`] | every file that is written | writes |
 //! | `cli` | arguments in, a report out; the only room that prints | yes |
 //!
-//! Imports run downwards: `cli` may use everything, nothing uses `cli`; `runner`, `local`, `folder` and `pool` use
-//! `plan`, `record`, `inputs` and `store`; `site` uses `plan` and `dag`; `dag`, `plan` and `cut` use `space`. Without the feature `cli` the crate holds
-//! what a job needs, and no dependency of the command line.
+//! Imports run downwards: `cli` may use everything, nothing uses `cli`, and `local` uses `folder` and `runner`, `folder`
+//! uses `dag`, `pool` and `cut`. These three, `inputs`, `record` and `reduce` use `plan`; `record` and `inputs` know nothing
+//! of each other. `site` uses `plan` and `dag`; `dag` uses `plan`; `plan` uses `cut`; `cut` uses `space`. Any room may use
+//! `space` and `exit`, and those that write use `store`; `pool` and `store` use no other room. Without the feature `cli` the
+//! crate holds what a job needs, and no dependency of the command line.
 
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -20,7 +20,12 @@ pub(super) fn be_gentle(rules: &AccessPoint, asked: Option<u16>, option: &str) -
     Some(threads)
 }
 
-/// Merging uses so many threads from here on.
+/// Where this machine is an access point: reads partials with as many threads as `rules` say.
+pub(super) fn read_gently(rules: &AccessPoint) -> Result<(), Failure> {
+    limit_merging(is_access_point().then(|| rules.threads.unwrap_or(AccessPoint::THREADS)))
+}
+
+/// Reading and merging use so many threads from here on.
 pub(super) fn limit_merging(threads: Option<u16>) -> Result<(), Failure> {
     let Some(threads) = threads else { return Ok(()) };
     let built = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();

@@ -230,7 +230,7 @@ pub(super) struct WhatOptions {
     #[arg(long, value_name = "SIZE", help_heading = "Jobs", allow_hyphen_values = true)]
     pub(super) memory: Option<String>,
 
-    /// Scratch space that each job asks for [default: 1GB, or the site's]
+    /// Scratch space that each job asks for [default: 1GB and what it is sent, or the site's]
     #[arg(long, value_name = "SIZE", help_heading = "Jobs", allow_hyphen_values = true)]
     pub(super) disk: Option<String>,
 

@@ -15,9 +15,11 @@ use crate::site::{EXAMPLES, Profile, Site, SiteError};
 
 /// What the site and the options say of jobs, beside what is in the plan.
 #[derive(Debug)]
-pub(super) struct Jobs {
+pub(super) struct JobSettings {
     /// How much may be transferred for all jobs, and who says so.
     max_transfer: (Size, String),
+    /// Who says how much disk a job asks for; `None` where nobody does.
+    disk: Option<String>,
     /// An image file that HTCondor itself transfers, in bytes.
     image: Option<u64>,
     /// An image file that travels as an input does.
@@ -29,11 +31,7 @@ pub(super) struct Jobs {
 /// Reads the profiles that apply here, and `named`.
 pub(super) fn site(named: Option<&Path>) -> Result<Site, Failure> {
     crate::site::find(named).map_err(|error| {
-        let exit = match &error {
-            SiteError::Unreadable { .. } if named.is_none() => Exit::Machine,
-            _ => Exit::Usage,
-        };
-        let failure = Failure::from_error(exit, &error);
+        let failure = Failure::from_error(Exit::Usage, &error);
         match &error {
             SiteError::Unknown { meant: Some(meant), .. } => failure.help(format!("did you mean `{meant}`?")),
             SiteError::Unknown { .. } | SiteError::Value { .. } | SiteError::Syntax { .. } => {
@@ -58,7 +56,10 @@ pub(super) fn target(profile: &Profile) -> String {
     }
 }
 
-impl Jobs {
+/// A GiB holds a program's own files and so much of what is sent: the runner and small inputs ask for no more.
+const SENT_WITHIN: u64 = 100 << 20;
+
+impl JobSettings {
     /// Checks the options over the site's settings. `here` is the current folder, and `base` the way to it from the
     /// plan's folder.
     pub(super) fn new(
@@ -77,14 +78,20 @@ impl Jobs {
         if let Some(name) = &profile.name {
             notes.push(format!("the settings of the site {} apply: split site shows them", name.value));
         }
-        let (submit, requirements) = submit(&options.submit)?;
+        let (mut submit, mut requirements) = submit(&options.submit)?;
         let shared_filesystem =
             options.shared_filesystem.or(profile.shared_filesystem.as_ref().map(|set| set.value)).unwrap_or(false);
         let mode = options.container_mode.or(profile.container_mode.as_ref().map(|set| set.value)).unwrap_or_default();
-        let container = container(options.container.as_deref(), mode, shared_filesystem, here, base)?;
+        let who = match mode {
+            ContainerMode::Apptainer => Starts::Runner,
+            ContainerMode::Universe if has_container_image(profile) => Starts::Htcondor,
+            ContainerMode::Universe => Starts::Site,
+        };
+        let container = container(options.container.as_deref(), who, shared_filesystem, here, base)?;
+        let gpu_lines = without_requirements(profile.gpu_lines(options.gpus), &mut requirements)?;
         let container_lines = match &container {
             Some(container) if mode == ContainerMode::Universe && profile.containers.is_some() => {
-                profile.container_lines(&container.name)
+                without_requirements(profile.container_lines(&container.name), &mut requirements)?
             }
             _ => Vec::new(),
         };
@@ -102,18 +109,22 @@ impl Jobs {
             (None, Some(set)) => (set.value, format!("max-transfer in {}", set.origin)),
             (None, None) => (Profile::MAX_TRANSFER, "--max-transfer, where it is not given".to_owned()),
         };
-        let rules = rules(options, profile, reduce, &mut notes);
+        let disk = match (size("--disk", &options.disk)?, &profile.disk) {
+            (Some(size), _) => Some((size, "--disk".to_owned())),
+            (None, Some(set)) => Some((set.value, format!("disk in {}", set.origin))),
+            (None, None) => None,
+        };
+        let mut rules = rules(options, profile, reduce, &mut notes);
+        replace_lines(&mut rules.submit, &mut submit);
         let resources = Resources {
             cpus: options.cpus,
             memory: size("--memory", &options.memory)?
                 .or(profile.memory.as_ref().map(|set| set.value))
                 .unwrap_or(Profile::MEMORY),
-            disk: size("--disk", &options.disk)?
-                .or(profile.disk.as_ref().map(|set| set.value))
-                .unwrap_or(Profile::DISK),
+            disk: disk.as_ref().map_or(Profile::DISK, |(size, _)| *size),
             retries: options.retries.or(profile.retries.as_ref().map(|set| set.value)).unwrap_or(Profile::RETRIES),
             gpus: options.gpus,
-            gpu_lines: profile.gpu_lines(options.gpus),
+            gpu_lines,
             container_mode: if container.is_some() { mode } else { ContainerMode::default() },
             container_lines,
             container: container.as_ref().map(|container| container.name.clone()),
@@ -122,7 +133,8 @@ impl Jobs {
             submit,
         };
         let (image, image_file) = container.map_or((None, None), |container| (container.bytes, container.file));
-        Ok((Self { max_transfer, image, image_file, notes }, resources, without_what_the_user_sets(rules, options)))
+        let disk = disk.map(|(_, who)| who);
+        Ok((Self { max_transfer, disk, image, image_file, notes }, resources, rules))
     }
 
     /// Files that travel as if `--input` had named them.
@@ -130,31 +142,52 @@ impl Jobs {
         self.image_file.as_slice()
     }
 
-    /// What each job is sent, in bytes, apart from the runner and the user's files, with its name.
+    /// The size in bytes of a container image that HTCondor itself transfers to each job.
     pub(super) fn image(&self) -> Option<u64> {
         self.image
+    }
+
+    /// What each job is sent of the user's, in bytes: the files and the container image, not the runner.
+    pub(super) fn sent(&self, plan: &Plan) -> u64 {
+        if plan.resources.shared_filesystem {
+            return 0;
+        }
+        let sizes = plan.files.files.iter().map(|file| file.bytes).chain(self.image);
+        sizes.fold(0, u64::saturating_add)
+    }
+
+    /// Asks for disk for what each job is sent, where nobody says how much; where it is said and is less than that,
+    /// notes it. `runner` is the runner's size in bytes.
+    pub(super) fn settle_disk(&mut self, plan: &mut Plan, runner: u64) {
+        let runner = if plan.resources.shared_filesystem { 0 } else { runner };
+        let sent = self.sent(plan).saturating_add(runner);
+        let enough = enough_disk(sent);
+        match &self.disk {
+            None => plan.resources.disk = enough,
+            Some(who) if plan.resources.disk.bytes() < sent => self.notes.push(format!(
+                "note: each job is sent {} and asks for {} of disk ({who}), which HTCondor may hold it for: --disk {enough}",
+                bytes(sent),
+                plan.resources.disk
+            )),
+            Some(_) => {}
+        }
     }
 
     /// Refuses a plan whose jobs would be sent more of the user's than is allowed. The runner does not count: a million
     /// jobs without inputs are no mistake, and each has ten minutes for it.
     pub(super) fn check_transfer(&self, plan: &Plan) -> Result<(), Failure> {
-        if plan.resources.shared_filesystem {
-            return Ok(());
-        }
-        let files: u128 = plan.files.files.iter().map(|file| u128::from(file.bytes)).sum();
-        let each = files + u128::from(self.image.unwrap_or(0));
+        let each = self.sent(plan);
         let chunks = plan.cut.chunks();
-        let all = each.saturating_mul(chunks.into());
+        let all = each.saturating_mul(chunks);
         let (most, who) = &self.max_transfer;
-        if all <= most.bytes().into() {
+        if all <= most.bytes() {
             return Ok(());
         }
-        let shown = |number: u128| bytes(u64::try_from(number).unwrap_or(u64::MAX));
         let jobs = if chunks == 1 { "the only job".to_owned() } else { format!("all {}", count(chunks, "job")) };
         let mut failure = usage(format!(
             "each job would be sent {} of files, and {jobs} {}: over {most} ({who})",
-            shown(each),
-            shown(all)
+            bytes(each),
+            bytes(all)
         ));
         let mut largest: Vec<_> = plan.files.files.iter().map(|file| (file.bytes, file.source.quoted())).collect();
         largest.sort_by(|a, b| b.cmp(a));
@@ -189,15 +222,45 @@ fn rules(options: &WhatOptions, profile: &Profile, reduce: &Reduction, notes: &m
     }
 }
 
-/// A line of `--submit` takes the place of the site's line that sets the same.
-fn without_what_the_user_sets(mut rules: SiteRules, options: &WhatOptions) -> SiteRules {
-    let own: Vec<_> = options.submit.iter().filter_map(|line| SubmitLine::parse(line).ok()).collect();
-    let replaced = |line: &String| {
-        let line = SubmitLine::parse(line);
-        line.is_ok_and(|line| own.iter().any(|own| own.sets_the_same_as(&line)))
+/// A line of `--submit` takes the place of the site's line that sets the same, so that every submit file has it. Of
+/// several that do the last holds, as in HTCondor.
+fn replace_lines(of_site: &mut [String], own: &mut Vec<String>) {
+    let same = |a: &str, b: &str| {
+        SubmitLine::parse(a).is_ok_and(|a| SubmitLine::parse(b).is_ok_and(|b| a.sets_the_same_as(&b)))
     };
-    rules.submit.retain(|line| !replaced(line));
-    rules
+    for line in &mut *of_site {
+        if let Some(own) = own.iter().rfind(|own| same(own, line)) {
+            line.clone_from(own);
+        }
+    }
+    own.retain(|own| !of_site.iter().any(|line| same(own, line)));
+}
+
+/// How a site asks for something: HTCondor takes the last line of requirements alone, so that theirs are added to
+/// the plan's.
+fn without_requirements(lines: Vec<String>, requirements: &mut Vec<String>) -> Result<Vec<String>, Failure> {
+    let mut rest = Vec::new();
+    for line in lines {
+        let condition = SubmitLine::parse(&line).and_then(|line| line.condition());
+        match condition.map_err(|error| usage(format!("the site's line `{line}`: {error}")))? {
+            Some(condition) => requirements.push(condition.to_owned()),
+            None => rest.push(line),
+        }
+    }
+    Ok(rest)
+}
+
+/// Whether HTCondor is told of the image by its own command, so that it transfers an image that is a file.
+fn has_container_image(profile: &Profile) -> bool {
+    let names_it =
+        |line: &String| SubmitLine::parse(line).is_ok_and(|line| line.name.eq_ignore_ascii_case("container_image"));
+    profile.containers.as_ref().is_none_or(|lines| lines.value.iter().any(names_it))
+}
+
+/// The disk for a program's own files and for so many bytes that are sent.
+fn enough_disk(sent: u64) -> Size {
+    let beside = if sent <= SENT_WITHIN { 0 } else { sent.div_ceil(1 << 30) };
+    Size::gibibytes(u32::try_from(beside + 1).unwrap_or(u32::MAX))
 }
 
 /// The lines of `--submit`: those that are printed as they are, and the conditions of those that are requirements.
@@ -221,6 +284,17 @@ fn submit(lines: &[String]) -> Result<(Vec<String>, Vec<String>), Failure> {
     Ok((submit, requirements))
 }
 
+/// Who starts the container.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Starts {
+    /// The runner, by `apptainer exec`.
+    Runner,
+    /// HTCondor, told by its own command.
+    Htcondor,
+    /// The pool, told in a way of its own.
+    Site,
+}
+
 struct Container {
     /// As the submit file or the runner names it.
     name: String,
@@ -232,7 +306,7 @@ struct Container {
 
 fn container(
     image: Option<&str>,
-    mode: ContainerMode,
+    who: Starts,
     shared_filesystem: bool,
     here: &Path,
     base: &Path,
@@ -244,12 +318,36 @@ fn container(
     let path = here.join(image);
     let is_local = !image.contains("://") && Path::new(image).is_relative();
     let name = image.to_owned();
-    if mode == ContainerMode::Universe {
-        // HTCondor leaves alone what every machine is to see below /cvmfs.
-        let sent = !shared_filesystem && !path.starts_with("/cvmfs");
+    let shown = Word::from(image).quoted();
+    let missing = || {
+        let failure = usage(format!("--container {shown}: there is no such file"));
+        match is_local && !looks_like_a_file(image) {
+            true => failure.help(format!("an image of a registry is written docker://{image}")),
+            false => failure,
+        }
+    };
+    if who != Starts::Runner {
+        // HTCondor leaves alone what every machine is to see below /cvmfs, and transfers all else that is no URL.
+        let is_file = !image.contains("://") && !path.starts_with("/cvmfs");
+        let is_meant_as_file = match who {
+            Starts::Htcondor => is_file,
+            Starts::Site | Starts::Runner => is_local && looks_like_a_file(image),
+        };
+        if is_meant_as_file && !path.exists() {
+            return Err(missing());
+        }
+        if who == Starts::Htcondor && is_file && shared_filesystem {
+            return Err(usage(format!(
+                "--container {shown}: HTCondor transfers an image that is a file, and on a shared file system nothing \
+                 is to be transferred"
+            ))
+            .help("--container-mode apptainer starts it where it is")
+            .help("--shared-filesystem=false transfers all that a job needs"));
+        }
+        let sent = !shared_filesystem && is_file;
         let bytes = path.metadata().ok().filter(|found| sent && found.is_file()).map(|found| found.len());
         // An image file is named from outputs/, where the jobs' relative paths start.
-        let name = match is_local && path.is_file() {
+        let name = match is_local && path.exists() {
             true => {
                 let from_outputs = Path::new("..").join(base).join(image);
                 let tidy: PathBuf = from_outputs.components().filter(|part| *part != Component::CurDir).collect();
@@ -262,14 +360,42 @@ fn container(
     if !is_local || (shared_filesystem && path.is_dir()) {
         return Ok(Some(Container { name, bytes: None, file: None }));
     }
-    let shown = Word::from(image).quoted();
     if path.is_dir() {
         return Err(usage(format!("--container {shown}: a folder, which is not sent to jobs"))
             .help(format!("make a file of it: apptainer build image.sif {shown}")));
     }
     if !path.is_file() {
-        return Err(usage(format!("--container {shown}: there is no such file"))
-            .help(format!("an image of a registry is written docker://{image}")));
+        return Err(missing());
     }
     Ok(Some(Container { name, bytes: None, file: Some(image.into()) }))
+}
+
+/// Whether a name is written as files are, not as images of a registry or of a pool.
+fn looks_like_a_file(image: &str) -> bool {
+    let ending = Path::new(image).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    ["./", "../"].iter().any(|start| image.starts_with(start)) || ["sif", "simg", "img"].contains(&ending)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn disk_for_what_is_sent() {
+        let check = |sent: u64, size: &str| assert_eq!(enough_disk(sent).to_string(), size, "{sent}");
+        check(0, "1GB");
+        check(100 << 20, "1GB");
+        check((100 << 20) + 1, "2GB");
+        check(1 << 30, "2GB");
+        check((1 << 30) + 1, "3GB");
+        check(u64::MAX, "4294967295GB");
+    }
+
+    #[test]
+    fn the_last_of_the_users_lines_takes_the_place_of_the_sites() {
+        let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+        let (mut site, mut own) = (lines(&["+A = 1", "+B = 1"]), lines(&["MY.b = 2", "b = 3", "+B = 4", "rank = 5"]));
+        replace_lines(&mut site, &mut own);
+        assert_eq!((site, own), (lines(&["+A = 1", "+B = 4"]), lines(&["b = 3", "rank = 5"])));
+    }
 }

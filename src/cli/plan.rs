@@ -9,7 +9,7 @@ use super::failure::{Failure, printed};
 use super::output::{bytes, count, say, tell};
 use super::request::Request;
 use super::travel;
-use super::{progress, reduce};
+use super::{access_point, progress, reduce};
 use crate::dag::Text;
 use crate::exit::Exit;
 use crate::folder::{FolderError, Laid, LayDown, Layout, Programs, lay_down};
@@ -26,6 +26,7 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
     check_folder(&request.place)?;
     let programs = programs()?;
     request.jobs.check_transfer(&request.plan)?;
+    access_point::read_gently(&request.plan.site.access_point)?;
     if options.dry_run {
         return dry_run(&request);
     }
@@ -154,16 +155,17 @@ fn describe_transfer(request: &Request, programs: &Programs) -> Vec<String> {
     let mut lines = Vec::new();
     if !plan.resources.shared_filesystem {
         let runner = size(&programs.runner);
-        let files: u64 = plan.files.files.iter().map(|file| file.bytes).sum();
+        let image = request.jobs.image();
+        let sent = request.jobs.sent(plan);
+        let files = sent - image.unwrap_or(0);
         let what = match plan.files.files.len() {
             0 => format!("the runner ({})", bytes(runner)),
             number => {
                 format!("the runner ({}) and {} ({})", bytes(runner), count(number as u128, "file"), bytes(files))
             }
         };
-        let image = request.jobs.image();
         let what = image.map_or(what.clone(), |image| format!("{what}, and the container image ({})", bytes(image)));
-        let all = (runner + files + image.unwrap_or(0)).saturating_mul(plan.cut.chunks());
+        let all = sent.saturating_add(runner).saturating_mul(plan.cut.chunks());
         lines.push(format!("each job is sent {what}: {} in all", bytes(all)));
     }
     lines.extend(about_runner(programs));
@@ -171,7 +173,7 @@ fn describe_transfer(request: &Request, programs: &Programs) -> Vec<String> {
 }
 
 /// A file's size in bytes; 0 for one that cannot be looked at, which is said when it is copied.
-fn size(file: &Path) -> u64 {
+pub(super) fn size(file: &Path) -> u64 {
     file.metadata().map_or(0, |found| found.len())
 }
 

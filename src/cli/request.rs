@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::arguments::WhatOptions;
 use super::failure::Failure;
-use super::jobs::{self, Jobs};
+use super::jobs::{self, JobSettings};
 use super::progress;
 use crate::cut::{Cut, CutError, MOST_CHUNKS};
 use crate::dag::Templates;
@@ -40,7 +40,7 @@ pub(super) struct Request {
     /// What a job may miss.
     pub(super) doubts: Vec<Doubt>,
     /// What the site and the options say of jobs, beside what is in the plan.
-    pub(super) jobs: Jobs,
+    pub(super) jobs: JobSettings,
 }
 
 pub(super) fn usage(message: impl Into<String>) -> Failure {
@@ -71,7 +71,7 @@ impl Request {
         let folder = absolute(&here, &options.dir);
         let base = pathdiff::diff_paths(&here, &folder).filter(|base| !base.as_os_str().is_empty());
         let base = base.unwrap_or_else(|| PathBuf::from("."));
-        let (jobs, resources, rules) = Jobs::new(options, &site, &reduce, &here, &base)?;
+        let (mut jobs, resources, rules) = JobSettings::new(options, &site, &reduce, &here, &base)?;
         let planned = folder.join("plan.json").exists();
         let leave_out = |path: &Path| {
             let name = path.strip_prefix(&folder).ok().map(|below| below.as_os_str().as_bytes());
@@ -90,7 +90,7 @@ impl Request {
         let found = found.map_err(|error| explain(&error))?;
 
         let templates = templates(options.templates.as_deref())?;
-        let plan = Plan {
+        let mut plan = Plan {
             format: FORMAT,
             identity: Identity::of_plan(&space, &cut, command.as_ref()),
             generation: 1,
@@ -108,6 +108,7 @@ impl Request {
             site: rules,
             templates: templates.identity(),
         };
+        jobs.settle_disk(&mut plan, super::plan::size(&super::plan::programs()?.runner));
         let existing = match (options.keep, options.force) {
             (true, _) => Existing::Keep { renew },
             (_, true) => Existing::MoveAside,

@@ -5,7 +5,7 @@ use super::arguments::ResumeOptions;
 use super::failure::Failure;
 use super::output::{count, tell};
 use super::request::templates;
-use super::{plan, progress, reduce, versions};
+use super::{access_point, plan, progress, reduce, versions};
 use crate::exit::Exit;
 use crate::folder::{Existing, Laid, lay_down};
 use crate::plan::{Plan, Word};
@@ -20,6 +20,7 @@ pub(super) fn resume(options: &ResumeOptions) -> Done {
             .help("name their folder, as when it was planned: --templates DIR"));
     }
     let mut lines = Vec::new();
+    access_point::read_gently(&plan.site.access_point)?;
     let mut gathered = reduce::read(&layout, &plan)?;
     if let Some(redo) = options.redo
         && let Some((aside, chunks)) = versions::set_aside(&layout, &plan, &gathered, &now, redo)?

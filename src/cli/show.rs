@@ -7,7 +7,7 @@ use super::Done;
 use super::arguments::ShowOptions;
 use super::failure::printed;
 use super::output::last_lines;
-use super::reduce;
+use super::{access_point, reduce};
 use crate::plan::{Bindings, Plan, Word};
 use crate::record::{Found, Gathered, Kind};
 
@@ -19,6 +19,7 @@ const BYTES: usize = 1 << 16;
 pub(super) fn show(options: &ShowOptions) -> Done {
     let (layout, plan) = reduce::find(&options.dir)?;
     let chunk = options.chunk.find(&plan)?;
+    access_point::read_gently(&plan.site.access_point)?;
     let gathered = reduce::read(&layout, &plan)?;
     let text = describe(&plan, &gathered, chunk).join("\n") + "\n";
     printed(io::stdout().lock().write_all(text.as_bytes()))

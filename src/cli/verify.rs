@@ -10,7 +10,7 @@ use super::arguments::VerifyOptions;
 use super::failure::{Failure, printed};
 use super::output::{count, last_lines, say};
 use super::try_one::{end_of, explain, listen};
-use super::{progress, reduce};
+use super::{access_point, progress, reduce};
 use crate::exit::Exit;
 use crate::folder::Layout;
 use crate::local::{Computed, Finished, Jobs, SandboxError, Sandboxes, choose};
@@ -27,6 +27,8 @@ const BYTES: usize = 1 << 12;
 
 pub(super) fn verify(options: &VerifyOptions) -> Done {
     let (layout, plan) = reduce::find(&options.folder)?;
+    let threads = access_point::be_gentle(&plan.site.access_point, options.jobs, "--jobs");
+    access_point::limit_merging(threads)?;
     let gathered = reduce::read(&layout, &plan)?;
     let records: Vec<&Found> = gathered.chosen().collect();
     if records.is_empty() {
@@ -40,7 +42,8 @@ pub(super) fn verify(options: &VerifyOptions) -> Done {
 
     let jobs = Arc::new(Jobs::new());
     let listener = listen(&jobs)?;
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cores = threads.map(usize::from);
+    let cores = cores.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     let cpus = usize::try_from(plan.resources.cpus).unwrap_or(usize::MAX);
     let workers = options.jobs.map_or((cores / cpus).max(1), usize::from).min(places.len());
     let bar = progress::bar(places.len() as u64, "computing again");

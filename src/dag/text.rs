@@ -16,7 +16,7 @@ const FIRST: u64 = 10;
 /// The partials of so many chunks are merged within 1 GiB.
 const CHUNKS_A_GIBIBYTE: u64 = 500_000;
 
-/// Scripts side by side where no site says how many: fewer than HTCondor's 20.
+/// Scripts side by side at most where no site says how many: fewer than HTCondor's 20.
 pub const SCRIPTS: u32 = 5;
 
 /// So many bytes are written at a time.
@@ -75,7 +75,10 @@ impl Text {
             max_idle => site.throttles.max_idle,
             max_jobs => site.throttles.max_jobs,
             max_submits => site.throttles.max_submits,
-            max_scripts => site.throttles.max_scripts.unwrap_or(SCRIPTS),
+            max_scripts => site.throttles.max_scripts,
+            most_scripts => SCRIPTS,
+            least_finding => Exit::Missing as u8,
+            last_finding => Exit::Mixed as u8,
         };
         let dag = templates.render("plan.dag", &values)?;
         for (mark, variable, least) in [(NODES, "nodes", 1), (NAMES, "names", 1)] {

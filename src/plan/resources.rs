@@ -10,7 +10,7 @@ pub struct Resources {
     pub cpus: u32,
     /// Memory.
     pub memory: Size,
-    /// Scratch space.
+    /// Scratch space, also for what is sent.
     pub disk: Size,
     /// How often a failed chunk is tried again.
     pub retries: u32,

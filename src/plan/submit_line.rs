@@ -1,7 +1,7 @@
 //! A line of a submit file, as users and sites add them.
 
 /// Commands of a submit file that the plan itself sets, and how to say what is meant instead.
-const OURS: [(&str, &str); 17] = [
+const OURS: [(&str, &str); 27] = [
     ("executable", "the command after -- is what runs"),
     ("arguments", "the command after -- is what runs"),
     ("universe", "use --container for containers"),
@@ -19,7 +19,21 @@ const OURS: [(&str, &str); 17] = [
     ("getenv", "use --getenv"),
     ("request_gpus", "use --gpus"),
     ("max_retries", "use --retries"),
+    ("chunk", OTHER_NAME),
+    ("start", OTHER_NAME),
+    ("stop", OTHER_NAME),
+    ("waited", OTHER_NAME),
+    ("elsewhere", OTHER_NAME),
+    ("transfer_executable", "use --shared-filesystem, which transfers nothing"),
+    ("job_machine_attrs", SEEN_MACHINES),
+    ("job_machine_attrs_history_length", SEEN_MACHINES),
+    ("docker_image", "use --container docker://IMAGE"),
+    ("env", "use --env"),
 ];
+
+const OTHER_NAME: &str = "chunk.sub uses this name for something of its own: take another one";
+const SEEN_MACHINES: &str =
+    "a job that failed finds another machine by it; a chunk.sub of your own may do without: --templates DIR";
 
 /// A line `NAME = VALUE`, `+Name = VALUE` or `MY.Name = VALUE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,9 +92,27 @@ impl<'a> SubmitLine<'a> {
     /// # Errors
     /// Where the line sets what the plan itself sets, or its condition cannot be put between parentheses.
     pub fn requirement(&self) -> Result<Option<&'a str>, SubmitLineError> {
-        if let Some((name, instead)) = OURS.iter().find(|(ours, _)| self.name.eq_ignore_ascii_case(ours)) {
+        self.requirement_where(&[])
+    }
+
+    /// The same, where the line may set those of the plan's commands that are `allowed`.
+    ///
+    /// # Errors
+    /// Those of [`SubmitLine::requirement`].
+    pub fn requirement_where(&self, allowed: &[&str]) -> Result<Option<&'a str>, SubmitLineError> {
+        let bare = bare_name(self.name);
+        let ours = OURS.iter().find(|(ours, _)| bare == bare_name(ours));
+        if let Some((name, instead)) = ours.filter(|(name, _)| !allowed.contains(name)) {
             return Err(SubmitLineError::Ours { name, instead });
         }
+        self.condition()
+    }
+
+    /// The condition, where the line is `requirements = CONDITION`; whatever else it sets is not looked at.
+    ///
+    /// # Errors
+    /// Where the condition cannot be put between parentheses.
+    pub fn condition(&self) -> Result<Option<&'a str>, SubmitLineError> {
         if !plain_name(self.name).eq_ignore_ascii_case("requirements") {
             return Ok(None);
         }
@@ -129,6 +161,11 @@ pub fn check_condition(text: &str) -> Result<(), SubmitLineError> {
     }
 }
 
+/// The name as HTCondor's own attributes are found by: `RequestMemory` and `+RequestMemory` are `request_memory`.
+fn bare_name(name: &str) -> String {
+    plain_name(name).replace('_', "").to_ascii_lowercase()
+}
+
 /// The name without `+` or `MY.`, which make it an attribute of the job.
 fn plain_name(name: &str) -> &str {
     let my = |name: &str| name.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("MY."));
@@ -160,9 +197,24 @@ mod tests {
         wrong("+Requirements = a", "it replaces the plan's and the pool's own requirements");
         wrong("my.requirements = a", "it replaces the plan's and the pool's own requirements");
         wrong("Request_GPUs = 1", "the plan sets request_gpus itself");
+        wrong("RequestMemory = 3", "the plan sets request_memory itself");
+        wrong("+RequestGpus = 1", "the plan sets request_gpus itself");
+        wrong("my.Request_Disk = 1", "the plan sets request_disk itself");
         wrong("queue", "not of the form NAME = VALUE");
         wrong("two words = 1", "not of the form NAME = VALUE");
         wrong("ü = 1", "not of the form NAME = VALUE");
+    }
+
+    #[test]
+    fn every_command_of_the_plan_says_what_to_use_instead() {
+        for (name, instead) in OURS {
+            let error = SubmitLine { name, value: "1" }.requirement().expect_err(name);
+            assert_eq!(error, SubmitLineError::Ours { name, instead });
+            assert!(!instead.is_empty(), "{name}");
+        }
+        let line = SubmitLine { name: "+request_gpus", value: "1" };
+        assert_eq!(line.requirement_where(&["request_gpus"]), Ok(None));
+        assert!(line.requirement_where(&["universe"]).is_err());
     }
 
     #[test]

@@ -46,13 +46,13 @@ pub enum SiteError {
         why: String,
     },
     /// A value that an example leaves to be filled in.
-    #[error("{origin}: set {name}: {what}")]
+    #[error("{origin}: set {name}{}", if what.is_empty() { String::new() } else { format!(": {what}") })]
     FillIn {
         /// Where.
         origin: Origin,
         /// What to set.
         name: String,
-        /// What to write.
+        /// What to write; empty where the example does not say.
         what: String,
     },
 }

@@ -71,7 +71,7 @@ impl Profile {
     pub const RETRIES: u32 = 2;
     /// A job's memory, where nobody says.
     pub const MEMORY: Size = Size::gibibytes(1);
-    /// A job's scratch space, where nobody says.
+    /// A job's scratch space beside what it is sent, where nobody says.
     pub const DISK: Size = Size::gibibytes(1);
     /// How much may be transferred for all jobs, where nobody says.
     pub const MAX_TRANSFER: Size = Size::tebibytes(1);

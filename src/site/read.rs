@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Origin, Profile, Set, SiteError};
-use crate::plan::{Size, SubmitLine, check_condition};
+use crate::plan::{Size, SubmitLine, SubmitLineError, check_condition};
 
 /// The settings at the top of a profile.
 const KEYS: [&str; 15] = [
@@ -30,6 +30,22 @@ const KEYS: [&str; 15] = [
 ];
 const THROTTLES: [&str; 4] = ["max-idle", "max-jobs", "max-submits", "max-scripts"];
 const ACCESS_POINT: [&str; 2] = ["threads", "niceness"];
+
+/// What the lines of `gpus` and of `containers` may set, though the plan sets it otherwise.
+const OF_GPUS: [&str; 1] = ["request_gpus"];
+const OF_CONTAINERS: [&str; 3] = ["universe", "container_image", "docker_image"];
+
+/// Commands of a submit file, and the setting of a profile that stands for each.
+const SETTINGS: [(&str, &str); 8] = [
+    ("request_memory", "memory"),
+    ("request_disk", "disk"),
+    ("max_retries", "retries"),
+    ("should_transfer_files", "shared-filesystem"),
+    ("request_gpus", "gpus"),
+    ("universe", "containers"),
+    ("container_image", "containers"),
+    ("docker_image", "containers"),
+];
 
 /// In an example, what follows is to be filled in.
 const FILL_IN: &str = "FILL-IN";
@@ -65,8 +81,8 @@ impl Profile {
             requirements: table.many("requirements", |value| {
                 check_condition(value).map(|()| value.trim().to_owned()).map_err(|error| error.to_string())
             })?,
-            gpus: table.spelling("gpus", "{gpus}")?,
-            containers: table.spelling("containers", "{image}")?,
+            gpus: table.spelling("gpus", "{gpus}", &OF_GPUS)?,
+            containers: table.spelling("containers", "{image}", &OF_CONTAINERS)?,
             container_mode: table.one("container-mode", choice)?,
             reduce: table.one("reduce", choice)?,
             max_idle: throttles.one("max-idle", |value| whole(value, 0, u32::MAX))?,
@@ -152,12 +168,15 @@ impl<'a> Table<'a> {
         values.iter().map(read).collect()
     }
 
-    /// How something is spelled in a submit file: lines, at least one of which names `variable`.
-    fn spelling(&self, key: &str, variable: &str) -> Result<Option<Set<Vec<String>>>, SiteError> {
+    /// How something is spelled in a submit file: lines that may set what is `allowed`, at least one of which names
+    /// `variable` and is no requirement.
+    fn spelling(&self, key: &str, variable: &str, allowed: &[&str]) -> Result<Option<Set<Vec<String>>>, SiteError> {
         let Some(value) = self.entries.get(key) else { return Ok(None) };
-        let form = |text: &str| SubmitLine::parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string());
-        let lines: Vec<_> = self.many(key, form)?.into_iter().map(|line| line.value).collect();
-        if !lines.iter().any(|line| line.contains(variable)) {
+        let requirement =
+            |text: &str| SubmitLine::parse(text)?.requirement_where(allowed).map(|condition| condition.is_some());
+        let check = |text: &str| requirement(text).map(|_| text.to_owned()).map_err(|error| why_not(&error));
+        let lines: Vec<_> = self.many(key, check)?.into_iter().map(|line| line.value).collect();
+        if !lines.iter().any(|line| line.contains(variable) && requirement(line) == Ok(false)) {
             return Err(self.wrong(key, value, format!("none of its lines has {variable} in it")));
         }
         Ok(Some(Set { value: lines, origin: self.file.origin(value.span()) }))
@@ -213,7 +232,16 @@ fn submit_line(text: &str) -> Result<String, String> {
     match line.requirement() {
         Ok(None) => Ok(text.to_owned()),
         Ok(Some(_)) => Err("conditions have a setting of their own: requirements = [...]".to_owned()),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(why_not(&error)),
+    }
+}
+
+/// Why a line cannot stand in a profile, and what can.
+fn why_not(error: &SubmitLineError) -> String {
+    let SubmitLineError::Ours { name, instead } = error else { return error.to_string() };
+    match SETTINGS.iter().find(|(command, _)| command == name) {
+        Some((_, setting)) => format!("{error}: there is a setting for it, {setting} = ..."),
+        None => format!("{error}: {instead}"),
     }
 }
 
@@ -266,6 +294,15 @@ mod tests {
             "requirements = ''",
             "gpus = ['request_gpus = 1']",
             "gpus = ['{gpus}']",
+            "gpus = ['requirements = GPUs >= {gpus}']",
+            "gpus = ['request_gpus = {gpus}', 'requirements = (A']",
+            "gpus = ['request_gpus = {gpus}', '+Requirements = A']",
+            "gpus = ['request_gpus = {gpus}', 'RequestMemory = 4096']",
+            "gpus = ['request_gpus = {gpus}', 'universe = vanilla']",
+            "containers = ['container_image = {image}', 'transfer_executable = false']",
+            "submit = ['docker_image = x']",
+            "submit = ['elsewhere = true']",
+            "name = 'FILL-IN'",
             "containers = []",
             "container-mode = 'docker'",
             "reduce = 'here'",

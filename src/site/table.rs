@@ -35,7 +35,7 @@ pub fn rows(profile: &Profile) -> Vec<Row<'_>> {
         row("max-transfer", &profile.max_transfer, Profile::MAX_TRANSFER),
         row("retries", &profile.retries, Profile::RETRIES),
         row("memory", &profile.memory, Profile::MEMORY),
-        row("disk", &profile.disk, Profile::DISK),
+        row("disk", &profile.disk, format!("{} and what each job is sent", Profile::DISK)),
     ];
     for (key, lines) in [("submit", &profile.submit), ("requirements", &profile.requirements)] {
         if lines.is_empty() {
@@ -59,7 +59,7 @@ pub fn rows(profile: &Profile) -> Vec<Row<'_>> {
         row("throttles.max-idle", &profile.max_idle, "as the pool has it (HTCondor: 1000)"),
         row("throttles.max-jobs", &profile.max_jobs, "as the pool has it (HTCondor: no limit)"),
         row("throttles.max-submits", &profile.max_submits, "as the pool has it (HTCondor: 100)"),
-        row("throttles.max-scripts", &profile.max_scripts, SCRIPTS),
+        row("throttles.max-scripts", &profile.max_scripts, format!("{SCRIPTS}, or as few as the pool allows")),
         row("access-point.threads", &profile.threads, AccessPoint::THREADS),
         row("access-point.niceness", &profile.niceness, AccessPoint::NICENESS),
     ]);

@@ -74,7 +74,7 @@ fn another_plan_is_refused_and_what_differs_is_named() {
         PLAN.replace("1..=10", "1..=20"),
         PLAN.replace("--chunks 5", "--chunks 4"),
         with("--reduce max --memory 2GB --disk 3GB --cpus 2 --retries 7 --shared-filesystem"),
-        with("--env A=1 --container image.sif --submit a=b --input other.txt"),
+        with("--env A=1 --container docker://python:3 --submit a=b --input other.txt"),
         PLAN.replace("{last}", "{stop}"),
         "plan --total 1..=10 --chunks 5".to_owned(),
         "run --total 1..=10 --chunks 4 -- python3 sum.py {first} {last}".to_owned(),

@@ -97,6 +97,8 @@ fn an_option_wins_over_every_profile() {
     assert!(has("chunk.sub", "request_disk = 4GB") && has("chunk.sub", "universe = container"));
     assert!(has("chunk.sub", "my.project = \"own\"") && !has("chunk.sub", "+Project = \"site\""));
     assert!(has("reduce.sub", "universe = local") && has("chunk.sub", "max_retries = 1"));
+    assert!(has("reduce.sub", "my.project = \"own\"") && !has("reduce.sub", "+Project = \"site\""));
+    assert_eq!(dir.read("chunk.sub").matches("my.project").count(), 1);
     dir.split(PLAN).args(["--shared-filesystem", "--force"]).ok();
     assert!(has("chunk.sub", "should_transfer_files = NO"));
 }
@@ -124,13 +126,35 @@ fn requirements_add_up_in_one_line() {
         ])
         .ok();
     assert_eq!(lines(), ["requirements = $(elsewhere) && (A) && (B || C) && (D == \"x)\") && (E)"]);
+    // Those that ask for GPUs and containers too, and only then: HTCondor takes the last line alone.
+    dir.own_profile(
+        "gpus = ['request_gpus = {gpus}', 'Requirements = G >= {gpus}']\n\
+         containers = ['+Image = \"{image}\"', 'requirements = Has == \"{image}\"']",
+    );
+    dir.split(PLAN).args(["--force", "--gpus", "2", "--container", "x"]).ok();
+    assert_eq!(lines(), ["requirements = $(elsewhere) && (G >= 2) && (Has == \"x\")"]);
+    dir.split(PLAN).args(["--container", "a\"b"]).refuses(2).says("has a quote without an end");
+    dir.split(PLAN).args(["--force"]).ok();
+    assert_eq!(lines(), ["requirements = $(elsewhere)"]);
 }
 
 #[test]
 fn lines_that_would_undo_the_plan_are_refused() {
     let dir = Dir::new();
-    let transcripts = ["requirements = a) || (b", "+Requirements = true", "requirements =", "Request_GPUs = 1"]
-        .map(|line| dir.split(PLAN).args(["--submit", line]).refuses(2).transcript());
+    let lines = [
+        "requirements = a) || (b",
+        "+Requirements = true",
+        "requirements =",
+        "Request_GPUs = 1",
+        "RequestMemory = 4096",
+        "+RequestGpus = 1",
+        "docker_image = x",
+        "env = A=1",
+        "transfer_executable = false",
+        "job_machine_attrs = Name",
+        "elsewhere = true",
+    ];
+    let transcripts = lines.map(|line| dir.split(PLAN).args(["--submit", line]).refuses(2).transcript());
     insta::assert_snapshot!(transcripts.join("\n"));
 }
 
@@ -171,7 +195,8 @@ fn too_much_to_send_is_refused_with_advice() {
     dir.own_profile("max-transfer = '1GB'");
     plan().args(["--max-transfer", "4TB"]).arg("--dry-run").refuses(0);
     plan().refuses(2).says("(max-transfer in ");
-    plan().arg("--shared-filesystem").ok().is_silent_on("each job is sent");
+    let shared = plan().args(["--shared-filesystem", "--container-mode", "apptainer"]);
+    shared.ok().is_silent_on("each job is sent");
     plan().args(["--max-transfer", "much"]).refuses(2);
     // However many jobs there are, the runner alone is not too much.
     dir.own_profile("max-transfer = '1KB'");
@@ -191,7 +216,65 @@ fn an_image_of_a_container_is_counted_and_travels() {
     assert!(dir.read("plan.files/job/job.json").contains("\"image\": \"images/a.sif\""));
     let transcripts = ["none.sif", "images"].map(|image| apptainer().arg(image).refuses(2).transcript());
     apptainer().arg("images").arg("--shared-filesystem").ok();
+    let universe = || dir.split(PLAN).arg("--force").arg("--container");
+    let refused =
+        ["./none.sif", "python:3.13", "/none/a.sif"].map(|image| universe().arg(image).refuses(2).transcript());
+    let transcripts = [&transcripts[..], &refused].concat();
+    for image in ["docker://python:3.13", "/cvmfs/none/a.sif"] {
+        universe().arg(image).ok();
+        universe().arg(image).arg("--shared-filesystem").ok();
+    }
+    // A site's own names of images are no files, but what is written as one is.
+    dir.own_profile("containers = ['+Image = \"{image}\"']");
+    universe().arg("python:3.13").ok();
+    universe().args(["images/a.sif", "--shared-filesystem"]).ok();
+    universe().arg("./none.sif").refuses(2).says("there is no such file");
     insta::assert_snapshot!(transcripts.join("\n"));
+}
+
+#[test]
+fn an_image_that_htcondor_would_transfer_is_none_on_a_shared_file_system() {
+    let dir = Dir::new();
+    dir.write("a.sif", "an image");
+    let plan = || dir.split(PLAN).args(["--container", "a.sif", "--shared-filesystem"]);
+    let ended = plan().refuses(2);
+    assert!(!dir.path("plan.dag").exists());
+    insta::assert_snapshot!(ended.transcript());
+    plan().args(["--container-mode", "apptainer"]).ok();
+}
+
+#[test]
+fn disk_is_asked_for_what_is_sent() {
+    let dir = Dir::new();
+    let file = fs::File::create(dir.write("big.dat", "")).expect("made");
+    let size = |bytes: u64| file.set_len(bytes).expect("a hole");
+    let asks = |words: &str, disk: &str| {
+        let done = dir.split(PLAN).args("--force --container big.dat".split(' ')).args(words.split_whitespace()).ok();
+        let text = dir.read("chunk.sub");
+        assert!(text.lines().any(|line| line == format!("request_disk = {disk}")), "{text}");
+        done
+    };
+    size(1 << 20);
+    asks("", "1GB").is_silent_on("of disk");
+    size(3 << 30);
+    // The runner makes it more than 3 GiB.
+    asks("", "5GB").is_silent_on("of disk");
+    asks("--disk 4GB", "4GB").is_silent_on("of disk");
+    asks("--disk 2GB", "2GB").says(
+        "note: each job is sent 3.2 GB and asks for 2GB of disk (--disk), which HTCondor may hold it for: --disk 5GB",
+    );
+    asks("--container-mode apptainer --shared-filesystem", "1GB").is_silent_on("of disk");
+    dir.own_profile("disk = '1GB'");
+    asks("", "1GB").says("asks for 1GB of disk (disk in ").says("site.toml:1), which");
+}
+
+#[test]
+fn a_profile_that_cannot_be_read_is_one_that_makes_no_sense() {
+    let dir = Dir::new();
+    dir.write("../config/split/site.toml/file", "");
+    dir.write("named.toml", "");
+    dir.split(PLAN).refuses(2).says("cannot read the site profile");
+    dir.split(PLAN).args(["--site", "named.toml"]).refuses(2).says("cannot read the site profile");
 }
 
 /// Runs chunk 0 of a plan with a container, as HTCondor does, where `apptainer` is this script; `None` for none.

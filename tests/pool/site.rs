@@ -23,24 +23,48 @@ pub(crate) fn throttles_are_taken_and_the_access_point_is_spared(pool: &Pool) {
     assert_eq!(folder.answer(), 5050);
     assert!(folder.read("logs/reduce.err").contains("this is an access point: 1 thread at low priority (nice 10)"));
 
-    // Without a profile the pool's own settings hold.
-    folder.split("plan --total 1..=100 --chunks 60 --dir plain").ok();
-    let submit = folder.run(["sh", "-c", "cd plain && condor_submit_dag plan.dag"]).ok();
-    assert!(submit.contains("submitted to cluster"), "{submit}");
-    let said = || std::fs::read_to_string(folder.path("plain/plan.dag.dagman.out")).unwrap_or_default();
-    folder.wait_for("DAGMan's settings", || said().contains("DAGMAN_MAX_POST_SCRIPTS setting: "));
-    for setting in
-        ["MAX_JOBS_IDLE setting: 1000", "MAX_SUBMITS_PER_INTERVAL setting: 100", "MAX_POST_SCRIPTS setting: 5"]
-    {
-        assert!(said().contains(&format!("DAGMAN_{setting}\n")), "{setting}");
-    }
-    folder.wait_for("the answer", || folder.exists("plain/result.json"));
+    // Without a profile the pool's own settings hold, but for more scripts than are gentle. What stands in the
+    // environment of condor_submit_dag counts as the pool's.
+    let settings = [
+        ("MAX_JOBS_IDLE", "37", "37"),
+        ("MAX_SUBMITS_PER_INTERVAL", "41", "41"),
+        ("MAX_PRE_SCRIPTS", "0", "5"),
+        ("MAX_POST_SCRIPTS", "3", "3"),
+    ];
+    let of_pool: Vec<_> =
+        settings.iter().map(|(name, of_pool, _)| format!("_CONDOR_DAGMAN_{name}={of_pool}")).collect();
+    let expected: Vec<_> = settings.iter().map(|(name, _, held)| (*name, *held)).collect();
+    the_settings_hold(&folder, "of-pool", &of_pool, &expected);
+    let expected = [
+        ("MAX_JOBS_IDLE", "1000"),
+        ("MAX_SUBMITS_PER_INTERVAL", "100"),
+        ("MAX_PRE_SCRIPTS", "5"),
+        ("MAX_POST_SCRIPTS", "5"),
+    ];
+    the_settings_hold(&folder, "plain", &[], &expected);
 
     folder.split("run --total 1..=10 --chunks 5 --dir here").says(&["this is an access point: 2 threads", "--jobs N"]);
     let nice = folder.split("run --total 1 --chunks 1 --dir nice --reduce concat -- nice");
     assert_eq!(nice.ok(), "10\n");
     let asked = folder.split("run --total 1..=10 --chunks 5 --dir asked --jobs 3");
     asked.says(&["this is an access point: 3 threads at low priority (nice 10)\n"]);
+    // The program prints how nice it is: 10, as in the run.
+    let again = folder.split("verify nice");
+    again.says(&["this is an access point: 2 threads at low priority (nice 10); --jobs N for another number\n"]);
+    assert_eq!(again.ok(), "1 of 1 record computed again: all the same\n");
+}
+
+/// DAGMan takes these settings for a plan without a profile, in the folder `name`, where the pool's are these variables.
+fn the_settings_hold(folder: &Folder<'_>, name: &str, of_pool: &[String], expected: &[(&str, &str)]) {
+    folder.split(&format!("plan --total 1..=100 --chunks 60 --dir {name}")).ok();
+    let submit = format!("cd {name} && {} condor_submit_dag plan.dag", of_pool.join(" "));
+    let submit = folder.run(["sh", "-c", &submit]).ok();
+    assert!(submit.contains("submitted to cluster"), "{submit}");
+    let said = || std::fs::read_to_string(folder.path(&format!("{name}/plan.dag.dagman.out"))).unwrap_or_default();
+    folder.wait_for("the answer", || folder.exists(&format!("{name}/result.json")));
+    for (setting, held) in expected {
+        assert!(said().contains(&format!("DAGMAN_{setting} setting: {held}\n")), "{name}: {setting}");
+    }
 }
 
 pub(crate) fn results_are_merged_in_a_job(pool: &Pool) {
@@ -109,7 +133,7 @@ pub(crate) fn gpus_requirements_and_lines_of_the_site_are_asked_for(pool: &Pool)
         ("chunk.ad", "ProjectName", "\"physics\""),
         ("reduce.ad", "ProjectName", "\"physics\""),
         ("reduce.ad", "JobUniverse", "5"),
-        ("reduce.ad", "RequestDisk", "2 * DiskUsage + 1048576"),
+        ("reduce.ad", "RequestDisk", "3 * DiskUsage + 1048576"),
     ] {
         assert_eq!(get(ad, name), value, "{ad}: {name}");
     }
