@@ -49,6 +49,16 @@ pub(super) fn find(folder: &Path) -> Result<(Layout, Plan), Failure> {
     })
 }
 
+/// The planned folder as the user types it. A merge in a job knows only its sandbox, which is gone when that is read.
+pub(super) fn shown_root(layout: &Layout) -> String {
+    let scratch = std::env::var_os("_CONDOR_SCRATCH_DIR").and_then(|scratch| Path::new(&scratch).canonicalize().ok());
+    let here = layout.root().canonicalize().ok();
+    if scratch.zip(here).is_some_and(|(scratch, here)| here.starts_with(scratch)) {
+        return ".".to_owned();
+    }
+    Word::from(layout.root().as_os_str().to_owned()).quoted()
+}
+
 /// The partials of a plan.
 pub(super) fn read(layout: &Layout, plan: &Plan) -> Result<Gathered, Failure> {
     let bar = progress::bar(plan.cut.chunks(), "reading");
@@ -237,7 +247,7 @@ fn incomplete(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Failure {
         let stopped = Word::from(stopped.into_os_string()).quoted();
         failure = failure.detail(format!("{stopped} says why the DAG was stopped"));
     }
-    let root = Word::from(layout.root().as_os_str().to_owned()).quoted();
+    let root = shown_root(layout);
     if let LockState::Live { why, .. } = lock_state(&layout.dag()) {
         return failure
             .detail(format!("a DAGMan is at work here: {why}"))
@@ -369,7 +379,7 @@ fn explain(layout: &Layout, plan: &Plan, error: &MergeError) -> Failure {
     match error {
         MergeError::BadResult { items: which, partial, source } => {
             let partial = Word::from(partial.as_os_str().to_owned()).quoted();
-            let root = Word::from(layout.root().as_os_str().to_owned()).quoted();
+            let root = shown_root(layout);
             failure =
                 failure.detail(format!("{}, {}", chunks(plan, *which), items(plan, *which))).help(cure(plan, source));
             if layout.outputs() == layout.root() {

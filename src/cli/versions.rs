@@ -25,7 +25,7 @@ struct Share {
 /// Refuses to merge what several versions of the code computed, unless the newer ones mended the older; and what one
 /// computed that is not the plan's, where the program is. Gives what else is to be said of it.
 pub(super) fn refuse_mixture(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Result<Option<String>, Failure> {
-    let root = Word::from(layout.root().as_os_str().to_owned()).quoted();
+    let root = reduce::shown_root(layout);
     let quick = || {
         let planned = layout.plan().metadata().and_then(|found| found.modified()).ok();
         Now::read(plan, &base(layout, plan), planned).ok()
@@ -164,7 +164,7 @@ fn mixed(layout: &Layout, plan: &Plan, gathered: &Gathered, now: Option<&Now>) -
     if let Some(changed) = now.and_then(|now| names(&now.changed(plan))) {
         failure = failure.detail(format!("changed since it was planned: {changed}"));
     }
-    let root = Word::from(layout.root().as_os_str().to_owned()).quoted();
+    let root = reduce::shown_root(layout);
     let cd = if root == "." { String::new() } else { format!("cd {root} && ") };
     let resume = if root == "." { "split resume --redo".to_owned() } else { format!("split resume --redo {root}") };
     failure

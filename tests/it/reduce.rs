@@ -400,3 +400,12 @@ fn other_files_among_the_partials_are_left_out() {
     std::os::unix::fs::symlink(Path::new("/etc/passwd"), dir.path("outputs/chunk-000001.link.part")).expect("linked");
     dir.split("reduce .").answers("55\n").is_silent_on("note");
 }
+
+#[test]
+fn a_merge_in_a_job_names_no_sandbox() {
+    let dir = Dir::new();
+    dir.split("plan --total 1..=10 --chunks 5").ok();
+    let merge = || dir.split("reduce outputs");
+    merge().exits(20).says(&format!("help: split run {} computes", dir.shown()));
+    merge().env("_CONDOR_SCRATCH_DIR", dir.path("")).exits(20).says("help: split run . computes here");
+}

@@ -108,7 +108,7 @@ pub(crate) fn gpus_requirements_and_lines_of_the_site_are_asked_for(pool: &Pool)
     folder.write(
         "site.toml",
         "submit = ['+ProjectName = \"physics\"']\nrequirements = ['Arch == \"X86_64\"', 'HasFoo || HasBar']\n\
-         gpus = ['request_gpus = {gpus}', '+WantGPULab = true']\nreduce = 'job'\n",
+         gpus = ['request_gpus = {gpus}', '+WantGPULab = true', 'requirements = GPUs_Memory >= {gpus}']\nreduce = 'job'\n",
     );
     let words = "split plan --total 1..=4 --chunks 2 --site site.toml --gpus 2 --container docker://python:3.13 \
                  --container-mode apptainer --submit";
@@ -122,10 +122,14 @@ pub(crate) fn gpus_requirements_and_lines_of_the_site_are_asked_for(pool: &Pool)
         value.unwrap_or_else(|| panic!("{ad} has no {name}")).to_owned()
     };
     let required = get("chunk.ad", "Requirements");
-    for condition in ["(Arch == \"X86_64\")", "(HasFoo || HasBar)", "(Memory > 5)"] {
+    for condition in ["(Arch == \"X86_64\")", "(HasFoo || HasBar)", "(Memory > 5)", "(GPUs_Memory >= 2)"] {
         assert!(required.contains(condition), "{required}");
     }
-    assert!(!get("reduce.ad", "Requirements").contains("Memory > 5"));
+    let required = get("reduce.ad", "Requirements");
+    assert!(!required.contains("Memory > 5") && !required.contains("GPUs"), "{required}");
+    for (ad, condition) in [("chunk.ad", "MachineAttrMachine1"), ("reduce.ad", "MachineAttrMachine1")] {
+        assert!(get(ad, "Requirements").contains(condition), "{ad}");
+    }
     for (ad, name, value) in [
         ("chunk.ad", "RequestGPUs", "2"),
         ("chunk.ad", "WantGPULab", "true"),
@@ -133,6 +137,7 @@ pub(crate) fn gpus_requirements_and_lines_of_the_site_are_asked_for(pool: &Pool)
         ("chunk.ad", "ProjectName", "\"physics\""),
         ("reduce.ad", "ProjectName", "\"physics\""),
         ("reduce.ad", "JobUniverse", "5"),
+        ("reduce.ad", "JobMaxRetries", "2"),
         ("reduce.ad", "RequestDisk", "3 * DiskUsage + 1048576"),
     ] {
         assert_eq!(get(ad, name), value, "{ad}: {name}");
