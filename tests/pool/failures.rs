@@ -56,7 +56,8 @@ pub(crate) fn a_program_that_starts_nowhere_stops_the_dag(pool: &Pool) {
     assert_eq!(folder.submit(), Some(1));
     folder.wait_for_empty_queue();
     let before = folder.jobs();
-    let failed = before.iter().filter(|job| job.returned.is_some()).count();
+    // A job that is tried again is the same job: each attempt left a partial.
+    let failed = folder.partials().len();
     assert!(failed < 200, "{failed} of 600 attempts were spent");
     assert!(before.iter().filter_map(|job| job.returned).all(|code| code == 73));
     let why = folder.read("logs/stopped.txt");
