@@ -205,6 +205,10 @@ pub(super) struct WhatOptions {
     #[arg(long, value_name = "RANGE", allow_hyphen_values = true, help_heading = "Items")]
     pub(super) total: Option<String>,
 
+    /// A name and its values, NAME=VALUES (repeatable): all combinations, of which the last name varies fastest
+    #[arg(long, value_name = "NAME=VALUES", help_heading = "Items")]
+    pub(super) grid: Vec<OsString>,
+
     /// Cut into N chunks, whose sizes differ by at most one item
     #[arg(long, value_name = "N", help_heading = "Cut", conflicts_with = "chunk_size")]
     pub(super) chunks: Option<String>,

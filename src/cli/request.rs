@@ -1,6 +1,7 @@
 //! What was asked for, validated: after this nothing is "maybe".
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -15,10 +16,10 @@ use crate::exit::Exit;
 use crate::folder::Existing;
 use crate::inputs::{Doubt, FindError, FoundEnvironment, UrlError, WordFate, find};
 use crate::plan::{
-    Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Word,
+    Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Word, Yields,
 };
 use crate::site::Profile;
-use crate::space::{Range, Space};
+use crate::space::{self, Axis, Column, Parameters, Range, Space, Values};
 
 /// Without a command the items themselves are the results: more of them than this is a mistake, or a disk full.
 const MOST_LISTED: u128 = 1_000_000_000;
@@ -52,9 +53,10 @@ impl Request {
     /// where some of it has been computed.
     pub(super) fn new(options: &WhatOptions, renew: bool) -> Result<Self, Failure> {
         let site = jobs::site(options.site.as_deref())?;
-        let space = space(options)?;
+        let space = items(options)?;
         let cut = cut(options, space.count(), &site.profile)?;
-        let command = command(options)?;
+        let command = command(options, &space)?;
+        let yields = Yields::default();
         if command.is_none() && space.count() > MOST_LISTED {
             return Err(usage(format!("without a command the {} items themselves are the results", space.count()))
                 .detail("each would be written down and read again")
@@ -92,12 +94,15 @@ impl Request {
         let templates = templates(options.templates.as_deref())?;
         let mut plan = Plan {
             format: FORMAT,
-            identity: Identity::of_plan(&space, &cut, command.as_ref()),
+            identity: Identity::of_plan(&space, &cut, command.as_ref(), &yields),
             generation: 1,
             space,
             cut,
             command,
+            yields,
             reduce,
+            by: Vec::new(),
+            to: None,
             base: base.into_os_string().into(),
             environment,
             files: found.files,
@@ -128,7 +133,12 @@ impl Request {
     }
 }
 
-fn space(options: &WhatOptions) -> Result<Space, Failure> {
+fn items(options: &WhatOptions) -> Result<Space, Failure> {
+    if !options.grid.is_empty() {
+        let axes = options.grid.iter().map(grid).collect::<Result<_, _>>()?;
+        let parameters = Parameters::new(axes, None).map_err(|error| usage(format!("--grid: {error}")))?;
+        return Ok(Space::Parameters(parameters));
+    }
     let Some(total) = &options.total else {
         return Err(usage("nothing says what to compute").help("name a range, such as: --total 1..=100"));
     };
@@ -137,6 +147,17 @@ fn space(options: &WhatOptions) -> Result<Space, Failure> {
         usage(format!("--total {}: {error}", Word::from(total.as_str()).quoted()))
             .help("ranges are written 1..=100, 0..1000, 1000 (for 0..1000), 0..=1e6, -5..=5, 0..=1000:5")
     })
+}
+
+fn grid(text: &OsString) -> Result<Axis, Failure> {
+    let bytes = text.as_bytes();
+    let split = bytes.iter().position(|&byte| byte == b'=');
+    let name = split.and_then(|at| std::str::from_utf8(&bytes[..at]).ok());
+    let (Some(at), Some(name)) = (split, name) else {
+        return Err(usage(format!("--grid {}: not of the form NAME=VALUES", Word::from(text.clone()).quoted())));
+    };
+    let values = bytes[at + 1..].split(|&byte| byte == b',').map(|value| Word::from(value.to_vec())).collect();
+    Ok(Axis::Columns(vec![Column { name: name.to_owned(), values: Values::List(values) }]))
 }
 
 fn cut(options: &WhatOptions, items: u128, site: &Profile) -> Result<Cut, Failure> {
@@ -170,13 +191,19 @@ fn cut(options: &WhatOptions, items: u128, site: &Profile) -> Result<Cut, Failur
     })
 }
 
-fn command(options: &WhatOptions) -> Result<Option<Command>, Failure> {
+fn command(options: &WhatOptions, space: &Space) -> Result<Option<Command>, Failure> {
     if options.command.is_empty() {
         return Ok(None);
     }
     let words: Vec<_> = options.command.iter().cloned().map(Word::from).collect();
-    let known: Vec<_> = Placeholder::ALL.iter().map(|placeholder| format!("{{{}}}", placeholder.name())).collect();
-    Command::try_from(words).map(Some).map_err(|error| {
+    let names = space.names().into_iter().filter(|name| *name != space::ITEM);
+    let known = Placeholder::ALL.iter().map(|placeholder| placeholder.name()).chain(names);
+    let known: Vec<_> = known.map(|name| format!("{{{name}}}")).collect();
+    let command = Command::try_from(words).and_then(|command| {
+        command.check(space)?;
+        Ok(Some(command))
+    });
+    command.map_err(|error| {
         if matches!(error, CommandError::ProgramVaries { .. }) {
             return usage(error.to_string())
                 .help("a line for a shell is given to one: -- bash -c 'seq \"$SPLIT_FIRST\" \"$SPLIT_LAST\" | wc -l'");

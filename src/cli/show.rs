@@ -8,8 +8,9 @@ use super::arguments::ShowOptions;
 use super::failure::printed;
 use super::output::last_lines;
 use super::{access_point, reduce};
-use crate::plan::{Bindings, Plan, Word};
+use crate::plan::{Plan, Word};
 use crate::record::{Found, Gathered, Kind};
+use crate::space::Rows;
 
 /// So many lines of a result are shown.
 const LINES: usize = 10;
@@ -30,9 +31,8 @@ fn describe(plan: &Plan, gathered: &Gathered, chunk: u64) -> Vec<String> {
     let items = plan.chunk(chunk);
     let mut lines = vec![format!("chunk {chunk} of {}: {}", plan.cut.chunks(), reduce::items(plan, items))];
     match &plan.command {
-        Some(command) => {
-            let result = Word::from("{result}");
-            let words = command.fill(&Bindings::new(&plan.space, &plan.cut, chunk, items, result));
+        Some(_) => {
+            let words = plan.words(chunk, items, Rows::NONE).unwrap_or_default();
             let words: Vec<_> = words.iter().map(Word::quoted).collect();
             lines.push(format!("command: {}", words.join(" ")));
         }
@@ -46,7 +46,7 @@ fn describe(plan: &Plan, gathered: &Gathered, chunk: u64) -> Vec<String> {
     });
     let failures = gathered.failures.iter().filter(of_chunk).map(|found| match &found.record.header.kind {
         Kind::Failure(cause) => (found, cause.to_string()),
-        Kind::Whole => (found, String::new()),
+        Kind::Whole | Kind::Each | Kind::Bundle => (found, String::new()),
     });
     let before = lines.len();
     for (found, what) in results.chain(failures) {

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::output::{bytes, count};
 use super::request::Request;
 use crate::inputs::{Doubt, EnvironmentKind, Fate, FoundEnvironment, MadeBy, MissingLibrary, WordFate};
-use crate::plan::{Bindings, Word};
+use crate::plan::Word;
+use crate::space::Rows;
 
 /// What becomes of each word of the command, and of what is fetched by URL.
 pub(super) fn words(request: &Request) -> Vec<String> {
@@ -164,12 +165,12 @@ fn describe_python(folder: &str, made_by: &MadeBy, in_container: bool) -> String
 /// Words that name a file that is here once they are filled in for the first chunk: none of them is sent.
 fn filled_names(request: &Request) -> Vec<String> {
     let plan = &request.plan;
-    let Some(command) = plan.command.as_ref().filter(|_| !plan.resources.shared_filesystem) else { return Vec::new() };
-    let bindings = Bindings::new(&plan.space, &plan.cut, 0, plan.chunk(0), Word::from("result"));
+    let words = plan.words(0, plan.chunk(0), Rows::NONE).filter(|_| !plan.resources.shared_filesystem);
+    let Some(words) = words else { return Vec::new() };
     let is_sent = |name: &Path| {
         plan.files.files.iter().any(|file| Path::new(file.source.as_os_str()).components().eq(name.components()))
     };
-    let names = request.words.iter().zip(command.fill(&bindings)).filter(|(word, _)| word.fate == Fate::Filled);
+    let names = request.words.iter().zip(words).filter(|(word, _)| word.fate == Fate::Filled);
     names
         .filter_map(|(word, filled)| {
             let text = String::from_utf8_lossy(filled.as_bytes()).into_owned();

@@ -15,9 +15,10 @@ use super::{progress, reduce};
 use crate::exit::Exit;
 use crate::folder::Layout;
 use crate::local::{Computed, Finished, Jobs, SandboxError, Sandboxes};
-use crate::plan::{Bindings, Plan, Reduction, Size, Word};
+use crate::plan::{Plan, Reduction, Size, Word};
 use crate::record::Cause;
 use crate::reduce::{Answer, BadResult, MergeError, merge};
+use crate::space::Rows;
 
 /// So many of the last lines that a program wrote are shown.
 const LINES: usize = 15;
@@ -122,9 +123,7 @@ fn account(plan: &Plan, what: What, finished: &Finished) -> Vec<String> {
         false => format!("{items}, in chunk {} of {chunks}", what.chunk),
     };
     let mut lines = vec![format!("{which}, computed here as a job would")];
-    if let Some(command) = &plan.command {
-        let result = Word::from("{result}");
-        let words = command.fill(&Bindings::new(&plan.space, &plan.cut, what.chunk, what.items, result));
+    if let Some(words) = plan.words(what.chunk, what.items, Rows::NONE) {
         let words: Vec<_> = words.iter().map(Word::quoted).collect();
         lines.push(format!("  command      {}", words.join(" ")));
     }

@@ -10,7 +10,7 @@ use crate::inputs::{Copies, code_that_arrived};
 use crate::plan::{Identity, Job, Plan};
 use crate::record::{Cause, Gathered};
 use crate::runner::{Attempt, Base, Failures, Outcome, Place, RunError, Running, Tally};
-use crate::space::Interval;
+use crate::space::{Interval, Rows};
 use crate::store::StoreError;
 
 /// How to run.
@@ -247,7 +247,7 @@ impl Shared<'_> {
                 // Among the user's files every chunk finds them as they are when it starts.
                 None => code_that_arrived(&self.job, self.base).0,
             };
-            let attempt = Attempt { job: &self.job, chunk, items, code, retry };
+            let attempt = Attempt { job: &self.job, chunk, items, code, rows: Rows::NONE, retry };
             match crate::runner::run(&attempt, &place, self.running)? {
                 Outcome::Done { .. } => return Ok(None),
                 Outcome::Failed { cause, last_words } => {

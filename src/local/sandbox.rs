@@ -468,7 +468,7 @@ impl Finished {
     pub fn cause(&self) -> Option<&Cause> {
         match &self.found().record.header.kind {
             Kind::Failure(cause) => Some(cause),
-            Kind::Whole => None,
+            Kind::Whole | Kind::Each | Kind::Bundle => None,
         }
     }
 

@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 use super::Word;
 use super::template::{Part, Template, TemplateError, spliced};
 use crate::cut::Cut;
-use crate::space::{Interval, Space};
+use crate::space::{self, Interval, Rows, Space};
 
 /// What stands in braces in a command, and in the environment as `SPLIT_FIRST`, ....
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placeholder {
-    /// The first item's value.
+    /// The first item's value; in a parameter space its number, from 0.
     First,
-    /// The last item's value, included.
+    /// The last item's value, included; in a parameter space its number.
     Last,
     /// The same as `First`: where a half-open loop starts.
     Start,
@@ -28,11 +28,19 @@ pub enum Placeholder {
     Chunks,
     /// A path: what the program writes there is its result, in place of what it prints.
     Result,
+    /// The item's value in a range (also where that is combined with other names), else its number, from 0.
+    Item,
+    /// A path: a CSV file with a row for each item.
+    Items,
+    /// 64 bits for random numbers; of several items, those of the first.
+    Seed,
+    /// The same in 31 bits.
+    Seed31,
 }
 
 impl Placeholder {
     /// All of them, in the order in which they are listed for people.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::First,
         Self::Last,
         Self::Start,
@@ -42,6 +50,10 @@ impl Placeholder {
         Self::Chunk,
         Self::Chunks,
         Self::Result,
+        Self::Item,
+        Self::Items,
+        Self::Seed,
+        Self::Seed31,
     ];
 
     /// The name between the braces.
@@ -57,6 +69,10 @@ impl Placeholder {
             Self::Chunk => "chunk",
             Self::Chunks => "chunks",
             Self::Result => "result",
+            Self::Item => "item",
+            Self::Items => "items",
+            Self::Seed => "seed",
+            Self::Seed31 => "seed31",
         }
     }
 
@@ -73,11 +89,16 @@ impl Placeholder {
             Self::Chunk => "SPLIT_CHUNK",
             Self::Chunks => "SPLIT_CHUNKS",
             Self::Result => "SPLIT_RESULT",
+            Self::Item => "SPLIT_ITEM",
+            Self::Items => "SPLIT_ITEMS",
+            Self::Seed => "SPLIT_SEED",
+            Self::Seed31 => "SPLIT_SEED31",
         }
     }
 
-    fn names_items(self) -> bool {
-        matches!(self, Self::First | Self::Last | Self::Start | Self::Stop)
+    /// Says which items one run is to compute, several as well as one.
+    fn names_an_interval(self) -> bool {
+        matches!(self, Self::First | Self::Last | Self::Start | Self::Stop | Self::Count | Self::Items)
     }
 
     fn depends_on_the_cut(self) -> bool {
@@ -85,42 +106,126 @@ impl Placeholder {
     }
 }
 
-/// What the placeholders stand for in one run of the program.
+/// What stands in braces in a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bindings {
-    values: [Word; 9],
+pub enum Slot {
+    /// One of [`Placeholder::ALL`].
+    Known(Placeholder),
+    /// Any other text: a name of the space.
+    Name(String),
 }
 
-impl Bindings {
-    /// The values for a run over `items`, as part of chunk number `chunk` of `cut`, whose result may go to the path
-    /// `result`.
-    ///
-    /// # Panics
-    /// Where the space does not hold `items`.
+impl Slot {
+    /// What stands between the braces.
     #[must_use]
-    pub fn new(space: &Space, cut: &Cut, chunk: u64, items: Interval, result: Word) -> Self {
-        let Space::Range(range) = space;
-        let text = |number: &dyn ToString| Word::from(number.to_string().as_str());
-        let first = text(&range.value(items.start()));
-        Self {
-            values: [
-                first.clone(),
-                text(&range.value(items.last())),
-                first,
-                text(&range.stop_text(items)),
-                text(&range.step()),
-                text(&items.count()),
-                text(&chunk),
-                text(&cut.chunks()),
-                result,
-            ],
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Known(placeholder) => placeholder.name(),
+            Self::Name(name) => name,
         }
     }
 
-    /// What `placeholder` stands for.
+    /// The variable in a program's environment: for a name of the space `SPLIT_` and the name in upper case, with `_` for
+    /// whatever is neither an ASCII letter nor a digit.
     #[must_use]
-    pub fn get(&self, placeholder: Placeholder) -> &Word {
-        &self.values[placeholder as usize]
+    pub fn variable(&self) -> String {
+        match self {
+            Self::Known(placeholder) => placeholder.variable().to_owned(),
+            Self::Name(name) => {
+                let letter =
+                    |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' };
+                format!("SPLIT_{}", name.chars().map(letter).collect::<String>())
+            }
+        }
+    }
+}
+
+/// One run of the user's program.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'a> {
+    /// The space.
+    pub space: &'a Space,
+    /// The rows of the items, where they are kept beside the plan.
+    pub rows: &'a Rows,
+    /// How the space is cut.
+    pub cut: &'a Cut,
+    /// The plan's seed.
+    pub seed: u64,
+    /// The chunk's number.
+    pub chunk: u64,
+    /// The items that the run computes.
+    pub items: Interval,
+    /// Where the result may go.
+    pub result: &'a Word,
+    /// The CSV file with the items' rows.
+    pub items_file: &'a Word,
+}
+
+/// What the placeholders stand for in one run of the program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bindings {
+    values: [Word; 13],
+    /// The names of the space and their values, where the run is about one item.
+    names: Vec<(String, Word)>,
+}
+
+impl Bindings {
+    /// The values for a run; `None` where the rows that it needs are not at hand.
+    ///
+    /// # Panics
+    /// Where the space does not hold the items.
+    #[must_use]
+    pub fn new(run: Run<'_>) -> Option<Self> {
+        let Run { space, items, .. } = run;
+        let text = |number: &dyn ToString| Word::from(number.to_string().as_str());
+        let (first, last, stop, step) = match space {
+            Space::Range(range) => (
+                text(&range.value(items.start())),
+                text(&range.value(items.last())),
+                text(&range.stop_text(items)),
+                text(&range.step()),
+            ),
+            Space::Parameters(_) => (text(&items.start()), text(&items.last()), text(&items.stop()), text(&1)),
+        };
+        let mut names = Vec::new();
+        if items.count() == 1 {
+            let row = space.row(items.start(), run.rows)?;
+            let word = |value: std::borrow::Cow<'_, [u8]>| Word::from(value.into_owned());
+            names = space.names().into_iter().map(str::to_owned).zip(row.into_iter().map(word)).collect();
+        }
+        let named = names.iter().find(|(name, _)| name == space::ITEM).map(|(_, value)| value.clone());
+        let values = [
+            first.clone(),
+            last,
+            first.clone(),
+            stop,
+            step,
+            text(&items.count()),
+            text(&run.chunk),
+            text(&run.cut.chunks()),
+            run.result.clone(),
+            named.unwrap_or(first),
+            run.items_file.clone(),
+            text(&space::seed(run.seed, items.start())),
+            text(&space::seed31(run.seed, items.start())),
+        ];
+        names.retain(|(name, _)| name != space::ITEM);
+        Some(Self { values, names })
+    }
+
+    /// What stands for `slot`; nothing for a name that the space does not have, or of which the run has several values.
+    #[must_use]
+    pub fn get(&self, slot: &Slot) -> Option<&Word> {
+        match slot {
+            Slot::Known(placeholder) => Some(&self.values[*placeholder as usize]),
+            Slot::Name(wanted) => self.names.iter().find(|(name, _)| name == wanted).map(|(_, value)| value),
+        }
+    }
+
+    /// All that there is, for the program's environment.
+    pub fn slots(&self) -> impl Iterator<Item = (Slot, &Word)> {
+        let known = Placeholder::ALL.into_iter().map(Slot::Known).zip(&self.values);
+        known.chain(self.names.iter().map(|(name, value)| (Slot::Name(name.clone()), value)))
     }
 }
 
@@ -129,7 +234,7 @@ impl Bindings {
 #[serde(try_from = "Vec<Word>", into = "Vec<Word>")]
 pub struct Command {
     words: Vec<Word>,
-    parsed: Vec<Template<Placeholder>>,
+    parsed: Vec<Template<Slot>>,
 }
 
 /// Why words are no command.
@@ -159,25 +264,70 @@ impl Command {
     /// Whether the command says which items to compute.
     #[must_use]
     pub fn mentions_items(&self) -> bool {
-        self.placeholders().any(Placeholder::names_items)
+        self.slots().any(|slot| match slot {
+            Slot::Known(placeholder) => placeholder.names_an_interval() || *placeholder == Placeholder::Item,
+            Slot::Name(_) => true,
+        })
+    }
+
+    /// Whether a placeholder is in the command.
+    #[must_use]
+    pub fn mentions(&self, wanted: Placeholder) -> bool {
+        self.slots().any(|slot| *slot == Slot::Known(wanted))
     }
 
     /// Whether the program is told where to write its result.
     #[must_use]
     pub fn mentions_result(&self) -> bool {
-        self.placeholders().any(|placeholder| placeholder == Placeholder::Result)
+        self.mentions(Placeholder::Result)
+    }
+
+    /// Whether the program runs once for each item, and not once for all of a chunk's.
+    ///
+    /// It does where the command names a value of an item; else not where it names an interval of items, or gets them on
+    /// standard input; else where it names a seed, since each item has its own; and else in a parameter space, where the
+    /// values are in the environment.
+    #[must_use]
+    pub fn runs_per_item(&self, space: &Space, stdin_items: bool) -> bool {
+        let any = |wanted: fn(&Slot) -> bool| self.slots().any(wanted);
+        if any(|slot| matches!(slot, Slot::Name(_) | Slot::Known(Placeholder::Item))) {
+            return true;
+        }
+        if stdin_items || any(|slot| matches!(slot, Slot::Known(known) if known.names_an_interval())) {
+            return false;
+        }
+        any(|slot| matches!(slot, Slot::Known(Placeholder::Seed | Placeholder::Seed31)))
+            || matches!(space, Space::Parameters(_))
     }
 
     /// Whether what is computed for an item depends on how the space is cut.
     #[must_use]
     pub fn depends_on_the_cut(&self) -> bool {
-        self.placeholders().any(Placeholder::depends_on_the_cut)
+        self.slots().any(|slot| matches!(slot, Slot::Known(known) if known.depends_on_the_cut()))
+    }
+
+    /// Checks that each brace stands for something in this space.
+    ///
+    /// # Errors
+    /// [`TemplateError::Unknown`] for the first that does not.
+    pub fn check(&self, space: &Space) -> Result<(), TemplateError> {
+        let names = space.names();
+        for (word, template) in self.words.iter().zip(&self.parsed) {
+            for slot in template.placeholders() {
+                if let Slot::Name(name) = slot
+                    && !names.contains(&name.as_str())
+                {
+                    return Err(TemplateError::Unknown { name: name.clone(), word: word.quoted() });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The words as the program gets them.
     #[must_use]
     pub fn fill(&self, bindings: &Bindings) -> Vec<Word> {
-        let value = |placeholder: &Placeholder| bindings.get(*placeholder).as_bytes();
+        let value = |slot: &Slot| bindings.get(slot).map_or(&b""[..], Word::as_bytes);
         self.parsed.iter().map(|template| template.fill(value)).collect()
     }
 
@@ -188,18 +338,18 @@ impl Command {
 
     /// The placeholders that become part of a shell's source, as in `sh -c 'echo {first}'`: each once, in order.
     #[must_use]
-    pub fn spliced_into_shell(&self) -> Vec<Placeholder> {
-        let mut found = Vec::new();
-        for placeholder in spliced(&self.parsed).into_iter().flat_map(Template::placeholders) {
-            if !found.contains(placeholder) {
-                found.push(*placeholder);
+    pub fn spliced_into_shell(&self) -> Vec<Slot> {
+        let mut found: Vec<Slot> = Vec::new();
+        for slot in spliced(&self.parsed).into_iter().flat_map(Template::placeholders) {
+            if !found.contains(slot) {
+                found.push(slot.clone());
             }
         }
         found
     }
 
-    fn placeholders(&self) -> impl Iterator<Item = Placeholder> {
-        self.parsed.iter().flat_map(Template::placeholders).copied()
+    fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.parsed.iter().flat_map(Template::placeholders)
     }
 }
 
@@ -207,7 +357,12 @@ impl TryFrom<Vec<Word>> for Command {
     type Error = CommandError;
 
     fn try_from(words: Vec<Word>) -> Result<Self, CommandError> {
-        let lookup = |name: &[u8]| Placeholder::ALL.into_iter().find(|known| known.name().as_bytes() == name);
+        // Whether a space has the name is known only with the space: see `check`.
+        let lookup = |name: &[u8]| {
+            let known = Placeholder::ALL.into_iter().find(|known| known.name().as_bytes() == name);
+            let name = || std::str::from_utf8(name).ok().filter(|name| !name.is_empty()).map(str::to_owned);
+            known.map(Slot::Known).or_else(|| name().map(Slot::Name))
+        };
         let parsed: Vec<_> = words.iter().map(|word| Template::parse(word, lookup)).collect::<Result<_, _>>()?;
         match parsed.first().map(Template::parts) {
             None | Some([]) => Err(CommandError::Empty),
@@ -244,13 +399,25 @@ mod tests {
         let space = Space::Range("0..=1000:5".parse().expect("a range"));
         let cut = Cut::into_chunks(space.count(), 20).expect("a cut");
         let items = cut.chunk(space.count(), chunk);
-        Bindings::new(&space, &cut, chunk, items, Word::from("/scratch/result"))
+        let (result, items_file) = (Word::from("/scratch/result"), Word::from("/scratch/items.csv"));
+        let run = Run {
+            space: &space,
+            rows: Rows::NONE,
+            cut: &cut,
+            seed: 0,
+            chunk,
+            items,
+            result: &result,
+            items_file: &items_file,
+        };
+        Bindings::new(run).expect("nothing is kept beside the plan")
     }
 
     #[test]
     fn what_a_shell_would_read_as_source_is_found() {
         use Placeholder::{First, Last};
         let check = |words: &[&str], spliced: &[Placeholder]| {
+            let spliced: Vec<_> = spliced.iter().copied().map(Slot::Known).collect();
             assert_eq!(command(words).expect("a command").spliced_into_shell(), spliced, "{words:?}");
         };
         check(&["sh", "-c", "echo {first} {last} {first}"], &[First, Last]);
@@ -296,11 +463,31 @@ mod tests {
         };
         check(&[], "the command is empty");
         check(&[""], "the command is empty");
-        check(&["awk", "{print $1}"], "`{print $1}` in '{print $1}' stands for nothing");
         check(&["x", "{}"], "`{}` in {} stands for nothing");
         check(&["x", "{first"], "a lone brace in {first");
         check(&["x", "first}"], "a lone brace in first}");
         check(&["x{chunk}"], "the program itself, x{chunk}, depends on the chunk");
+    }
+
+    #[test]
+    fn names_are_those_of_the_space() {
+        let range = Space::Range("0..10".parse().expect("a range"));
+        let check =
+            |word: &str| command(&["x", word]).expect("a command").check(&range).map_err(|error| error.to_string());
+        assert_eq!(check("{first}{item}"), Ok(()));
+        assert_eq!(check("{print $1}"), Err("`{print $1}` in '{print $1}' stands for nothing".to_owned()));
+    }
+
+    #[test]
+    fn how_often_a_program_runs() {
+        let range = Space::Range("0..10".parse().expect("a range"));
+        let per_item = |words: &[&str]| command(words).expect("a command").runs_per_item(&range, false);
+        assert!(!per_item(&["x"]));
+        assert!(!per_item(&["x", "{first}", "{seed}"]));
+        assert!(!per_item(&["x", "{items}"]));
+        assert!(per_item(&["x", "{item}"]));
+        assert!(per_item(&["x", "{seed31}"]));
+        assert!(per_item(&["x", "{item}", "{items}"]));
     }
 
     proptest! {

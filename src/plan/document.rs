@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Command, Identity, JobFiles, PlanIdentity, Reduction, Resources, SiteRules, Word};
+use super::{
+    Bindings, Command, Identity, JobFiles, PlanIdentity, Reduction, Resources, Run, SiteRules, TemplateError, Word,
+    Yields,
+};
 use crate::cut::Cut;
-use crate::space::{Interval, Space};
+use crate::space::{Interval, Rows, Space};
 
 /// The number of the documents' format. A reader takes this one and no other.
 pub const FORMAT: u32 = 1;
@@ -29,8 +32,17 @@ pub struct Plan {
     /// The user's program; without one the items themselves are the results.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub command: Option<Command>,
+    /// What items yield, beside what the command's words say.
+    #[serde(skip_serializing_if = "Yields::is_nothing", default)]
+    pub yields: Yields,
     /// How results are merged.
     pub reduce: Reduction,
+    /// Names of the space: results are merged for each combination of their values.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub by: Vec<String>,
+    /// The file that the answer goes to, relative to the folder that was planned in; its ending says the format.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub to: Option<Word>,
     /// The folder that the command's relative paths start from, relative to the plan's folder.
     pub base: Word,
     /// What a job's program finds in its environment, besides what the runner sets.
@@ -69,6 +81,9 @@ pub enum DocumentError {
     /// Its parts contradict each other.
     #[error("its identity is not that of its content: it was changed by hand")]
     Identity,
+    /// Its command does not fit its space.
+    #[error(transparent)]
+    Command(#[from] TemplateError),
     /// Its cut does not fit its space.
     #[error("it has more chunks than items")]
     Cut,
@@ -101,7 +116,10 @@ impl Plan {
         if chunks == 0 || u128::from(chunks) > plan.space.count() {
             return Err(DocumentError::Cut);
         }
-        if plan.identity != Identity::of_plan(&plan.space, &plan.cut, plan.command.as_ref()) {
+        if let Some(command) = &plan.command {
+            command.check(&plan.space)?;
+        }
+        if plan.identity != Identity::of_plan(&plan.space, &plan.cut, plan.command.as_ref(), &plan.yields) {
             return Err(DocumentError::Identity);
         }
         Ok(plan)
@@ -121,6 +139,31 @@ impl Plan {
     #[must_use]
     pub fn chunk(&self, chunk: u64) -> Interval {
         self.cut.chunk(self.space.count(), chunk)
+    }
+
+    /// The command's words in a run over `items` of chunk number `chunk`, as people are shown them: of a program that runs
+    /// once for each item, the run of the first; the paths that only a job knows stand as `{result}` and `{items}`. `None`
+    /// without a command, and where the rows of the items are not at hand.
+    ///
+    /// # Panics
+    /// Where the space does not hold `items`.
+    #[must_use]
+    pub fn words(&self, chunk: u64, items: Interval, rows: &Rows) -> Option<Vec<Word>> {
+        let command = self.command.as_ref()?;
+        let per_item = command.runs_per_item(&self.space, self.yields.stdin_items);
+        let items = if per_item { Interval::new(items.start(), items.start() + 1)? } else { items };
+        let (result, items_file) = (Word::from("{result}"), Word::from("{items}"));
+        let run = Run {
+            space: &self.space,
+            rows,
+            cut: &self.cut,
+            seed: self.yields.seed,
+            chunk,
+            items,
+            result: &result,
+            items_file: &items_file,
+        };
+        Some(command.fill(&Bindings::new(run)?))
     }
 
     /// The chunks that hold `items`: the first's and the last's number.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Command, ContainerMode, DocumentError, Due, Environment, FORMAT, Identity, JobLink, JobUrl, PlanIdentity, Word,
+    Yields,
 };
 use crate::cut::Cut;
 use crate::space::Space;
@@ -76,6 +77,9 @@ pub struct Job {
     /// The user's program; without one the items themselves are the results.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub command: Option<Command>,
+    /// What items yield, beside what the command's words say.
+    #[serde(skip_serializing_if = "Yields::is_nothing", default)]
+    pub yields: Yields,
     /// What a result must hold.
     pub due: Due,
     /// What the program finds in its environment, besides what the runner sets.
@@ -172,6 +176,7 @@ impl super::Plan {
             space: self.space.clone(),
             cut: self.cut.clone(),
             command: self.command.clone(),
+            yields: self.yields.clone(),
             due: self.reduce.due(),
             environment: self.environment.clone(),
             start_in: if shared { self.base.clone() } else { self.files.start_in.clone() },

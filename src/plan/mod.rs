@@ -14,19 +14,20 @@ mod resources;
 mod site_rules;
 mod submit_line;
 mod template;
-mod word;
+mod yields;
 
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use crate::space::{Identity, Word};
 pub use arrival::{Environment, JobLink, JobUrl};
-pub use command::{Bindings, Command, CommandError, Placeholder};
+pub use command::{Bindings, Command, CommandError, Placeholder, Run, Slot};
 pub use document::{DocumentError, FORMAT, Plan};
-pub use identity::{Identity, PlanIdentity};
+pub use identity::PlanIdentity;
 pub use job::{DEFAULT_PATH, FileSource, Job, JobContainer, JobFile, JobFiles, PLAN_FILES};
 pub use reduction::{Due, MergeCommand, Operand, Reduction, ReductionError};
 pub use resources::{ContainerMode, Resources, Size, SizeError};
 pub use site_rules::{AccessPoint, ReduceOn, SiteRules, Throttles};
 pub use submit_line::{SubmitLine, SubmitLineError, check_condition};
 pub use template::TemplateError;
-pub use word::Word;
+pub use yields::Yields;

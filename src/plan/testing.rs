@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ContainerMode, FORMAT, Identity, JobFiles, Plan, Reduction, Resources, SiteRules, Size, Word};
+use super::{ContainerMode, FORMAT, Identity, JobFiles, Plan, Reduction, Resources, SiteRules, Size, Word, Yields};
 use crate::cut::Cut;
 use crate::space::Space;
 
@@ -11,12 +11,15 @@ pub(crate) fn plan(total: &str, cut: Cut) -> Plan {
     let space = Space::Range(total.parse().expect("a range"));
     Plan {
         format: FORMAT,
-        identity: Identity::of_plan(&space, &cut, None),
+        identity: Identity::of_plan(&space, &cut, None, &Yields::default()),
         generation: 1,
         space,
         cut,
         command: None,
+        yields: Yields::default(),
         reduce: Reduction::Sum,
+        by: vec![],
+        to: None,
         base: Word::from("."),
         environment: BTreeMap::new(),
         files: JobFiles::default(),

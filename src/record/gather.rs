@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use rustix::fs::{CWD, Mode, OFlags};
 
-use super::{Claim, Damage, Kind, Payload, Record, RecordRead, Tiling, is_partial, read, tile};
+use super::{Claim, Damage, Payload, Record, RecordRead, Tiling, is_partial, read, tile};
 use crate::plan::{Identity, Plan};
 use crate::space::Interval;
 
@@ -153,10 +153,7 @@ impl Batch {
                     foreign = Some(record.header.plan);
                     continue;
                 }
-                let list = match record.header.kind {
-                    Kind::Whole => &mut batch.results,
-                    Kind::Failure(_) => &mut batch.failures,
-                };
+                let list = if record.header.kind.is_result() { &mut batch.results } else { &mut batch.failures };
                 list.push(Found { record, partial });
             }
             batch.foreign.extend(foreign.map(|identity| (partial, identity)));

@@ -29,6 +29,10 @@ pub struct Header {
 pub enum Kind {
     /// One result for all the items.
     Whole,
+    /// Entries, one for each item: see [`super::EntryReader`].
+    Each,
+    /// One entry for all the items: a result and files.
+    Bundle,
     /// No result: the last words of the program.
     Failure(Cause),
 }
@@ -49,6 +53,14 @@ pub enum Cause {
     Setup(String),
     /// The machine would not; why.
     Machine(String),
+}
+
+impl Kind {
+    /// Whether it is a result of any kind.
+    #[must_use]
+    pub fn is_result(&self) -> bool {
+        !matches!(self, Self::Failure(_))
+    }
 }
 
 impl std::fmt::Display for Cause {
@@ -92,6 +104,8 @@ pub(super) struct Line<'a> {
 #[serde(rename_all = "lowercase")]
 pub(super) enum LineKind {
     Whole,
+    Each,
+    Bundle,
     Failure,
 }
 
@@ -100,6 +114,8 @@ impl Line<'_> {
     pub(super) fn header(self) -> Option<Header> {
         let kind = match (self.kind, self.cause) {
             (LineKind::Whole, None) => Kind::Whole,
+            (LineKind::Each, None) => Kind::Each,
+            (LineKind::Bundle, None) => Kind::Bundle,
             (LineKind::Failure, Some(cause)) => Kind::Failure(cause),
             _ => return None,
         };

@@ -15,6 +15,7 @@
 //! not the file's name, not its place, not how often a job ran.
 
 mod coverage;
+mod entries;
 #[cfg(feature = "cli")]
 mod gather;
 mod header;
@@ -24,10 +25,11 @@ mod partial;
 mod versions;
 
 pub use coverage::{Claim, Tiling, tile};
+pub use entries::{EntryReader, FileHead, Head, LONGEST_NAME, write_file_head, write_head};
 #[cfg(feature = "cli")]
 pub use gather::{Found, Gathered, gather};
 pub use header::{Cause, Header, Kind};
 pub use last_lines::last_lines;
-pub use partial::{Damage, Payload, Record, RecordRead, is_partial, partial_name, read, write};
+pub use partial::{Damage, Payload, PayloadReader, Record, RecordRead, is_partial, partial_name, read, write};
 #[cfg(feature = "cli")]
 pub use versions::{Mixture, mixture};

@@ -92,6 +92,56 @@ impl Payload {
     }
 }
 
+/// A payload's bytes, read one after another from memory or from its partial.
+#[derive(Debug)]
+pub enum PayloadReader<'a> {
+    /// From memory.
+    Inline(&'a [u8]),
+    /// From the partial, whose bytes are checked again on the way.
+    InFile {
+        /// What is left of the payload.
+        file: io::Take<File>,
+        /// The CRC-32 of what was read.
+        hasher: crc32fast::Hasher,
+        /// The CRC-32 that it had when its record was found valid.
+        crc: u32,
+    },
+}
+
+impl Payload {
+    /// The bytes, to be read in order; `path` is the partial's.
+    ///
+    /// # Errors
+    /// Where the partial cannot be opened. Reading gives an error at the payload's end where it ends too early, or has
+    /// changed since it was found valid.
+    pub fn reader(&self, path: &Path) -> io::Result<PayloadReader<'_>> {
+        Ok(match self {
+            Self::Inline(bytes) => PayloadReader::Inline(bytes),
+            Self::InFile { offset, bytes, crc } => {
+                let mut file = File::open(path)?;
+                io::Seek::seek(&mut file, io::SeekFrom::Start(*offset))?;
+                PayloadReader::InFile { file: file.take(*bytes), hasher: crc32fast::Hasher::new(), crc: *crc }
+            }
+        })
+    }
+}
+
+impl Read for PayloadReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Inline(bytes) => bytes.read(buffer),
+            Self::InFile { file, hasher, crc } => {
+                let got = file.read(buffer)?;
+                hasher.update(&buffer[..got]);
+                if got == 0 && !buffer.is_empty() && (file.limit() > 0 || hasher.clone().finalize() != *crc) {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, "it changed while it was read"));
+                }
+                Ok(got)
+            }
+        }
+    }
+}
+
 /// Why the rest of a partial does not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Damage {
@@ -156,6 +206,8 @@ pub fn write(
 ) -> io::Result<()> {
     let (kind, cause) = match &header.kind {
         Kind::Whole => (LineKind::Whole, None),
+        Kind::Each => (LineKind::Each, None),
+        Kind::Bundle => (LineKind::Bundle, None),
         Kind::Failure(cause) => (LineKind::Failure, Some(cause.clone())),
     };
     let line = Line {

@@ -11,9 +11,9 @@ use super::program::{self, Failed, Running, Surroundings};
 use super::setup::{self, SetupFailed};
 use crate::exit::Exit;
 use crate::inputs::code_that_arrived;
-use crate::plan::{Bindings, Command, Due, Identity, Job};
+use crate::plan::{Bindings, Command, Due, Identity, Job, Run, Word};
 use crate::record::{self, Cause, Header, Kind};
-use crate::space::{Interval, Space};
+use crate::space::{Interval, Rows, Space};
 use crate::store::{Draft, StoreError};
 
 /// Where an attempt runs.
@@ -44,6 +44,8 @@ pub struct Attempt<'a> {
     pub items: Interval,
     /// The identity of the files that are there, and of the environment.
     pub code: Identity,
+    /// The items' rows, where they are kept beside the plan.
+    pub rows: &'a Rows,
     /// How often it has been tried before.
     pub retry: u32,
 }
@@ -151,7 +153,7 @@ pub fn run(attempt: &Attempt<'_>, place: &Place<'_>, running: &Running) -> Resul
     save(attempt, place, &header, &mut &last_words[..], last_words.len() as u64, &crc)?;
     match header.kind {
         Kind::Failure(cause) => Ok(Outcome::Failed { cause, last_words }),
-        Kind::Whole => Ok(Outcome::Done { seconds }),
+        _ => Ok(Outcome::Done { seconds }),
     }
 }
 
@@ -200,18 +202,25 @@ fn compute(attempt: &Attempt<'_>, place: &Place<'_>, printed: &Path, written: &P
     };
     let Some(command) = &attempt.job.command else {
         let started = std::time::Instant::now();
-        return match list_items(&attempt.job.space, attempt.items, file) {
+        return match list_items(&attempt.job.space, attempt.rows, attempt.items, file) {
             Ok(()) => Computed::Done { seconds: started.elapsed().as_secs_f64(), printed: u64::MAX },
             Err(error) => machine(error),
         };
     };
-    let bindings = Bindings::new(
-        &attempt.job.space,
-        &attempt.job.cut,
-        attempt.chunk,
-        attempt.items,
-        written.as_os_str().to_owned().into(),
-    );
+    let result = Word::from(written.as_os_str().to_owned());
+    let bindings = Bindings::new(Run {
+        space: &attempt.job.space,
+        rows: attempt.rows,
+        cut: &attempt.job.cut,
+        seed: attempt.job.yields.seed,
+        chunk: attempt.chunk,
+        items: attempt.items,
+        result: &result,
+        items_file: &result,
+    });
+    let Some(bindings) = bindings else {
+        return failed(Cause::Machine("the rows of these items did not arrive".to_owned()));
+    };
     let words = command.fill(&bindings);
     let temporary = place.scratch.join("tmp");
     if place.base == Base::Job
@@ -271,11 +280,17 @@ fn interpreter(script: &Path) -> Option<String> {
 }
 
 /// Without a command the items themselves are the results, one a line.
-fn list_items(space: &Space, items: Interval, file: File) -> io::Result<()> {
-    let Space::Range(range) = space;
+fn list_items(space: &Space, rows: &Rows, items: Interval, file: File) -> io::Result<()> {
     let mut out = BufWriter::with_capacity(1 << 16, file);
     for item in items.start()..items.stop() {
-        writeln!(out, "{}", range.value(item))?;
+        match space {
+            Space::Range(range) => writeln!(out, "{}", range.value(item))?,
+            Space::Parameters(_) => {
+                let row = space.row(item, rows).ok_or(io::ErrorKind::NotFound)?;
+                out.write_all(&row.join(&b'\t'))?;
+                out.write_all(b"\n")?;
+            }
+        }
     }
     out.flush()
 }

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use crate::plan::{Bindings, DEFAULT_PATH, Job, Placeholder};
+use crate::plan::{Bindings, DEFAULT_PATH, Job};
 
 /// What the environment starts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,5 @@ pub fn environment(base: Base, job: &Job, home: &Path, temporary: &Path) -> Vec<
 /// The variables that tell one run of the program what to compute.
 #[must_use]
 pub fn of_run(bindings: &Bindings) -> Vec<(OsString, OsString)> {
-    let pair =
-        |placeholder: Placeholder| (placeholder.variable().into(), bindings.get(placeholder).as_os_str().to_owned());
-    Placeholder::ALL.into_iter().map(pair).collect()
+    bindings.slots().map(|(slot, value)| (slot.variable().into(), value.as_os_str().to_owned())).collect()
 }

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::inputs::{code_that_arrived, place_urls, settle};
 use crate::plan::Job;
 use crate::record::Cause;
-use crate::space::Interval;
+use crate::space::{Interval, Rows};
 
 type Stopped = (Exit, String);
 
@@ -64,7 +64,7 @@ pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
     };
     let placed = place_urls(&job.urls, &here, &tree);
     let (code, missing) = code_that_arrived(&job, &tree);
-    let attempt = Attempt { job: &job, chunk, items, code, retry: retry() };
+    let attempt = Attempt { job: &job, chunk, items, code, rows: Rows::NONE, retry: retry() };
     let failed = match placed {
         Err(error) => Some(in_one_line(&error)),
         Ok(()) => missing,

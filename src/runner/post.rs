@@ -93,7 +93,7 @@ pub fn judge(job: &Job, outputs: &Path, since: Since, here: &str) -> Option<Brok
         };
         for record in read.records.into_iter().filter(|record| record.header.plan == job.plan) {
             match &record.header.kind {
-                Kind::Whole => tally.add_result(),
+                Kind::Whole | Kind::Each | Kind::Bundle => tally.add_result(),
                 Kind::Failure(_) if since.started.is_some_and(|started| modified <= started) => {}
                 Kind::Failure(Cause::Machine(_)) => {}
                 Kind::Failure(cause) => {

@@ -1,13 +1,28 @@
-//! The space: the finite, ordered list of items to compute. Item numbers run from 0; what an item *is*
-//! (the number of a range, later a row of values) is computed from its number and never listed.
+//! The space: the finite, ordered list of items to compute. Item numbers run from 0; what an item *is* (the number of a
+//! range, a row of values) is computed from its number. What cannot be computed (a table's rows) is kept beside the
+//! plan, and handed in as [`Rows`].
 //!
 //! Invariant: a space that exists holds at least one item, and every item number below [`Space::count`] has a value.
 
+mod condition;
+mod identity;
 mod interval;
+mod parameters;
 mod range;
+mod rows;
+mod seed;
+mod word;
 
+pub use condition::{Condition, ConditionError};
+pub use identity::Identity;
 pub use interval::{Interval, Items};
+pub use parameters::{Axis, Column, Listed, Parameters, ParametersError, Values};
 pub use range::{Range, RangeError};
+pub use rows::{RowBlock, Rows};
+pub use seed::{seed, seed31};
+pub use word::Word;
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +32,12 @@ use serde::{Deserialize, Serialize};
 pub enum Space {
     /// Numbers with a constant step: `--total`.
     Range(Range),
+    /// Rows of named values: `--grid`, `--zip`, `--table`, `--lines`, `--files`.
+    Parameters(Parameters),
 }
+
+/// The name of a range's values, alone and in a product.
+pub const ITEM: &str = "item";
 
 impl Space {
     /// How many items the space holds; at least 1.
@@ -25,6 +45,7 @@ impl Space {
     pub fn count(&self) -> u128 {
         match self {
             Self::Range(range) => range.count(),
+            Self::Parameters(parameters) => parameters.count(),
         }
     }
 
@@ -39,6 +60,7 @@ impl Space {
     pub fn find(&self, text: &str) -> Option<u128> {
         match self {
             Self::Range(range) => range.item(range::number(text).ok()?),
+            Self::Parameters(parameters) => text.parse().ok().filter(|item| *item < parameters.count()),
         }
     }
 
@@ -50,6 +72,38 @@ impl Space {
     pub fn describe(&self, items: Interval) -> String {
         match self {
             Self::Range(range) => range.describe(items),
+            Self::Parameters(_) if items.count() == 1 => items.start().to_string(),
+            Self::Parameters(_) => format!("{}..={}", items.start(), items.last()),
+        }
+    }
+
+    /// The names of an item's values, in order: [`ITEM`] alone for a range.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        match self {
+            Self::Range(_) => vec![ITEM],
+            Self::Parameters(parameters) => parameters.names().collect(),
+        }
+    }
+
+    /// The item's values, in the order of the names; `None` where the rows that it needs are not at hand.
+    ///
+    /// # Panics
+    /// Where the space has no such item.
+    #[must_use]
+    pub fn row<'a>(&'a self, item: u128, rows: &'a Rows) -> Option<Vec<Cow<'a, [u8]>>> {
+        match self {
+            Self::Range(range) => Some(vec![range.value(item).to_string().into_bytes().into()]),
+            Self::Parameters(parameters) => parameters.row(item, rows),
+        }
+    }
+
+    /// The parts of it that are kept beside the plan, in the order of [`Rows::blocks`].
+    #[must_use]
+    pub fn listed(&self) -> Vec<&Listed> {
+        match self {
+            Self::Range(_) => Vec::new(),
+            Self::Parameters(parameters) => parameters.listed().collect(),
         }
     }
 }
@@ -58,6 +112,10 @@ impl std::fmt::Display for Space {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Range(range) => range.fmt(out),
+            Self::Parameters(parameters) => {
+                let names: Vec<_> = parameters.names().collect();
+                write!(out, "{} items of {}", parameters.count(), names.join(", "))
+            }
         }
     }
 }

@@ -1,0 +1,92 @@
+//! Rows of values that are at hand: those of a table, of lines or of files, all of them or a chunk's.
+
+/// Consecutive rows of an axis, kept compactly: one text for all fields. The rows of an axis follow one another in a
+/// circle, so that a chunk that wraps around the axis' end holds them in one piece as well.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RowBlock {
+    columns: usize,
+    /// The number of the first row, in the axis.
+    first: u64,
+    /// How many rows the axis has.
+    of: u64,
+    bytes: Vec<u8>,
+    /// Where each field ends.
+    ends: Vec<usize>,
+}
+
+impl RowBlock {
+    /// No rows yet; the first that is added is row number `first` of the `of` of the axis.
+    #[must_use]
+    pub fn new(columns: usize, first: u64, of: u64) -> Self {
+        Self { columns, first, of, bytes: Vec::new(), ends: Vec::new() }
+    }
+
+    /// Adds the next row.
+    ///
+    /// # Panics
+    /// Where it has not as many fields as there are columns.
+    pub fn push<'a>(&mut self, fields: impl IntoIterator<Item = &'a [u8]>) {
+        let before = self.ends.len();
+        for field in fields {
+            self.bytes.extend_from_slice(field);
+            self.ends.push(self.bytes.len());
+        }
+        assert_eq!(self.ends.len() - before, self.columns, "a row has a field for each column");
+    }
+
+    /// How many rows are here.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.ends.len().checked_div(self.columns).unwrap_or(0) as u64
+    }
+
+    /// Whether no row is here.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// A field of the row with the number `row` in the axis; `None` where that row is not here.
+    #[must_use]
+    pub fn field(&self, row: u64, column: usize) -> Option<&[u8]> {
+        let place =
+            if row >= self.first { row - self.first } else { row.checked_add(self.of)?.checked_sub(self.first)? };
+        if row >= self.of || place >= self.len() || column >= self.columns {
+            return None;
+        }
+        let at = usize::try_from(place).ok()? * self.columns + column;
+        let start = if at == 0 { 0 } else { self.ends[at - 1] };
+        Some(&self.bytes[start..self.ends[at]])
+    }
+}
+
+/// The rows of a space's listed axes that are at hand: one block for each, in the order of the axes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// The blocks.
+    pub blocks: Vec<RowBlock>,
+}
+
+impl Rows {
+    /// Of a space that lists nothing.
+    pub const NONE: &'static Self = &Self { blocks: Vec::new() };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_wrap_around() {
+        let mut block = RowBlock::new(2, 3, 5);
+        for row in [3u8, 4, 0] {
+            block.push([&[b'a' + row][..], b""]);
+        }
+        assert_eq!(block.len(), 3);
+        let first = |row| block.field(row, 0).map(<[u8]>::to_vec);
+        assert_eq!([first(3), first(4), first(0)], [b"d", b"e", b"a"].map(|text| Some(text.to_vec())));
+        assert_eq!((first(1), first(2), first(5)), (None, None, None));
+        assert_eq!(block.field(0, 1), Some(&b""[..]));
+        assert_eq!(block.field(0, 2), None);
+    }
+}
