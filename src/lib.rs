@@ -20,6 +20,7 @@
 //! | `local` | a plan's run on this machine | yes |
 //! | `pool` | what HTCondor runs and wrote here: locks of DAGMan, whether this is an access point | reads |
 //! | `site` | what the administrators of a pool ask of every plan | reads profiles |
+//! | `model` | what a pool would make of a plan: closed forms and a simulation | no |
 //! | [`exit`] | every exit code, in one place | no |
 //! | [`store`] | every file that is written | writes |
 //! | `cli` | arguments in, a report out; the only room that prints | yes |
@@ -27,7 +28,7 @@
 //! Imports run downwards: `cli` may use everything, nothing uses `cli`, and `local` uses `folder` and `runner`, `folder`
 //! uses `dag`, `pool` and `cut`. These three, `inputs`, `record` and `reduce` use `plan`; `record` and `inputs` know nothing
 //! of each other. `site` uses `plan` and `dag`; `dag` uses `plan`; `plan` uses `cut`; `cut` uses `space`. Any room may use
-//! `space` and `exit`, and those that write use `store`; `pool` and `store` use no other room. Without the feature `cli` the
+//! `space` and `exit`, and those that write use `store`; `pool` and `store` use no other room, and `model` uses `space` alone. Without the feature `cli` the
 //! crate holds what a job needs, and no dependency of the command line.
 
 #[cfg(feature = "cli")]
@@ -41,6 +42,8 @@ pub mod folder;
 pub mod inputs;
 #[cfg(feature = "cli")]
 pub mod local;
+#[cfg(feature = "cli")]
+pub mod model;
 pub mod plan;
 #[cfg(feature = "cli")]
 pub mod pool;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::simulate::SimulateOptions;
 use super::what::ChunkName;
 use crate::exit::Exit;
 use crate::plan::{ContainerMode, ReduceOn};
@@ -59,6 +60,8 @@ pub(super) enum Task {
     Try(TryOptions),
     /// Compute some of the results again here, and compare
     Verify(VerifyOptions),
+    /// Foresee what a pool would make of a planned folder: time to completion, goodput and badput, beside other ways to cut it
+    Simulate(SimulateOptions),
     /// Show what the pool's administrators ask of every plan, and where each setting comes from
     Site(SiteOptions),
 }

@@ -18,6 +18,7 @@ mod resume;
 mod run;
 mod show;
 mod signals;
+mod simulate;
 mod site;
 mod travel;
 mod try_one;
@@ -57,6 +58,7 @@ pub fn main() -> ExitCode {
             Task::Resume(options) => resume::resume(&options),
             Task::Try(options) => try_one::try_one(&options),
             Task::Verify(options) => verify::verify(&options),
+            Task::Simulate(options) => simulate::simulate(&options),
             Task::Site(options) => site::site(&options),
         },
         Err(_) if words.first().is_some_and(|first| coreutils::is_option_of_ours(first)) => {

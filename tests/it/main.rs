@@ -13,6 +13,7 @@ mod reduce;
 mod run;
 mod setup;
 mod show;
+mod simulate;
 mod site;
 mod try_one;
 mod urls;

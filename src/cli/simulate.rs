@@ -1,0 +1,332 @@
+//! `split simulate`.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::failure::{Failure, printed};
+use super::output::{count, say, seconds};
+use super::{Done, access_point, progress, reduce};
+use crate::exit::Exit;
+use crate::folder::Layout;
+use crate::model::{
+    Alternatives, Chance, Choice, Forecast, Interruptions, PoolModel, Work, alternatives, best_chunk,
+    completion_against_length, forecast, simulate as run, slots_over_time,
+};
+use crate::plan::{FORMAT, Plan, Word};
+use crate::record::Gathered;
+use crate::store;
+
+/// Bars of the plot are so many characters long.
+const BAR: f64 = 40.0;
+
+#[derive(Debug, Args)]
+pub(super) struct SimulateOptions {
+    /// The planned folder
+    #[arg(value_name = "DIR", default_value = ".")]
+    folder: PathBuf,
+
+    /// How long a chunk takes on a usual machine [default: as measured, by the chunks that have a result]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    chunk_time: Option<Duration>,
+
+    /// Numbers of slots to foresee; the alternatives are compared on the middle one
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "20,100,1000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    slots: Vec<u32>,
+
+    /// What passes before each attempt begins its work: matching, transfer, start
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = humantime::parse_duration)]
+    overhead: Duration,
+
+    /// How often a slot's job is evicted, on average (0s: never)
+    #[arg(long, value_name = "TIME", default_value = "4h", value_parser = humantime::parse_duration)]
+    eviction_every: Duration,
+
+    /// How long a slot is away after an eviction, on average
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
+    away: Duration,
+
+    /// How much machines differ: the standard deviation of the logarithm of their speed
+    #[arg(long, value_name = "NUMBER", default_value_t = 0.2, allow_negative_numbers = true)]
+    speed_spread: f64,
+
+    /// The share of attempts that fail and are tried again
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    failures: f64,
+
+    /// What a checkpoint of the one long job costs, for comparison
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    checkpoint_cost: Duration,
+
+    /// The number that the chances belong to: the same number gives the same forecast
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+
+    /// Write two pictures as well: FILE has completion against the chunks' length, FILE-slots.svg what ran where
+    #[arg(long, value_name = "FILE.svg")]
+    svg: Option<PathBuf>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is printed with `--json`; times in seconds, shares from 0 to 1, an infinite time as null.
+#[derive(Debug, Serialize)]
+struct Document {
+    format: u32,
+    chunks: u64,
+    /// Of all chunks, on machines of median speed.
+    work: f64,
+    /// Whether the chunks' times were measured.
+    measured: bool,
+    slots: Vec<OnSlots>,
+    /// How many slots the alternatives have.
+    compared_on: u32,
+    one_job: Numbers,
+    checkpoint_interval: f64,
+    with_checkpoints: Numbers,
+    lengths: Vec<Length>,
+    recommended: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct OnSlots {
+    slots: u32,
+    #[serde(flatten)]
+    numbers: Numbers,
+}
+
+#[derive(Debug, Serialize)]
+struct Length {
+    length: f64,
+    chunks: usize,
+    #[serde(flatten)]
+    numbers: Numbers,
+}
+
+#[derive(Debug, Serialize)]
+struct Numbers {
+    mean: Option<f64>,
+    p10: Option<f64>,
+    median: Option<f64>,
+    p90: Option<f64>,
+    goodput: f64,
+    badput: f64,
+    evictions: f64,
+}
+
+impl From<&Forecast> for Numbers {
+    fn from(forecast: &Forecast) -> Self {
+        let finite = |value: f64| value.is_finite().then_some(value);
+        let at = |share| finite(forecast.completion.at(share));
+        Self {
+            mean: finite(forecast.completion.mean()),
+            p10: at(0.1),
+            median: at(0.5),
+            p90: at(0.9),
+            goodput: forecast.goodput,
+            badput: forecast.badput,
+            evictions: forecast.interrupted,
+        }
+    }
+}
+
+pub(super) fn simulate(options: &SimulateOptions) -> Done {
+    let (layout, plan) = reduce::find(&options.folder)?;
+    access_point::read_gently(&plan.site.access_point)?;
+    let (work, measured) = work(options, &layout, &plan)?;
+    let mut pools = Vec::new();
+    for &slots in &options.slots {
+        pools.push((slots, pool(options, slots)?));
+    }
+    let (compared_on, pool) = pools[pools.len() / 2].clone();
+    let bar = progress::spinner("simulating");
+    let found: Vec<_> = pools.iter().map(|(slots, pool)| (*slots, forecast(&work, pool, options.seed))).collect();
+    let items = usize::try_from(plan.space.count()).unwrap_or(usize::MAX);
+    let others = alternatives(&work, &pool, options.checkpoint_cost.as_secs_f64(), items, options.seed);
+    bar.finish_and_clear();
+    if let Some(svg) = &options.svg {
+        draw(svg, &work, &pool, &others, options.seed)?;
+    }
+    let total = work.chunks.iter().sum();
+    let text = if options.json {
+        let document = Document {
+            format: FORMAT,
+            chunks: plan.cut.chunks(),
+            work: total,
+            measured: measured > 0,
+            slots: found.iter().map(|(slots, found)| OnSlots { slots: *slots, numbers: found.into() }).collect(),
+            compared_on,
+            one_job: (&others.one_job).into(),
+            checkpoint_interval: others.with_checkpoints.0,
+            with_checkpoints: (&others.with_checkpoints.1).into(),
+            lengths: others.lengths.iter().map(length).collect(),
+            recommended: others.best().map(|choice| choice.length),
+        };
+        let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+        text.push('\n');
+        text
+    } else {
+        let head = head(options, &plan, total, measured);
+        [head, table(&found), compare(compared_on, &others), advice(options, &plan, &others)].concat().join("\n") + "\n"
+    };
+    printed(io::stdout().lock().write_all(text.as_bytes()))
+}
+
+fn pool(options: &SimulateOptions, slots: u32) -> Result<PoolModel, Failure> {
+    let between = options.eviction_every.as_secs_f64();
+    let interruptions = if between > 0.0 { Interruptions::Rate { between } } else { Interruptions::Never };
+    PoolModel::new(slots as usize, options.overhead.as_secs_f64())
+        .and_then(|pool| pool.speed_spread(options.speed_spread))
+        .and_then(|pool| pool.interruptions(interruptions, options.away.as_secs_f64()))
+        .and_then(|pool| pool.failures(options.failures))
+        .map_err(|error| Failure::new(Exit::Usage, error.to_string()))
+}
+
+/// What each chunk takes, and by how many measured ones that is known.
+fn work(options: &SimulateOptions, layout: &Layout, plan: &Plan) -> Result<(Work, usize), Failure> {
+    let chunks = plan.cut.iter_from(plan.space.count(), 0);
+    if let Some(time) = options.chunk_time {
+        let chunks = chunks.map(|_| time.as_secs_f64().max(1e-3)).collect();
+        return Ok((Work { chunks, kept: None }, 0));
+    }
+    let gathered = reduce::read(layout, plan)?;
+    let Some(of_item) = seconds_of_an_item(&gathered) else {
+        return Err(Failure::new(Exit::Usage, "nothing says how long a chunk takes: none has a result yet")
+            .help("say it: --chunk-time 10m")
+            .help("split try tells how long one item takes"));
+    };
+    let mut taken: Vec<f64> = chunks.map(|(_, items)| (of_item * items.count() as f64).max(1e-3)).collect();
+    for found in gathered.chosen() {
+        let header = &found.record.header;
+        let (first, last) = plan.chunks_of(header.items);
+        // What covers a chunk and nothing else says how long that one takes.
+        if first == last && plan.chunk(first) == header.items {
+            taken[usize::try_from(first).expect("chunks fit memory")] = header.seconds.max(1e-3);
+        }
+    }
+    Ok((Work { chunks: taken, kept: None }, gathered.chosen().len()))
+}
+
+/// The mean over what has a result.
+fn seconds_of_an_item(gathered: &Gathered) -> Option<f64> {
+    let taken: f64 = gathered.chosen().map(|found| found.record.header.seconds).sum();
+    let items = gathered.covered();
+    (items > 0).then(|| taken / items as f64)
+}
+
+fn head(options: &SimulateOptions, plan: &Plan, total: f64, measured: usize) -> Vec<String> {
+    let chunks = plan.cut.chunks();
+    let each = seconds(total / chunks as f64);
+    let known = match measured {
+        0 => "as --chunk-time says".to_owned(),
+        number => format!("by {}", count(number as u128, "measured result")),
+    };
+    let evictions = match options.eviction_every {
+        Duration::ZERO => "no evictions".to_owned(),
+        time => format!("an eviction every {}", humantime::format_duration(time)),
+    };
+    vec![
+        format!("{} of about {each} ({known}), {} of work in all", count(chunks, "chunk"), seconds(total)),
+        format!(
+            "assumed of the pool: {} before each attempt, {evictions}, machines' speeds +-{:.0} %",
+            humantime::format_duration(options.overhead),
+            100.0 * options.speed_spread
+        ),
+    ]
+}
+
+/// A line for each number of slots.
+fn table(found: &[(u32, Forecast)]) -> Vec<String> {
+    let mut lines = vec![String::new(), line("slots", "done in", "10 to 90 % of the time", "goodput", "badput")];
+    lines.extend(found.iter().map(|(slots, forecast)| numbers(&slots.to_string(), forecast)));
+    lines
+}
+
+fn numbers(name: &str, forecast: &Forecast) -> String {
+    let at = |share| time(forecast.completion.at(share));
+    let share = |share: f64| format!("{:.1} %", 100.0 * share);
+    line(name, &at(0.5), &format!("{} to {}", at(0.1), at(0.9)), &share(forecast.goodput), &share(forecast.badput))
+}
+
+fn line(name: &str, done: &str, spread: &str, goodput: &str, badput: &str) -> String {
+    format!("{name:>34}  {done:>10}  {spread:>24}  {goodput:>8}  {badput:>8}").trim_end().to_owned()
+}
+
+fn time(value: f64) -> String {
+    if value.is_finite() { seconds(value) } else { "never".to_owned() }
+}
+
+/// The same work in other ways.
+fn compare(slots: u32, others: &Alternatives) -> Vec<String> {
+    let (interval, with_checkpoints) = &others.with_checkpoints;
+    let slots = if slots == 1 { "1 slot".to_owned() } else { format!("{slots} slots") };
+    let mut lines = vec![String::new(), format!("the same work on {slots}, cut otherwise:")];
+    lines.push(numbers("one job", &others.one_job));
+    lines.push(numbers(&format!("one job, a checkpoint every {}", seconds(*interval)), with_checkpoints));
+    for choice in &others.lengths {
+        lines.push(numbers(
+            &format!("{} of {}", count(choice.chunks as u128, "chunk"), seconds(choice.length)),
+            &choice.forecast,
+        ));
+    }
+    lines.push(String::new());
+    lines.push("done in, by the length of a chunk:".to_owned());
+    let median = |choice: &Choice| choice.forecast.completion.at(0.5);
+    let most = others.lengths.iter().map(median).filter(|median| median.is_finite()).fold(0.0, f64::max);
+    for choice in &others.lengths {
+        let median = median(choice);
+        let bar =
+            if median.is_finite() { "#".repeat((median / most * BAR).ceil() as usize) } else { "never".to_owned() };
+        lines.push(format!("{:>10} {bar}", seconds(choice.length)));
+    }
+    lines
+}
+
+fn advice(options: &SimulateOptions, plan: &Plan, others: &Alternatives) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    if let Some(best) = others.best() {
+        lines.push(format!(
+            "recommended: chunks of about {}, --chunks {} (now {})",
+            seconds(best.length),
+            best.chunks,
+            plan.cut.chunks()
+        ));
+    }
+    let between = options.eviction_every.as_secs_f64();
+    if between > 0.0 {
+        let least = best_chunk(options.overhead.as_secs_f64(), between);
+        lines.push(format!(
+            "the least slot time is lost at about {}: the square root of 2 x {} x {}",
+            seconds(least),
+            humantime::format_duration(options.overhead),
+            humantime::format_duration(options.eviction_every)
+        ));
+    }
+    lines
+}
+
+fn length(choice: &Choice) -> Length {
+    Length { length: choice.length, chunks: choice.chunks, numbers: (&choice.forecast).into() }
+}
+
+fn draw(svg: &Path, work: &Work, pool: &PoolModel, others: &Alternatives, seed: u64) -> Result<(), Failure> {
+    if svg.extension().is_none_or(|ending| ending != "svg") {
+        let shown = Word::from(svg.as_os_str().to_owned()).quoted();
+        return Err(Failure::new(Exit::Usage, format!("--svg {shown}: not a name that ends in .svg")));
+    }
+    let mut attempts = Vec::new();
+    let mut chance = Chance::new(seed);
+    run(&work.chunks, work.kept, pool, &mut chance, &mut |attempt| attempts.push(attempt));
+    let mut slots = svg.file_stem().unwrap_or_default().to_owned();
+    slots.push("-slots.svg");
+    let slots = svg.with_file_name(slots);
+    store::write(svg, completion_against_length(&others.lengths, &time).as_bytes())?;
+    store::write(&slots, slots_over_time(&attempts, &time).as_bytes())?;
+    say(&format!("wrote {} and {}", svg.display(), slots.display()));
+    Ok(())
+}

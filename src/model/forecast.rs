@@ -1,0 +1,155 @@
+//! Forecasts: many simulations of the same work, and of the ways in which it could be cut instead.
+
+use rayon::prelude::*;
+
+use super::{Chance, PoolModel, Quantiles, Simulated, checkpoint_interval, simulate};
+
+/// So many attempts are simulated for one forecast, in about so many repetitions as that allows.
+const ATTEMPTS: u64 = 4_000_000;
+/// The least and the most repetitions.
+const REPETITIONS: (u64, u64) = (20, 1000);
+/// Lengths of chunks that are compared, in seconds.
+const LENGTHS: [f64; 10] = [30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 2400.0, 3600.0, 7200.0, 14_400.0];
+/// A length whose completion is within this of the best is as good.
+const AS_GOOD: f64 = 1.02;
+
+/// What is to be computed, in seconds on a machine of median speed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Work {
+    /// Each chunk's.
+    pub chunks: Vec<f64>,
+    /// An interrupted chunk keeps what it has done up to the last multiple of so many seconds.
+    pub kept: Option<f64>,
+}
+
+/// What many simulations of the same say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forecast {
+    /// Seconds until the last chunk is done.
+    pub completion: Quantiles,
+    /// The mean share of the slots' time that went into results, 0 to 1.
+    pub goodput: f64,
+    /// The mean share of the slots' time whose work was lost.
+    pub badput: f64,
+    /// The mean number of interruptions.
+    pub interrupted: f64,
+}
+
+/// A way to cut the same work.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Choice {
+    /// How long a chunk takes, in seconds.
+    pub length: f64,
+    /// How many chunks that makes.
+    pub chunks: usize,
+    /// What comes of it.
+    pub forecast: Forecast,
+}
+
+/// The same work in other ways.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alternatives {
+    /// One long job without a checkpoint.
+    pub one_job: Forecast,
+    /// One long job that saves its state after every so many seconds, Daly's interval, and what comes of it.
+    pub with_checkpoints: (f64, Forecast),
+    /// Chunks of several lengths, the shortest first.
+    pub lengths: Vec<Choice>,
+}
+
+impl Alternatives {
+    /// The choice to recommend: the longest chunks whose median completion is as good as the best one's, since fewer jobs are
+    /// gentler on the access point.
+    #[must_use]
+    pub fn best(&self) -> Option<&Choice> {
+        let median = |choice: &Choice| choice.forecast.completion.at(0.5);
+        let least = self.lengths.iter().map(median).fold(f64::INFINITY, f64::min);
+        self.lengths.iter().rev().find(|choice| median(choice) <= least * AS_GOOD)
+    }
+}
+
+/// Simulates the work again and again, each time with other chances, which belong to `seed`.
+#[must_use]
+pub fn forecast(work: &Work, pool: &PoolModel, seed: u64) -> Forecast {
+    let chunks = (work.chunks.len() as u64).max(1);
+    let repetitions = (ATTEMPTS / chunks).clamp(REPETITIONS.0, REPETITIONS.1);
+    let all: Vec<Simulated> = (0..repetitions)
+        .into_par_iter()
+        .map(|repetition| {
+            let mut chance = Chance::new(crate::space::seed(seed, repetition.into()));
+            simulate(&work.chunks, work.kept, pool, &mut chance, &mut |_| ())
+        })
+        .collect();
+    let mean = |of: &dyn Fn(&Simulated) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
+    let spent = |found: &Simulated| found.goodput + found.badput + found.overhead;
+    Forecast {
+        completion: Quantiles::new(all.iter().map(|found| found.completion).collect()),
+        goodput: mean(&|found| found.goodput) / mean(&spent),
+        badput: mean(&|found| found.badput) / mean(&spent),
+        interrupted: mean(&|found| found.interrupted as f64),
+    }
+}
+
+/// What would come of cutting the same work otherwise; `save` is what a checkpoint of all of it costs, in seconds, and `items` the
+/// most pieces that there can be.
+#[must_use]
+pub fn alternatives(work: &Work, pool: &PoolModel, save: f64, items: usize, seed: u64) -> Alternatives {
+    let total: f64 = work.chunks.iter().sum();
+    let one_job = forecast(&Work { chunks: vec![total], kept: None }, pool, seed);
+    let interval = checkpoint_interval(save, pool.between()).min(total);
+    let with_saves = if interval > 0.0 { total * (1.0 + save / interval) } else { total };
+    let kept = Some(interval + save);
+    let with_checkpoints = (interval, forecast(&Work { chunks: vec![with_saves], kept }, pool, seed));
+    let lengths = LENGTHS
+        .into_iter()
+        .filter(|length| *length <= total && (total / length).ceil() <= items as f64)
+        .map(|length| {
+            let chunks = (total / length).ceil() as usize;
+            let work = Work { chunks: vec![total / chunks as f64; chunks], kept: None };
+            Choice { length, chunks, forecast: forecast(&work, pool, seed) }
+        })
+        .collect();
+    Alternatives { one_job, with_checkpoints, lengths }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Interruptions, time_with_checkpoints};
+
+    fn pool(slots: usize, overhead: f64, between: f64) -> PoolModel {
+        let rate = Interruptions::Rate { between };
+        PoolModel::new(slots, overhead).and_then(|pool| pool.interruptions(rate, 0.0)).expect("a pool")
+    }
+
+    #[test]
+    fn a_job_with_checkpoints_takes_as_long_as_daly_says() {
+        let pool = pool(1, 30.0, 7200.0);
+        let work = Work { chunks: vec![36_000.0], kept: None };
+        let (interval, found) = alternatives(&work, &pool, 10.0, 1, 3).with_checkpoints;
+        let expected = time_with_checkpoints(36_000.0, interval, 10.0, 30.0, 7200.0);
+        let mean = found.completion.mean();
+        assert!((mean / expected - 1.0).abs() < 0.03, "{mean} and not {expected}");
+    }
+
+    #[test]
+    fn many_short_chunks_beat_one_long_job() {
+        let pool = pool(60, 60.0, 4.0 * 3600.0);
+        let work = Work { chunks: vec![600.0; 60], kept: None };
+        let ours = forecast(&work, &pool, 1);
+        let others = alternatives(&work, &pool, 60.0, 36_000, 1);
+        assert!(ours.completion.at(0.5) < 1500.0);
+        assert!(others.one_job.completion.at(0.5) > 2.0 * others.with_checkpoints.1.completion.at(0.5));
+        assert!(others.with_checkpoints.1.completion.at(0.5) > 10.0 * ours.completion.at(0.5));
+        let best = others.best().expect("there are lengths");
+        assert!((120.0..=1200.0).contains(&best.length), "{}", best.length);
+    }
+
+    #[test]
+    fn a_forecast_depends_on_its_seed_alone() {
+        let pool = pool(5, 10.0, 1000.0);
+        let work = Work { chunks: (1..50).map(f64::from).collect(), kept: Some(5.0) };
+        assert_eq!(forecast(&work, &pool, 1), forecast(&work, &pool, 1));
+        assert_ne!(forecast(&work, &pool, 1), forecast(&work, &pool, 2));
+    }
+}

@@ -1,0 +1,148 @@
+//! Pictures of forecasts, as SVG.
+
+use std::fmt::Write;
+
+use super::{Attempt, Choice, Ended};
+
+const WIDTH: f64 = 720.0;
+const HEIGHT: f64 = 360.0;
+/// What is left around the plot for labels: left, right, top, bottom.
+const MARGIN: (f64, f64, f64, f64) = (70.0, 20.0, 36.0, 46.0);
+/// Slots that the timeline has room for.
+const MOST_SLOTS: usize = 60;
+
+/// The completion (median, and from the 10th to the 90th of a hundred) against the chunks' length, both on logarithmic axes.
+/// Lengths that never complete are left out; `time` writes seconds for people.
+#[must_use]
+pub fn completion_against_length(choices: &[Choice], time: &dyn Fn(f64) -> String) -> String {
+    let points: Vec<[f64; 4]> = choices
+        .iter()
+        .map(|choice| {
+            let at = |share| choice.forecast.completion.at(share);
+            [choice.length, at(0.1), at(0.5), at(0.9)]
+        })
+        .filter(|point| point.iter().all(|value| value.is_finite() && *value > 0.0))
+        .collect();
+    let mut svg = open("completion against the length of a chunk");
+    let (Some(first), Some(last)) = (points.first(), points.last()) else { return close(svg) };
+    let least = points.iter().map(|point| point[1]).fold(f64::INFINITY, f64::min);
+    let most = points.iter().map(|point| point[3]).fold(0.0, f64::max);
+    let across = |length: f64| scale(length.ln(), (first[0].ln(), last[0].ln()), (MARGIN.0, WIDTH - MARGIN.1));
+    let up = |value: f64| scale(value.ln(), (least.ln(), most.ln()), (HEIGHT - MARGIN.3, MARGIN.2));
+    let place = |length: f64, value: f64| format!("{:.1},{:.1}", across(length), up(value));
+    let band: Vec<_> = points
+        .iter()
+        .map(|point| place(point[0], point[1]))
+        .chain(points.iter().rev().map(|point| place(point[0], point[3])))
+        .collect();
+    let _ = writeln!(svg, "<polygon points=\"{}\" fill=\"#9ecae1\" fill-opacity=\"0.6\"/>", band.join(" "));
+    let median: Vec<_> = points.iter().map(|point| place(point[0], point[2])).collect();
+    let _ = writeln!(
+        svg,
+        "<polyline points=\"{}\" fill=\"none\" stroke=\"#08519c\" stroke-width=\"2\"/>",
+        median.join(" ")
+    );
+    for point in &points {
+        let x = across(point[0]);
+        let y = up(point[2]);
+        let _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"#08519c\"/>");
+        label(&mut svg, x, HEIGHT - MARGIN.3 + 18.0, "middle", &time(point[0]));
+    }
+    for value in [least, most] {
+        label(&mut svg, MARGIN.0 - 6.0, up(value) + 4.0, "end", &time(value));
+    }
+    close(svg)
+}
+
+/// What ran where and when: a row for each of the first slots, green for what was done, red for what was lost.
+#[must_use]
+pub fn slots_over_time(attempts: &[Attempt], time: &dyn Fn(f64) -> String) -> String {
+    let mut svg = open("slots over time");
+    let shown = || attempts.iter().filter(|attempt| attempt.slot < MOST_SLOTS);
+    let end = shown().map(|attempt| attempt.stop).fold(0.0, f64::max);
+    let slots = shown().map(|attempt| attempt.slot + 1).max().unwrap_or(0);
+    if slots == 0 || end <= 0.0 {
+        return close(svg);
+    }
+    let across = |moment: f64| scale(moment, (0.0, end), (MARGIN.0, WIDTH - MARGIN.1));
+    let row = (HEIGHT - MARGIN.2 - MARGIN.3) / slots as f64;
+    for attempt in shown() {
+        let colour = match attempt.ended {
+            Ended::Done => "#31a354",
+            Ended::Interrupted => "#de2d26",
+            Ended::Failed => "#fd8d3c",
+        };
+        let (x, y) = (across(attempt.start), MARGIN.2 + row * attempt.slot as f64);
+        let (width, height) = ((across(attempt.stop) - x - 0.5).max(0.2), (row - 0.6).max(0.4));
+        let _ = writeln!(
+            svg,
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{colour}\"/>"
+        );
+    }
+    for quarter in 0..=4 {
+        let moment = end * f64::from(quarter) / 4.0;
+        label(&mut svg, across(moment), HEIGHT - MARGIN.3 + 18.0, "middle", &time(moment));
+    }
+    label(&mut svg, MARGIN.0 - 6.0, MARGIN.2 + 10.0, "end", "slot 1");
+    label(&mut svg, MARGIN.0 - 6.0, HEIGHT - MARGIN.3, "end", &format!("slot {slots}"));
+    close(svg)
+}
+
+fn open(title: &str) -> String {
+    let mut svg = String::new();
+    let _ = writeln!(
+        svg,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{HEIGHT}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" \
+         font-family=\"sans-serif\" font-size=\"12\">"
+    );
+    let _ = writeln!(svg, "<title>{title}</title>\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>");
+    label(&mut svg, MARGIN.0, MARGIN.2 - 14.0, "start", title);
+    svg
+}
+
+fn close(mut svg: String) -> String {
+    svg.push_str("</svg>\n");
+    svg
+}
+
+fn label(svg: &mut String, x: f64, y: f64, anchor: &str, text: &str) {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    let _ = writeln!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{text}</text>");
+}
+
+/// Carries `value` from one stretch to another in a straight line; to its middle where there is no stretch.
+fn scale(value: f64, from: (f64, f64), to: (f64, f64)) -> f64 {
+    let length = from.1 - from.0;
+    if length == 0.0 { f64::midpoint(to.0, to.1) } else { to.0 + (value - from.0) / length * (to.1 - to.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Chance, Interruptions, PoolModel, Work, alternatives, simulate};
+
+    fn time(seconds: f64) -> String {
+        format!("{seconds:.0} s")
+    }
+
+    #[test]
+    fn pictures_are_well_formed_and_the_same_each_time() {
+        let rate = Interruptions::Rate { between: 3600.0 };
+        let pool = PoolModel::new(4, 20.0).and_then(|pool| pool.interruptions(rate, 0.0)).expect("a pool");
+        let mut attempts = Vec::new();
+        let mut chance = Chance::new(1);
+        simulate(&[300.0; 9], None, &pool, &mut chance, &mut |attempt| attempts.push(attempt));
+        let slots = slots_over_time(&attempts, &time);
+        assert_eq!(slots.matches("<rect x=").count(), attempts.len());
+        let work = Work { chunks: vec![600.0; 20], kept: None };
+        let choices = alternatives(&work, &pool, 10.0, 10_000, 1).lengths;
+        let lengths = completion_against_length(&choices, &time);
+        assert_eq!(lengths.matches("<circle").count(), choices.len());
+        for svg in [slots, lengths, slots_over_time(&[], &time), completion_against_length(&[], &time)] {
+            assert!(
+                svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && !svg.contains("NaN") && !svg.contains("inf"),
+                "{svg}"
+            );
+        }
+    }
+}
