@@ -220,7 +220,9 @@ pub(super) struct WhatOptions {
     #[arg(long, value_name = "N", help_heading = "Cut")]
     pub(super) chunk_size: Option<String>,
 
-    /// How results are merged: sum, product, min, max, count, concat [default: sum]
+    /// How results are merged: sum, product, min, max, count, mean, stats, argmin, argmax, top:K, any, all, union, concat,
+    /// histogram (of integers; with edges: histogram:0,10,50, histogram:0..1:0.1), quantiles (or quantiles:0.5,0.9); for
+    /// results that are objects, a reducer for each field: 'hits=sum,energy=stats' [default: sum]
     #[arg(long, value_name = "REDUCER", help_heading = "Merge", conflicts_with = "reduce_with")]
     pub(super) reduce: Option<String>,
 

@@ -11,12 +11,12 @@ use super::output::{count, last_lines, say};
 use super::{Done, access_point, progress, versions};
 use crate::exit::Exit;
 use crate::folder::{FolderError, Layout, locate};
-use crate::plan::{Identity, Plan, Word};
+use crate::plan::{Identity, Plan, Reduction, Word};
 use crate::pool::{LockState, lock_state};
 use crate::record::{Damage, Found, Gathered, Kind, gather};
-use crate::reduce::{Answer, AnswerFile, BadResult, CodeShare, MergeError, ResultDocument, merge};
+use crate::reduce::{Answer, AnswerFile, BadResult, CodeShare, MergeError, ResultDocument, Value, merge};
 use crate::runner::STOPPED;
-use crate::space::Interval;
+use crate::space::{Interval, Rows};
 use crate::store::{self, Draft, StoreError};
 
 /// So many lines of a list are shown; the rest is counted.
@@ -76,14 +76,17 @@ pub(super) fn answer(layout: &Layout, plan: &Plan, gathered: &Gathered, partial:
     let note = if mixed { None } else { versions::refuse_mixture(layout, plan, gathered)? };
     let bar = progress::bar(gathered.tiling.chosen.len() as u64, "merging");
     let base = layout.root().join(plan.base.as_os_str());
-    let merged = merge(plan, gathered, layout.root(), &base, &|merged| bar.inc(merged));
+    let merged = merge(plan, gathered, Rows::NONE, layout.root(), &base, &|merged| bar.inc(merged));
     bar.finish_and_clear();
     let answer = merged.map_err(|error| explain(layout, plan, &error))?;
     let (document, mut file, text) = match answer {
-        Answer::Number(number) => (ResultDocument::of_number(plan, gathered, &number), None, format!("{number}\n")),
+        Answer::Value(value) => {
+            let text = value.to_lines();
+            (record_value(layout, plan, gathered, &value, &text)?, None, text)
+        }
         Answer::File(file) => {
             let (document, file) = record_file(layout, plan, gathered, file)?;
-            (document, Some(file), String::new())
+            (document, Some(file), Vec::new())
         }
     };
     let noted = store::write(&layout.result(), &document.to_json());
@@ -93,7 +96,7 @@ pub(super) fn answer(layout: &Layout, plan: &Plan, gathered: &Gathered, partial:
     let mut out = io::stdout().lock();
     let done = printed(match &mut file {
         Some(file) => io::copy(file, &mut out).map(drop).and_then(|()| out.flush()),
-        None => out.write_all(text.as_bytes()),
+        None => out.write_all(&text),
     })?;
     match noted {
         Ok(()) => Ok(done),
@@ -101,6 +104,28 @@ pub(super) fn answer(layout: &Layout, plan: &Plan, gathered: &Gathered, partial:
             Err(Failure::from(error).help("the answer that was printed is right; only the note of it is missing"))
         }
     }
+}
+
+/// Notes an answer that is a value: itself, or where there is much of it, what is printed as a file of its own.
+fn record_value(
+    layout: &Layout,
+    plan: &Plan,
+    gathered: &Gathered,
+    value: &Value,
+    text: &[u8],
+) -> Result<ResultDocument, Failure> {
+    // However long, a number is one.
+    if text.len() as u64 <= INLINE || matches!(value, Value::Number(_)) {
+        return Ok(ResultDocument::of_value(plan, gathered, value));
+    }
+    let path = layout.result_data();
+    store::write(&path, text)?;
+    let described = AnswerFile { name: name_of(&path), bytes: text.len() as u64, identity: Identity::of_bytes(text) };
+    Ok(ResultDocument::of_file(plan, gathered, described))
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Notes an answer that is a file: its text where that is short, else as a file of its own.
@@ -135,8 +160,7 @@ fn record_file(
     }
     draft.commit()?;
     file.rewind().map_err(failed("read"))?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let described = AnswerFile { name, bytes, identity: Identity::of(&hasher) };
+    let described = AnswerFile { name: name_of(&path), bytes, identity: Identity::of(&hasher) };
     Ok((ResultDocument::of_file(plan, gathered, described), file))
 }
 
@@ -353,18 +377,53 @@ pub(super) fn chunk_of_name(path: &Path) -> Option<u64> {
     path.file_name()?.to_str()?.strip_prefix("chunk-")?.split('.').next()?.parse().ok()
 }
 
-/// How a program comes to print a number alone.
+/// How a program comes to print what the reducer takes.
 pub(super) fn cure(plan: &Plan, bad: &BadResult) -> String {
-    let BadResult::NotANumber { text, .. } = bad else {
-        return "when it was computed another reducer took it".to_owned();
-    };
+    let reduce = &plan.reduce;
+    match bad.innermost() {
+        BadResult::NotANumber { text, .. } => not_a_number(innermost_reduction(reduce, bad), text),
+        BadResult::NotPerItem { .. } => {
+            let one = "print one line for each item, in their order";
+            let summary = r#"{"n": .., "mean": .., "var": ..}, var being the unbiased sample variance (Python's statistics.variance)"#;
+            match innermost_reduction(reduce, bad) {
+                Reduction::Mean | Reduction::Stats => format!("{one}, or {summary}"),
+                Reduction::Histogram(_) => format!(r#"{one}, or the counts: {{"key": count, ..}}"#),
+                _ => one.to_owned(),
+            }
+        }
+        BadResult::SeveralGroups { .. } => {
+            "print one line for each item, in their order; or name a value in the command, and it runs for each item"
+                .to_owned()
+        }
+        BadResult::Shape { .. } => "each result has to be a number, or each an array of the same shape".to_owned(),
+        BadResult::NoField { .. } => "each result has to have all the fields that --reduce names".to_owned(),
+        BadResult::NotDue { .. } => {
+            format!(
+                "{reduce} takes what is named above; a program that prints other things too writes its result to {{result}}"
+            )
+        }
+        _ => "when it was computed another reducer took it".to_owned(),
+    }
+}
+
+/// The reducer that a bad result was for: of fields, the field's.
+fn innermost_reduction<'a>(reduce: &'a Reduction, bad: &BadResult) -> &'a Reduction {
+    match (reduce, bad) {
+        (Reduction::Fields(fields), BadResult::Field { field, .. }) => {
+            fields.iter().find(|(name, _)| name == field).map_or(reduce, |(_, reduction)| reduction)
+        }
+        _ => reduce,
+    }
+}
+
+fn not_a_number(reduce: &Reduction, text: &str) -> String {
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
     if text.starts_with("[1] ") {
         r#"R's print() counts lines: cat(x, "\n") prints the number alone"#.to_owned()
     } else if text.split_once(" = ").is_some_and(|(name, _)| is_name(name)) {
         "Octave and MATLAB name what they show: disp(x) prints the number alone".to_owned()
     } else {
-        let takes = format!("{} takes numbers, one a line", plan.reduce);
+        let takes = format!("{reduce} takes numbers, one a line");
         format!("{takes}; a program that prints other things too writes its result to {{result}}")
     }
 }

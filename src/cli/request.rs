@@ -213,10 +213,9 @@ fn command(options: &WhatOptions, space: &Space) -> Result<Option<Command>, Fail
 }
 
 fn reduction(options: &WhatOptions) -> Result<Reduction, Failure> {
-    let names: Vec<_> = Reduction::NAMED.iter().map(|(name, _)| *name).collect();
     match (&options.reduce, &options.reduce_with) {
         (Some(name), _) => name.parse().map_err(|error: ReductionError| {
-            usage(format!("--reduce: {error}")).help(format!("there are {}", names.join(", ")))
+            usage(format!("--reduce: {error}")).help(format!("there are {}", Reduction::SPELLINGS.join(", ")))
         }),
         (None, Some(text)) => {
             let words = shell_words::split(text)

@@ -17,7 +17,7 @@ use crate::folder::Layout;
 use crate::local::{Computed, Finished, Jobs, SandboxError, Sandboxes};
 use crate::plan::{Plan, Reduction, Size, Word};
 use crate::record::Cause;
-use crate::reduce::{Answer, BadResult, MergeError, merge};
+use crate::reduce::{Answer, BadResult, MergeError, Value, merge};
 use crate::space::Rows;
 
 /// So many of the last lines that a program wrote are shown.
@@ -197,8 +197,11 @@ fn merged(plan: &Plan, finished: &Finished, again: &str) -> Result<String, Failu
             _ => format!("its result, as it is given to {reduce}:"),
         });
     }
-    match merge(plan, finished.gathered(), finished.sandbox(), finished.sandbox(), &|_| {}) {
-        Ok(Answer::Number(number)) => Ok(format!("its result, which {reduce} takes as {number}:")),
+    match merge(plan, finished.gathered(), Rows::NONE, finished.sandbox(), finished.sandbox(), &|_| {}) {
+        Ok(Answer::Value(value @ (Value::Number(_) | Value::Boolean(_)))) => {
+            Ok(format!("its result, which {reduce} takes as {}:", String::from_utf8_lossy(&value.to_text())))
+        }
+        Ok(Answer::Value(_)) => Ok(format!("its result, which {reduce} takes:")),
         Ok(Answer::File(_)) => Ok("its result:".to_owned()),
         Err(MergeError::BadResult { source, .. }) => Err(bad_result(plan, finished, &source, again)),
         Err(error) => Err(Failure::from_error(Exit::BadResult, &error)),

@@ -5,10 +5,12 @@
 //! but for inputs that were given by absolute paths and the old places of environments.
 
 mod arrival;
+mod bins;
 mod command;
 mod document;
 mod identity;
 mod job;
+mod quantile;
 mod reduction;
 mod resources;
 mod site_rules;
@@ -21,11 +23,13 @@ pub(crate) mod testing;
 
 pub use crate::space::{Identity, Word};
 pub use arrival::{Environment, JobLink, JobUrl};
+pub use bins::{Bins, Edges, EdgesError};
 pub use command::{Bindings, Command, CommandError, Placeholder, Run, Slot};
 pub use document::{DocumentError, FORMAT, Plan};
 pub use identity::PlanIdentity;
 pub use job::{DEFAULT_PATH, FileSource, Job, JobContainer, JobFile, JobFiles, PLAN_FILES};
-pub use reduction::{Due, MergeCommand, Operand, Reduction, ReductionError};
+pub use quantile::{Quantile, QuantileError};
+pub use reduction::{Due, MergeCommand, Operand, Reduction, ReductionError, is_field_name};
 pub use resources::{ContainerMode, Resources, Size, SizeError};
 pub use site_rules::{AccessPoint, ReduceOn, SiteRules, Throttles};
 pub use submit_line::{SubmitLine, SubmitLineError, check_condition};

@@ -1,9 +1,11 @@
 //! What is wrong with a payload.
 
+use super::Shape;
+
 /// How many characters of a bad line are shown.
 const SHOWN: usize = 60;
 
-/// A payload that a reducer cannot take in.
+/// A result that a reducer cannot take in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadResult {
@@ -16,9 +18,59 @@ pub enum BadResult {
         /// bytes that are not UTF-8 as U+FFFD, characters that do not print as Rust escapes.
         text: String,
     },
-    /// Nothing but white space where at least one number is due.
-    #[error("it holds no number")]
+    /// A result that is something else than what is due.
+    #[error("line {line} is not {due}: \"{text}\"")]
+    NotDue {
+        /// The line in the payload, from 1.
+        line: usize,
+        /// What stands there, shown as above.
+        text: String,
+        /// What is due, with its article.
+        due: &'static str,
+    },
+    /// Nothing but white space where at least one number, or what else the reducer takes, is due.
+    #[error("it is blank, where a result is due")]
     Nothing,
+    /// A result for several items, where each item's own is due.
+    #[error("it holds {} for {items} items, where each item's own is due", results_of(*.results))]
+    NotPerItem {
+        /// How many results there are.
+        results: u128,
+        /// How many items they stand for.
+        items: u128,
+    },
+    /// Items of several groups, and no result for each.
+    #[error("it stands for {items} items of several groups, and holds no result for each")]
+    SeveralGroups {
+        /// How many items.
+        items: u128,
+    },
+    /// A result that does not fit the others.
+    #[error("line {line} holds {found}, and the first result is {first}")]
+    Shape {
+        /// The line in the payload, from 1.
+        line: usize,
+        /// What it is.
+        found: Shape,
+        /// What the first result in item order is.
+        first: Shape,
+    },
+    /// An object that has not all the fields.
+    #[error("line {line} has no field `{field}`")]
+    NoField {
+        /// The line in the payload, from 1.
+        line: usize,
+        /// The field's name.
+        field: String,
+    },
+    /// A field whose value its reducer cannot take.
+    #[error("field `{field}`: {bad}")]
+    Field {
+        /// The field's name.
+        field: String,
+        /// What is wrong with the value.
+        bad: Box<Self>,
+    },
 }
 
 impl BadResult {
@@ -28,12 +80,26 @@ impl BadResult {
         Self::NotANumber { line, text: shown(text.trim_ascii()) }
     }
 
-    /// The same for a payload of which `lines` lines had been taken in before.
-    pub(super) fn after_lines(self, lines: usize) -> Self {
+    /// The error for a result that is not `due`, which stands on the line numbered `line` and reads `text`.
+    #[cold]
+    pub(super) fn not_due(line: usize, text: &[u8], due: &'static str) -> Self {
+        Self::NotDue { line, text: shown(text.trim_ascii()), due }
+    }
+
+    /// The innermost: what is wrong with a field's value.
+    #[must_use]
+    pub fn innermost(&self) -> &Self {
         match self {
-            Self::NotANumber { line, text } => Self::NotANumber { line: line + lines, text },
-            Self::Nothing => Self::Nothing,
+            Self::Field { bad, .. } => bad.innermost(),
+            own => own,
         }
+    }
+}
+
+fn results_of(results: u128) -> String {
+    match results {
+        1 => "1 result".to_owned(),
+        _ => format!("{results} results"),
     }
 }
 

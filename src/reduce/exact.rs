@@ -11,9 +11,10 @@
 //! - R. M. Neal, *Fast exact summation using small and large superaccumulators*, arXiv:1505.05571, 2015.
 
 use num_bigint::{BigInt, BigUint, Sign};
+use serde::{Deserialize, Serialize};
 
-use super::Integer;
 use super::double::{self, Parts};
+use super::{Integer, Number, saved};
 
 /// Bits of the sum in a chunk.
 const CHUNK_BITS: u32 = 32;
@@ -38,20 +39,60 @@ const FEW: usize = 64;
 /// one sign make it that infinity. A sum that is exactly zero is +0.0, also that of negative zeros.
 ///
 /// Small (about a hundred bytes) as long as it holds integers and a few doubles; 550 bytes more from then on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ExactSum {
     integers: Integer,
     doubles: Doubles,
     /// The sum of the infinities and NaNs, by IEEE addition; 0.0 where there was none.
+    #[serde(with = "saved::double")]
     special: f64,
 }
 
 /// The finite doubles in a sum.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(into = "Saved", try_from = "Saved")]
 enum Doubles {
     /// At most [`FEW`] of them, as they came.
     Few(Vec<f64>),
     Many(Box<Register>),
+}
+
+/// How the finite doubles are written down.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Saved {
+    Few(Vec<Number>),
+    /// In units of 2^[`double::LOWEST`].
+    Units(#[serde(with = "saved::big")] BigInt),
+}
+
+impl From<Doubles> for Saved {
+    fn from(doubles: Doubles) -> Self {
+        match doubles {
+            Doubles::Few(values) => Self::Few(values.into_iter().map(Number::Decimal).collect()),
+            Doubles::Many(register) => Self::Units(register.units()),
+        }
+    }
+}
+
+impl TryFrom<Saved> for Doubles {
+    type Error = &'static str;
+
+    fn try_from(saved: Saved) -> Result<Self, &'static str> {
+        match saved {
+            Saved::Few(numbers) if numbers.len() <= FEW => {
+                let finite = |number| match number {
+                    Number::Decimal(value) if value.is_finite() => Ok(value),
+                    _ => Err("not a finite double"),
+                };
+                numbers.into_iter().map(finite).collect::<Result<_, _>>().map(Self::Few)
+            }
+            Saved::Few(_) => Err("more doubles than are kept one by one"),
+            Saved::Units(units) => {
+                Register::of_units(&units).map(|register| Self::Many(Box::new(register))).ok_or("too large a sum")
+            }
+        }
+    }
 }
 
 impl ExactSum {
@@ -98,13 +139,23 @@ impl ExactSum {
         if self.special != 0.0 {
             return self.special;
         }
-        let units = self.doubles.units() + (self.integers.to_big() << double::LOWEST.unsigned_abs());
+        let units = self.units();
         double::nearest(units.sign() == Sign::Minus, units.magnitude(), double::LOWEST)
     }
 
     /// The integers that were added, without the doubles.
     pub fn into_integers(self) -> Integer {
         self.integers
+    }
+
+    /// The sum of the finite doubles and the integers, in units of 2^[`double::LOWEST`].
+    pub(super) fn units(&self) -> BigInt {
+        self.doubles.units() + (self.integers.to_big() << double::LOWEST.unsigned_abs())
+    }
+
+    /// The sum of the infinities and NaNs; 0.0 where there was none.
+    pub(super) fn special(&self) -> f64 {
+        self.special
     }
 
     #[inline]
@@ -155,6 +206,21 @@ impl Register {
         let mut register = Self { chunks: [0; CHUNKS], additions: 0 };
         values.iter().for_each(|value| register.add(*value));
         register
+    }
+
+    /// The number that is `units` in units of the last bit; `None` where that does not fit.
+    fn of_units(units: &BigInt) -> Option<Self> {
+        let digits = units.magnitude().to_u32_digits();
+        // One chunk less, so that there is room for as much again.
+        if digits.len() >= CHUNKS {
+            return None;
+        }
+        let sign = if units.sign() == Sign::Minus { -1 } else { 1 };
+        let mut register = Self { chunks: [0; CHUNKS], additions: 0 };
+        for (chunk, digit) in register.chunks.iter_mut().zip(digits) {
+            *chunk = sign * i64::from(digit);
+        }
+        Some(register)
     }
 
     /// Adds a finite double.
@@ -361,6 +427,21 @@ mod tests {
     }
 
     #[test]
+    fn a_saved_sum_that_no_sum_can_be_is_refused() {
+        let units = |digits: usize| {
+            format!(r#"{{"integers":"0","doubles":{{"units":"{}"}},"special":"0.0"}}"#, "f".repeat(digits))
+        };
+        assert!(serde_json::from_str::<ExactSum>(&units(8 * 67)).is_ok());
+        assert!(serde_json::from_str::<ExactSum>(&units(8 * 67 + 1)).is_err());
+        for doubles in [r#"{"few":["inf"]}"#, r#"{"few":["1"]}"#] {
+            assert!(
+                serde_json::from_str::<ExactSum>(&format!(r#"{{"integers":"0","doubles":{doubles},"special":"0.0"}}"#))
+                    .is_err()
+            );
+        }
+    }
+
+    #[test]
     fn a_sum_of_few_is_small() {
         assert!(size_of::<ExactSum>() <= 80);
         let mut sum = ExactSum::new();
@@ -441,8 +522,15 @@ mod tests {
             let mut rest = ExactSum::new();
             right.iter().for_each(|value| rest.add(*value));
             integers.iter().for_each(|value| rest.add_integer(&Integer::from(*value)));
+            let again = |sum: &ExactSum| -> ExactSum {
+                serde_json::from_str(&serde_json::to_string(sum).expect("plain values")).expect("as written")
+            };
+            let mut read = again(&sum);
+            read.merge(again(&rest));
             sum.merge(rest);
-            prop_assert_eq!(sum.round().to_bits(), (expected + 0.0).to_bits());
+            for sum in [again(&sum), sum, read] {
+                prop_assert_eq!(sum.round().to_bits(), (expected + 0.0).to_bits());
+            }
         }
     }
 }

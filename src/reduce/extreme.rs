@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::{BadResult, Number, Reducer, payload};
+use serde::{Deserialize, Serialize};
+
+use super::{Fold, Number, Value};
 
 /// The smallest number; no answer for nothing.
 ///
@@ -16,7 +18,7 @@ pub struct Min;
 pub struct Max;
 
 /// What [`Min`] or [`Max`] has found: the first of the most extreme numbers, or NaN once there was one.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Extreme(Option<Number>);
 
 impl Extreme {
@@ -35,13 +37,6 @@ impl Extreme {
         }
     }
 
-    fn absorb(&mut self, payload: &[u8], better: Ordering) -> Result<(), BadResult> {
-        for number in payload::numbers(payload) {
-            self.take(number?, better);
-        }
-        Ok(())
-    }
-
     fn merge(&mut self, right: Self, better: Ordering) {
         if let Some(number) = right.0 {
             self.take(number, better);
@@ -49,66 +44,68 @@ impl Extreme {
     }
 }
 
-impl Reducer for Min {
+impl Fold for Min {
     type State = Extreme;
+
+    const PER_ITEM: bool = false;
 
     fn identity(&self) -> Extreme {
         Extreme::default()
     }
 
-    fn absorb(&self, state: &mut Extreme, payload: &[u8]) -> Result<(), BadResult> {
-        state.absorb(payload, Ordering::Less)
+    #[inline]
+    fn add(&self, state: &mut Extreme, number: Number) {
+        state.take(number, Ordering::Less);
     }
 
     fn merge(&self, left: &mut Extreme, right: Extreme) {
         left.merge(right, Ordering::Less);
     }
 
-    fn finish(&self, state: Extreme) -> Option<Number> {
-        state.0
+    fn finish(&self, state: Extreme) -> Option<Value> {
+        state.0.map(Value::Number)
     }
 }
 
-impl Reducer for Max {
+impl Fold for Max {
     type State = Extreme;
+
+    const PER_ITEM: bool = false;
 
     fn identity(&self) -> Extreme {
         Extreme::default()
     }
 
-    fn absorb(&self, state: &mut Extreme, payload: &[u8]) -> Result<(), BadResult> {
-        state.absorb(payload, Ordering::Greater)
+    #[inline]
+    fn add(&self, state: &mut Extreme, number: Number) {
+        state.take(number, Ordering::Greater);
     }
 
     fn merge(&self, left: &mut Extreme, right: Extreme) {
         left.merge(right, Ordering::Greater);
     }
 
-    fn finish(&self, state: Extreme) -> Option<Number> {
-        state.0
+    fn finish(&self, state: Extreme) -> Option<Value> {
+        state.0.map(Value::Number)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Elementwise;
+    use super::super::testing::{reduced, refused};
     use super::*;
 
-    fn reduce(reducer: &impl Reducer, payload: &str) -> Option<String> {
-        let mut state = reducer.identity();
-        reducer.absorb(&mut state, payload.as_bytes()).expect("these are numbers");
-        reducer.finish(state).map(|number| number.to_string())
-    }
-
     fn check(payload: &str, min: &str, max: &str) {
-        assert_eq!(reduce(&Min, payload).as_deref(), Some(min), "min of {payload:?}");
-        assert_eq!(reduce(&Max, payload).as_deref(), Some(max), "max of {payload:?}");
+        assert_eq!(reduced(&Elementwise(Min), &[payload]).as_deref(), Some(min), "min of {payload:?}");
+        assert_eq!(reduced(&Elementwise(Max), &[payload]).as_deref(), Some(max), "max of {payload:?}");
     }
 
     #[test]
     fn nothing_has_no_answer() {
         for payload in ["", "\n", " \r\n\n"] {
-            assert_eq!(reduce(&Min, payload), None);
-            assert_eq!(reduce(&Max, payload), None);
+            assert_eq!(reduced(&Elementwise(Min), &[payload]), None);
+            assert_eq!(reduced(&Elementwise(Max), &[payload]), None);
         }
     }
 
@@ -140,8 +137,8 @@ mod tests {
 
     #[test]
     fn a_bad_line_is_an_error() {
-        for result in [Min.absorb(&mut Min.identity(), b"1\nx"), Max.absorb(&mut Max.identity(), b"1\nx")] {
-            assert_eq!(result.expect_err("this is not a number").to_string(), "line 2 is not a number: \"x\"");
+        for refused in [refused(&Elementwise(Min), "1\nx"), refused(&Elementwise(Max), "1\nx")] {
+            assert_eq!(refused, "line 2 is not a number: \"x\"");
         }
     }
 }

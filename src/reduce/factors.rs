@@ -1,18 +1,40 @@
 //! Products of very many factors.
 
 use num_bigint::BigUint;
+use serde::{Deserialize, Serialize};
+
+use super::saved;
 
 /// A product of whole numbers, kept as partial products of growing size.
 ///
 /// Multiplying factor after factor into one number costs the square of its length. Here, as in a binary counter,
 /// two partial products are multiplied when they are of about the same size, so that nearly all the work is done
 /// by the fast multiplication of large numbers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(into = "Saved", from = "Saved")]
 pub(super) struct Factors {
     /// The latest small factors.
     word: u128,
     /// Partial products; each has at least twice as many bits as the next.
     rungs: Vec<BigUint>,
+}
+
+/// The product alone.
+#[derive(Serialize, Deserialize)]
+struct Saved(#[serde(with = "saved::whole")] BigUint);
+
+impl From<Factors> for Saved {
+    fn from(factors: Factors) -> Self {
+        Self(factors.product())
+    }
+}
+
+impl From<Saved> for Factors {
+    fn from(Saved(product): Saved) -> Self {
+        let mut factors = Self::new();
+        factors.multiply(product);
+        factors
+    }
 }
 
 impl Factors {

@@ -74,6 +74,14 @@ impl Integer {
         }
     }
 
+    /// The nearest double, ties to even; infinite past the largest.
+    pub fn to_double(&self) -> f64 {
+        match &self.0 {
+            Size::Small(value) => *value as f64,
+            Size::Big(value) => super::double::nearest(value.sign() == Sign::Minus, value.magnitude(), 0),
+        }
+    }
+
     /// How this integer compares with a double, exactly (neither is rounded); `None` for a NaN.
     pub fn compare_with_double(&self, double: f64) -> Option<Ordering> {
         let fits_i128 = (-I128_END..I128_END).contains(&double);

@@ -2,18 +2,112 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::TestCaseResult;
 
-use super::{Count, Max, Min, Product, Reducer, Sum};
+use super::{Entry, Grouped, Key, Merger, NoAnswer, Number, Reducer};
+use crate::plan::Word;
+use crate::space::Interval;
 
-/// Runs `$check(&reducer, arguments...)` for every reducer.
+/// Runs `$check(&reducer, results, arguments...)` for every reducer, each with the kinds of results that it takes.
 macro_rules! for_every_reducer {
-    ($check:ident($($argument:expr),*)) => {{
-        $check(&Sum, $($argument),*)?;
-        $check(&Product, $($argument),*)?;
-        $check(&Min, $($argument),*)?;
-        $check(&Max, $($argument),*)?;
-        $check(&Count, $($argument),*)?;
+    ($numbers:expr, $check:ident($($argument:expr),*)) => {{
+        for (reductions, results) in KINDS {
+            let results = results($numbers);
+            for reduction in *reductions {
+                let reducer = Merger::of(&reduction.parse().expect("a reduction")).expect("of values");
+                $check(&reducer, &results, $($argument),*).map_err(|error| TestCaseError::fail(format!("{reduction}: {error}")))?;
+                let names = ["group".to_owned()];
+                let grouped = Grouped { reducer: &reducer, names: &names, answer: "answer", key: &group };
+                $check(&grouped, &results, $($argument),*).map_err(|error| TestCaseError::fail(format!("{reduction} by group: {error}")))?;
+            }
+        }
     }};
+}
+
+/// Makes the results of items, one each, from numbers.
+type Results = fn(&[String]) -> Vec<String>;
+
+/// Reducers, and results of a kind that they take.
+const KINDS: &[(&[&str], Results)] = &[
+    (
+        &[
+            "sum",
+            "product",
+            "min",
+            "max",
+            "count",
+            "mean",
+            "stats",
+            "histogram:-5..5:0.5",
+            "quantiles",
+            "argmin",
+            "argmax",
+            "top:3",
+            "any",
+            "all",
+            "union",
+        ],
+        <[String]>::to_vec,
+    ),
+    (&["sum", "product", "min", "max", "mean", "stats", "union"], arrays),
+    (&["histogram", "any", "top:100"], integers),
+    (&["histogram:-1,0,1e30"], counts),
+    (&["mean", "stats"], summaries),
+    (&["a=sum,b=stats,c=top:2,d=union,e=quantiles:0.3,f=mean"], objects),
+    (&["count", "union"], texts),
+];
+
+/// Arrays of one shape; where there are many, some of another one.
+fn arrays(numbers: &[String]) -> Vec<String> {
+    let array = |(place, number): (usize, &str)| match place {
+        15 | 17 => format!("[{number}]"),
+        20 => number.to_owned(),
+        _ => format!("[[{number}, 1],\n [0.5, {number}]]"),
+    };
+    numbers.iter().map(|number| number.trim().trim_start_matches('+')).enumerate().map(array).collect()
+}
+
+fn integers(numbers: &[String]) -> Vec<String> {
+    let is_integer = |number: &&String| matches!(Number::parse(number.as_bytes()), Some(Number::Integer(_)));
+    numbers.iter().filter(is_integer).cloned().collect()
+}
+
+fn counts(numbers: &[String]) -> Vec<String> {
+    let count = |(place, number): (usize, &String)| match place % 2 {
+        0 => format!("{{\"{}\": {place}}}", number.trim()),
+        _ => format!("{} {place}", number.trim()),
+    };
+    numbers.iter().enumerate().map(count).collect()
+}
+
+fn summaries(numbers: &[String]) -> Vec<String> {
+    let summary = |(place, number): (usize, &String)| {
+        let number = number.trim();
+        let size = number.trim_start_matches(['+', '-']);
+        match place % 3 {
+            0 => number.to_owned(),
+            _ => format!("{{\"n\": {place}, \"mean\": {number}, \"var\": {size}}}"),
+        }
+    };
+    numbers.iter().enumerate().map(summary).collect()
+}
+
+fn objects(numbers: &[String]) -> Vec<String> {
+    let object = |number: &String| {
+        let names: Vec<_> =
+            ["a", "b", "c", "d", "e", "f"].iter().map(|name| format!("\"{name}\": {}", number.trim())).collect();
+        format!("{{{}}}", names.join(", "))
+    };
+    numbers.iter().map(object).collect()
+}
+
+fn texts(numbers: &[String]) -> Vec<String> {
+    numbers.iter().map(|number| format!("text {}", number.len() % 7)).collect()
+}
+
+/// The group of an item.
+fn group(item: u128) -> Key {
+    vec![Word::from((item / 2 % 3).to_string().as_str())]
 }
 
 /// A number in one of the ways a program might print it.
@@ -70,10 +164,21 @@ fn negated(number: &str) -> String {
     }
 }
 
-fn absorbed<R: Reducer>(reducer: &R, lines: &[String]) -> R::State {
+/// The state after the results of items, the first of which has the number `first`, each a text of its own.
+fn taken<R: Reducer>(reducer: &R, results: &[String], first: usize) -> R::State {
     let mut state = reducer.identity();
-    reducer.absorb(&mut state, lines.join("\n").as_bytes()).expect("these are numbers");
+    for (place, result) in (first..).zip(results) {
+        take(reducer, &mut state, place, std::slice::from_ref(result));
+    }
     state
+}
+
+/// Takes in one text of several items.
+fn take<R: Reducer>(reducer: &R, state: &mut R::State, first: usize, results: &[String]) {
+    if let Some(items) = Interval::new(first as u128, (first + results.len()) as u128) {
+        let text = results.join("\n");
+        reducer.take(state, &Entry::new(items, text.as_bytes())).unwrap_or_else(|error| panic!("{text}: {error}"));
+    }
 }
 
 fn merged<R: Reducer>(reducer: &R, mut left: R::State, right: R::State) -> R::State {
@@ -81,55 +186,76 @@ fn merged<R: Reducer>(reducer: &R, mut left: R::State, right: R::State) -> R::St
     left
 }
 
-fn text<R: Reducer>(reducer: &R, state: R::State) -> Option<String> {
-    reducer.finish(state).map(|number| number.to_string())
+/// The state, written down and read again.
+fn again<R: Reducer>(state: &R::State) -> R::State {
+    serde_json::from_str(&serde_json::to_string(state).expect("plain values")).expect("as written")
 }
 
-fn check_identity<R: Reducer>(reducer: &R, lines: &[String]) -> Result<(), TestCaseError> {
-    let alone = text(reducer, absorbed(reducer, lines));
-    let after = merged(reducer, reducer.identity(), absorbed(reducer, lines));
-    let before = merged(reducer, absorbed(reducer, lines), reducer.identity());
+/// The answer; of results that do not fit, their shapes.
+fn text<R: Reducer>(reducer: &R, state: R::State) -> String {
+    match reducer.finish(state) {
+        Ok(value) => value.to_json(),
+        Err(NoAnswer::Nothing) => "nothing".to_owned(),
+        // The line depends on how many items share a text.
+        Err(NoAnswer::Misfit { bad, .. }) => {
+            bad.to_string().split_once(" holds ").map(|(_, shapes)| shapes.to_owned()).unwrap_or_default()
+        }
+    }
+}
+
+fn check_identity<R: Reducer>(reducer: &R, results: &[String]) -> TestCaseResult {
+    let alone = text(reducer, taken(reducer, results, 0));
+    let after = merged(reducer, reducer.identity(), taken(reducer, results, 0));
+    let before = merged(reducer, taken(reducer, results, 0), reducer.identity());
     prop_assert_eq!(&alone, &text(reducer, after));
     prop_assert_eq!(&alone, &text(reducer, before));
     Ok(())
 }
 
-fn check_associativity<R: Reducer>(reducer: &R, parts: [&[String]; 3]) -> Result<(), TestCaseError> {
-    let [a, b, c] = parts.map(|lines| absorbed(reducer, lines));
+fn check_associativity<R: Reducer>(reducer: &R, results: &[String], ends: (usize, usize)) -> TestCaseResult {
+    let first = ends.0.min(results.len());
+    let second = (first + ends.1).min(results.len());
+    let parts = || {
+        let part = |from: usize, to: usize| taken(reducer, &results[from..to], from);
+        (part(0, first), part(first, second), part(second, results.len()))
+    };
+    let (a, b, c) = parts();
     let left = merged(reducer, merged(reducer, a, b), c);
-    let [a, b, c] = parts.map(|lines| absorbed(reducer, lines));
+    let (a, b, c) = parts();
     let right = merged(reducer, a, merged(reducer, b, c));
     prop_assert_eq!(text(reducer, left), text(reducer, right));
     Ok(())
 }
 
-/// A piece of the computation: how many lines its payload holds, whether that ends in a newline, and whether the
-/// state before it takes it in or it starts a state of its own.
-type Piece = (usize, bool, bool);
+/// A piece of the computation: how many items it has, whether they share a text, whether the state before it takes it in or it
+/// starts a state of its own, and whether that state is written down and read again.
+type Piece = (usize, bool, bool, bool);
 
 fn check_cut_and_tree<R: Reducer>(
     reducer: &R,
-    lines: &[String],
+    results: &[String],
     pieces: &[Piece],
-    merges: &[prop::sample::Index],
-) -> Result<(), TestCaseError> {
-    let expected = text(reducer, absorbed(reducer, lines));
-    let mut rest = lines;
+    merges: &[(prop::sample::Index, bool)],
+) -> TestCaseResult {
+    let expected = text(reducer, taken(reducer, results, 0));
+    let mut first = 0usize;
     let mut states = vec![reducer.identity()];
-    for &(length, newline, own) in pieces.iter().chain(&[(usize::MAX, true, true)]) {
-        let (piece, after) = rest.split_at(length.min(rest.len()));
-        rest = after;
-        let mut payload = piece.join("\n");
-        if newline {
-            payload.push('\n');
-        }
+    for &(length, shared, own, saved) in pieces.iter().chain(&[(usize::MAX, false, true, true)]) {
+        let piece = &results[first..first.saturating_add(length).min(results.len())];
         if own {
             states.push(reducer.identity());
         }
         let last = states.last_mut().expect("there is a state");
-        reducer.absorb(last, payload.as_bytes()).expect("these are numbers");
+        let texts = if shared { piece.len().max(1) } else { 1 };
+        for (place, text) in piece.chunks(texts).enumerate() {
+            take(reducer, last, first + place * texts, text);
+        }
+        if saved {
+            *last = again::<R>(last);
+        }
+        first += piece.len();
     }
-    for merge in merges.iter().cycle() {
+    for (merge, saved) in merges.iter().cycle() {
         if states.len() == 1 {
             break;
         }
@@ -137,6 +263,9 @@ fn check_cut_and_tree<R: Reducer>(
         let index = merge.index(states.len() - 1);
         let right = states.remove(index + 1);
         reducer.merge(&mut states[index], right);
+        if *saved {
+            states[index] = again::<R>(&states[index]);
+        }
     }
     let state = states.pop().expect("there is a state");
     prop_assert_eq!(text(reducer, state), expected);
@@ -144,22 +273,40 @@ fn check_cut_and_tree<R: Reducer>(
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
-    fn the_identity_changes_nothing(lines in computation()) {
-        for_every_reducer!(check_identity(&lines));
+    fn the_identity_changes_nothing(numbers in computation()) {
+        for_every_reducer!(&numbers, check_identity());
     }
 
     #[test]
-    fn merging_is_associative(a in computation(), b in computation(), c in computation()) {
-        for_every_reducer!(check_associativity([&a, &b, &c]));
+    fn merging_is_associative(numbers in computation(), ends in (0usize..40, 0usize..40)) {
+        for_every_reducer!(&numbers, check_associativity(ends));
     }
 
     #[test]
     fn neither_the_cut_nor_the_tree_shows(
-        lines in computation(),
-        pieces in vec((0usize..9, any::<bool>(), any::<bool>()), 0..30),
-        merges in vec(any::<prop::sample::Index>(), 1..30),
+        numbers in computation(),
+        pieces in vec((0usize..9, any::<bool>(), any::<bool>(), any::<bool>()), 0..30),
+        merges in vec((any::<prop::sample::Index>(), any::<bool>()), 1..30),
     ) {
-        for_every_reducer!(check_cut_and_tree(&lines, &pieces, &merges));
+        for_every_reducer!(&numbers, check_cut_and_tree(&pieces, &merges));
+    }
+}
+
+#[test]
+fn the_numbers_of_one_item_are_merged_like_those_of_several() {
+    // Several values of one item come in one text or in several.
+    for reduction in ["sum", "mean", "stats", "quantiles", "argmax", "top:2", "histogram", "union", "count"] {
+        let reducer = Merger::of(&reduction.parse().expect("a reduction")).expect("of values");
+        let item = Interval::new(4, 5).expect("one item");
+        let mut one = reducer.identity();
+        reducer.take(&mut one, &Entry::new(item, b"3\n1\n\n2")).expect("numbers");
+        let mut several = reducer.identity();
+        for text in ["3\n", "1\n\n", "2"] {
+            reducer.take(&mut several, &Entry::part(item, text.as_bytes(), 0, None)).expect("numbers");
+        }
+        assert_eq!(text(&reducer, one), text(&reducer, several), "{reduction}");
     }
 }

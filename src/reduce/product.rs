@@ -1,10 +1,11 @@
 //! The product of all numbers.
 
 use num_bigint::{BigInt, BigUint, Sign};
+use serde::{Deserialize, Serialize};
 
 use super::double::{self, Parts};
 use super::factors::Factors;
-use super::{BadResult, Integer, Number, Reducer, payload};
+use super::{Fold, Integer, Number, Value, saved};
 
 /// Multiplies all numbers; 1 for nothing.
 ///
@@ -22,7 +23,7 @@ use super::{BadResult, Integer, Number, Reducer, payload};
 pub struct Product;
 
 /// What [`Product`] has multiplied: `+-factors * 2^exponent * special`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Products {
     /// The odd parts of the factors that are neither zero, infinite nor NaN.
     factors: Factors,
@@ -31,6 +32,7 @@ pub struct Products {
     /// Whether an odd number of them is negative.
     negative: bool,
     /// The zeros, infinities and NaNs, multiplied by IEEE rules; 1.0 where there was none.
+    #[serde(with = "saved::double")]
     special: f64,
     /// Whether a decimal was among the numbers.
     decimal: bool,
@@ -94,21 +96,20 @@ impl Default for Products {
     }
 }
 
-impl Reducer for Product {
+impl Fold for Product {
     type State = Products;
+
+    const PER_ITEM: bool = false;
 
     fn identity(&self) -> Products {
         Products::default()
     }
 
-    fn absorb(&self, state: &mut Products, payload: &[u8]) -> Result<(), BadResult> {
-        for number in payload::numbers(payload) {
-            match number? {
-                Number::Integer(value) => state.multiply_integer(value),
-                Number::Decimal(value) => state.multiply_double(value),
-            }
+    fn add(&self, state: &mut Products, number: Number) {
+        match number {
+            Number::Integer(value) => state.multiply_integer(value),
+            Number::Decimal(value) => state.multiply_double(value),
         }
-        Ok(())
     }
 
     fn merge(&self, left: &mut Products, right: Products) {
@@ -122,8 +123,8 @@ impl Reducer for Product {
         }
     }
 
-    fn finish(&self, state: Products) -> Option<Number> {
-        Some(if state.decimal {
+    fn finish(&self, state: Products) -> Option<Value> {
+        Some(Value::Number(if state.decimal {
             let size = if state.is_open() {
                 double::nearest(false, &state.factors.product(), state.exponent)
             } else {
@@ -138,12 +139,14 @@ impl Reducer for Product {
         } else {
             // Of integers, only a zero is special.
             Number::from(0)
-        })
+        }))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Elementwise;
+    use super::super::testing::{reduced, refused};
     use super::*;
 
     /// Lists of doubles and their products by CPython's `fractions.Fraction`, rounded once; made by
@@ -151,9 +154,8 @@ mod tests {
     const PRODUCTS: &str = include_str!("testdata/products.txt");
 
     fn product(payload: &str) -> Number {
-        let mut state = Product.identity();
-        Product.absorb(&mut state, payload.as_bytes()).expect("these are numbers");
-        Product.finish(state).expect("there is an answer")
+        let answer = reduced(&Elementwise(Product), &[payload]).expect("there is an answer");
+        Number::parse(answer.as_bytes()).expect("this is a number")
     }
 
     fn check(payload: &str, expected: &str) {
@@ -228,11 +230,10 @@ mod tests {
 
     #[test]
     fn many_factors_are_quick() {
-        let payload: String = (1..=20_000).map(|factor| format!("{factor}\n")).collect();
         let mut state = Product.identity();
         for _ in 0..3 {
             let mut part = Product.identity();
-            Product.absorb(&mut part, payload.as_bytes()).expect("these are numbers");
+            (1..=20_000).for_each(|factor| Product.add(&mut part, Number::from(factor)));
             Product.merge(&mut state, part);
         }
         assert_eq!(state.factors.clone().product().bits().cast_signed() + state.exponent, 770_727);
@@ -240,9 +241,6 @@ mod tests {
 
     #[test]
     fn a_bad_line_is_an_error() {
-        assert_eq!(
-            Product.absorb(&mut Product.identity(), b"2\nx").expect_err("this is not a number").to_string(),
-            "line 2 is not a number: \"x\""
-        );
+        assert_eq!(refused(&Elementwise(Product), "2\nx"), "line 2 is not a number: \"x\"");
     }
 }

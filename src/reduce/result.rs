@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::Number;
+use super::Value;
 use crate::plan::{FORMAT, Identity, Plan};
 use crate::record::Gathered;
 use crate::space::Items;
@@ -15,7 +15,7 @@ use crate::space::Items;
 pub struct ResultDocument {
     format: u32,
     plan: Identity,
-    /// A number, or the text of a short answer.
+    /// A value, or the text of a short answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     answer: Option<Box<RawValue>>,
     /// Where the answer is, if not here.
@@ -86,14 +86,10 @@ impl CodeShare {
 }
 
 impl ResultDocument {
-    /// The document of an answer that is a number.
+    /// The document of an answer that is a value.
     #[must_use]
-    pub fn of_number(plan: &Plan, gathered: &Gathered, number: &Number) -> Self {
-        let text = number.to_string();
-        // JSON has neither infinities nor NaN.
-        let raw = RawValue::from_string(text.clone());
-        let answer = raw.or_else(|_| serde_json::value::to_raw_value(&text)).ok();
-        Self::new(plan, gathered, answer, None)
+    pub fn of_value(plan: &Plan, gathered: &Gathered, value: &Value) -> Self {
+        Self::new(plan, gathered, RawValue::from_string(value.to_json()).ok(), None)
     }
 
     /// The document of an answer that is a text.

@@ -1,6 +1,8 @@
 //! The sum of all numbers.
 
-use super::{BadResult, ExactSum, Number, Reducer, payload};
+use serde::{Deserialize, Serialize};
+
+use super::{ExactSum, Fold, Number, Value};
 
 /// Adds all numbers up; 0 for nothing.
 ///
@@ -10,31 +12,31 @@ use super::{BadResult, ExactSum, Number, Reducer, payload};
 pub struct Sum;
 
 /// What [`Sum`] has added up.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Sums {
     exact: ExactSum,
     /// Whether a decimal was among the numbers.
     decimal: bool,
 }
 
-impl Reducer for Sum {
+impl Fold for Sum {
     type State = Sums;
+
+    const PER_ITEM: bool = false;
 
     fn identity(&self) -> Sums {
         Sums::default()
     }
 
-    fn absorb(&self, state: &mut Sums, payload: &[u8]) -> Result<(), BadResult> {
-        for number in payload::numbers(payload) {
-            match number? {
-                Number::Integer(value) => state.exact.add_integer(&value),
-                Number::Decimal(value) => {
-                    state.decimal = true;
-                    state.exact.add(value);
-                }
+    #[inline]
+    fn add(&self, state: &mut Sums, number: Number) {
+        match number {
+            Number::Integer(value) => state.exact.add_integer(&value),
+            Number::Decimal(value) => {
+                state.decimal = true;
+                state.exact.add(value);
             }
         }
-        Ok(())
     }
 
     fn merge(&self, left: &mut Sums, right: Sums) {
@@ -42,23 +44,23 @@ impl Reducer for Sum {
         left.exact.merge(right.exact);
     }
 
-    fn finish(&self, state: Sums) -> Option<Number> {
-        Some(if state.decimal {
+    fn finish(&self, state: Sums) -> Option<Value> {
+        Some(Value::Number(if state.decimal {
             Number::Decimal(state.exact.round())
         } else {
             Number::Integer(state.exact.into_integers())
-        })
+        }))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Elementwise;
+    use super::super::testing::{reduced, refused};
     use super::*;
 
     fn check(payload: &str, expected: &str) {
-        let mut state = Sum.identity();
-        Sum.absorb(&mut state, payload.as_bytes()).expect("these are numbers");
-        assert_eq!(Sum.finish(state).expect("there is an answer").to_string(), expected, "{payload:?}");
+        assert_eq!(reduced(&Elementwise(Sum), &[payload]).as_deref(), Some(expected), "{payload:?}");
     }
 
     #[test]
@@ -88,10 +90,6 @@ mod tests {
 
     #[test]
     fn a_bad_line_is_an_error() {
-        let mut state = Sum.identity();
-        assert_eq!(
-            Sum.absorb(&mut state, b"1\n\nresult: 2\n").expect_err("this is not a number").to_string(),
-            "line 3 is not a number: \"result: 2\""
-        );
+        assert_eq!(refused(&Elementwise(Sum), "1\n\nresult: 2\n"), "line 3 is not a number: \"result: 2\"");
     }
 }

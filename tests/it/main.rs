@@ -10,6 +10,7 @@ mod job;
 mod kit;
 mod plan;
 mod reduce;
+mod reducers;
 mod run;
 mod setup;
 mod show;

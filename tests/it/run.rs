@@ -434,7 +434,7 @@ fn what_another_reducer_took_is_no_number() {
     let script = "[ $SPLIT_FIRST = 1 ] || echo $SPLIT_FIRST";
     dir.split("run --total 1..=4 --chunks 4 --reduce concat -- sh -c").arg(script).answers("2\n3\n4\n");
     let sum = dir.split("run --keep --total 1..=4 --chunks 4 --reduce sum -- sh -c").arg(script);
-    sum.exits(24).says("holds no number").says("item 1");
+    sum.exits(24).says("it is blank, where a result is due").says("item 1");
 }
 
 #[test]
