@@ -50,6 +50,7 @@ pub mod pool;
 pub mod record;
 #[cfg(feature = "cli")]
 pub mod reduce;
+pub mod rows;
 pub mod runner;
 #[cfg(feature = "cli")]
 pub mod site;

@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::plan::{
     ContainerMode, Plan, ReduceOn, Reduction, Resources, SiteRules, Size, SubmitLine, SubmitLineError, Word,
 };
+use crate::rows::Sent;
 use crate::site::{EXAMPLES, Profile, Site, SiteError};
 
 /// What the site and the options say of jobs, beside what is in the plan.
@@ -24,6 +25,8 @@ pub(super) struct JobSettings {
     image: Option<u64>,
     /// An image file that travels as an input does.
     image_file: Option<PathBuf>,
+    /// What each chunk's job is sent of its own.
+    rows: Sent,
     /// What may be of interest about the site and the container.
     pub(super) notes: Vec<String>,
 }
@@ -134,12 +137,17 @@ impl JobSettings {
         };
         let (image, image_file) = container.map_or((None, None), |container| (container.bytes, container.file));
         let disk = disk.map(|(_, who)| who);
-        Ok((Self { max_transfer, disk, image, image_file, notes }, resources, rules))
+        Ok((Self { max_transfer, disk, image, image_file, rows: Sent::default(), notes }, resources, rules))
     }
 
     /// Files that travel as if `--input` had named them.
     pub(super) fn inputs(&self) -> &[PathBuf] {
         self.image_file.as_slice()
+    }
+
+    /// What chunks' jobs are sent of their own.
+    pub(super) fn rows(&self) -> Sent {
+        self.rows
     }
 
     /// The size in bytes of a container image that HTCondor itself transfers to each job.
@@ -157,15 +165,17 @@ impl JobSettings {
     }
 
     /// Asks for disk for what each job is sent, where nobody says how much; where it is said and is less than that,
-    /// notes it. `runner` is the runner's size in bytes.
-    pub(super) fn settle_disk(&mut self, plan: &mut Plan, runner: u64) {
+    /// notes it. `runner` is the runner's size in bytes, and `rows` what chunks' jobs are sent of their own.
+    pub(super) fn settle_disk(&mut self, plan: &mut Plan, runner: u64, rows: Sent) {
+        self.rows = rows;
         let runner = if plan.resources.shared_filesystem { 0 } else { runner };
-        let sent = self.sent(plan).saturating_add(runner);
+        let sent = self.sent(plan).saturating_add(self.rows.most).saturating_add(runner);
         let enough = enough_disk(sent);
         match &self.disk {
             None => plan.resources.disk = enough,
             Some(who) if plan.resources.disk.bytes() < sent => self.notes.push(format!(
-                "note: each job is sent {} and asks for {} of disk ({who}), which HTCondor may hold it for: --disk {enough}",
+                "note: each job is sent {}{} and asks for {} of disk ({who}), which HTCondor may hold it for: --disk {enough}",
+                if self.rows.most > 0 { "up to " } else { "" },
                 bytes(sent),
                 plan.resources.disk
             )),
@@ -178,14 +188,16 @@ impl JobSettings {
     pub(super) fn check_transfer(&self, plan: &Plan) -> Result<(), Failure> {
         let each = self.sent(plan);
         let chunks = plan.cut.chunks();
-        let all = each.saturating_mul(chunks);
+        let all = each.saturating_mul(chunks).saturating_add(self.rows.all);
+        let each = each.saturating_add(self.rows.most);
         let (most, who) = &self.max_transfer;
         if all <= most.bytes() {
             return Ok(());
         }
         let jobs = if chunks == 1 { "the only job".to_owned() } else { format!("all {}", count(chunks, "job")) };
         let mut failure = usage(format!(
-            "each job would be sent {} of files, and {jobs} {}: over {most} ({who})",
+            "each job would be sent {}{} of files, and {jobs} {}: over {most} ({who})",
+            if self.rows.most > 0 { "up to " } else { "" },
             bytes(each),
             bytes(all)
         ));
@@ -193,6 +205,9 @@ impl JobSettings {
         largest.sort_by(|a, b| b.cmp(a));
         for (size, name) in largest.iter().take(3) {
             failure = failure.detail(format!("{}  {name}", bytes(*size)));
+        }
+        if self.rows.most > 0 {
+            failure = failure.detail(format!("{}  at most, its own rows and files", bytes(self.rows.most)));
         }
         if let Some(size) = self.image {
             failure = failure.detail(format!("{}  the container image", bytes(size)));

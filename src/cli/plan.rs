@@ -102,9 +102,9 @@ fn check_folder(place: &Path) -> Result<(), Failure> {
 
 /// Lays the plan down.
 pub(super) fn write(request: &mut Request, programs: &Programs) -> Result<Laid, Failure> {
-    let Request { plan, folder, templates, existing, .. } = request;
+    let Request { plan, rows, folder, templates, existing, .. } = request;
     let spinner = progress::spinner("writing the plan");
-    let laid = lay_down(folder, plan, templates, programs, *existing);
+    let laid = lay_down(folder, plan, rows, templates, programs, *existing);
     spinner.finish_and_clear();
     let laid = laid.map_err(|error| explain(&error))?;
     // A trial tells of it again: what works here may not work elsewhere.
@@ -165,7 +165,13 @@ fn describe_transfer(request: &Request, programs: &Programs) -> Vec<String> {
             }
         };
         let what = image.map_or(what.clone(), |image| format!("{what}, and the container image ({})", bytes(image)));
-        let all = sent.saturating_add(runner).saturating_mul(plan.cut.chunks());
+        let own = request.jobs.rows();
+        let what = match (own.most, own.files) {
+            (0, _) => what,
+            (most, 0) => format!("{what}, and its own rows (up to {})", bytes(most)),
+            (most, _) => format!("{what}, and its own rows and files (up to {})", bytes(most)),
+        };
+        let all = sent.saturating_add(runner).saturating_mul(plan.cut.chunks()).saturating_add(own.all);
         lines.push(format!("each job is sent {what}: {} in all", bytes(all)));
     }
     lines.extend(about_runner(programs));

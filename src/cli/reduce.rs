@@ -15,6 +15,7 @@ use crate::plan::{Identity, Plan, Reduction, Word};
 use crate::pool::{LockState, lock_state};
 use crate::record::{Damage, Found, Gathered, Kind, gather};
 use crate::reduce::{Answer, AnswerFile, BadResult, CodeShare, MergeError, ResultDocument, Value, merge};
+use crate::rows::{self, RowsError};
 use crate::runner::STOPPED;
 use crate::space::{Interval, Rows};
 use crate::store::{self, Draft, StoreError};
@@ -65,6 +66,16 @@ pub(super) fn read(layout: &Layout, plan: &Plan) -> Result<Gathered, Failure> {
     let gathered = gather(layout.outputs(), plan, &|read| bar.inc(read));
     bar.finish_and_clear();
     Ok(gathered.map_err(StoreError::on("read", layout.outputs()))?)
+}
+
+/// The values of a plan's items that are kept beside it.
+pub(super) fn rows(layout: &Layout, plan: &Plan) -> Result<Rows, Failure> {
+    rows::of_plan(layout.outputs(), plan).map_err(|error| {
+        let exit = if matches!(error, RowsError::Unreadable { .. }) { Exit::Machine } else { Exit::NoPlan };
+        Failure::from_error(exit, &error).help(
+            "split plan, once more with the same options, writes it again where the table or files are as they were",
+        )
+    })
 }
 
 /// Proves coverage, merges, prints the answer and writes result.json. With `partial`, items may be missing; with

@@ -14,12 +14,13 @@ use crate::cut::{Cut, CutError, MOST_CHUNKS};
 use crate::dag::Templates;
 use crate::exit::Exit;
 use crate::folder::Existing;
-use crate::inputs::{Doubt, FindError, FoundEnvironment, UrlError, WordFate, find};
+use crate::inputs::{Doubt, FindError, FoundEnvironment, JobFolder, UrlError, WordFate, find};
 use crate::plan::{
     Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Word, Yields,
 };
+use crate::rows;
 use crate::site::Profile;
-use crate::space::{self, Axis, Column, Parameters, Range, Space, Values};
+use crate::space::{self, Axis, Column, Parameters, Range, Rows, Space, Values};
 
 /// Without a command the items themselves are the results: more of them than this is a mistake, or a disk full.
 const MOST_LISTED: u128 = 1_000_000_000;
@@ -28,6 +29,8 @@ const MOST_LISTED: u128 = 1_000_000_000;
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) plan: Plan,
+    /// The values of its items that are kept beside it.
+    pub(super) rows: Rows,
     /// The folder as the user named it.
     pub(super) folder: PathBuf,
     /// The same, absolute and without links.
@@ -53,7 +56,7 @@ impl Request {
     /// where some of it has been computed.
     pub(super) fn new(options: &WhatOptions, renew: bool) -> Result<Self, Failure> {
         let site = jobs::site(options.site.as_deref())?;
-        let space = items(options)?;
+        let (space, rows) = (items(options)?, Rows::default());
         let cut = cut(options, space.count(), &site.profile)?;
         let command = command(options, &space)?;
         let yields = Yields::default();
@@ -87,7 +90,15 @@ impl Request {
         let spinner = progress::spinner("reading the files that travel");
         let setup = options.setup.as_deref();
         let inputs = [jobs.inputs(), &options.input].concat();
-        let found = find(&here, command.as_ref(), &inputs, setup, &environment, shared, &leave_out);
+        let found = find(
+            &here,
+            command.as_ref(),
+            &inputs,
+            setup,
+            &environment,
+            JobFolder { shared_filesystem: shared, up: rows::up(&space, &rows) },
+            &leave_out,
+        );
         spinner.finish_and_clear();
         let found = found.map_err(|error| explain(&error))?;
 
@@ -113,7 +124,8 @@ impl Request {
             site: rules,
             templates: templates.identity(),
         };
-        jobs.settle_disk(&mut plan, super::plan::size(&super::plan::programs()?.runner));
+        let own = rows::sent(&plan, &rows);
+        jobs.settle_disk(&mut plan, super::plan::size(&super::plan::programs()?.runner), own);
         let existing = match (options.keep, options.force) {
             (true, _) => Existing::Keep { renew },
             (_, true) => Existing::MoveAside,
@@ -121,6 +133,7 @@ impl Request {
         };
         Ok(Self {
             plan,
+            rows,
             folder: options.dir.clone(),
             place: folder,
             templates,

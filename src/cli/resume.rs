@@ -14,6 +14,7 @@ pub(super) fn resume(options: &ResumeOptions) -> Done {
     let (layout, plan) = reduce::find(&options.folder)?;
     versions::need_whole(&layout)?;
     let now = versions::now(&layout, &plan)?;
+    let rows = reduce::rows(&layout, &plan)?;
     let templates = templates(options.templates.as_deref())?;
     if templates.identity() != plan.templates {
         return Err(Failure::new(Exit::Usage, "the plan was made from templates of your own")
@@ -41,7 +42,7 @@ pub(super) fn resume(options: &ResumeOptions) -> Done {
     wanted.files.files = now.files;
     let programs = plan::programs()?;
     let spinner = progress::spinner("writing the plan");
-    let laid = lay_down(layout.root(), &mut wanted, &templates, &programs, Existing::Keep { renew: true });
+    let laid = lay_down(layout.root(), &mut wanted, &rows, &templates, &programs, Existing::Keep { renew: true });
     spinner.finish_and_clear();
     lines.push(match laid.map_err(|error| plan::explain(&error))? {
         Laid::Kept { aside, chunks_done, .. } => format!(

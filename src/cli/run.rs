@@ -106,6 +106,7 @@ fn compute(
     options: &RunOptions,
     threads: Option<u16>,
 ) -> Result<Report, Failure> {
+    let rows = reduce::rows(layout, plan)?;
     let cores = threads.map(usize::from);
     let cores = cores.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
     let cpus = usize::try_from(plan.resources.cpus).unwrap_or(usize::MAX);
@@ -136,7 +137,7 @@ fn compute(
         // The second time no program is asked any more.
         stop.stop(if number == 0 { Signal::TERM } else { Signal::KILL });
     })?;
-    let report = local::run(layout, plan, gathered, Options { workers }, &running, &|_| bar.inc(1));
+    let report = local::run(layout, plan, &rows, gathered, Options { workers }, &running, &|_| bar.inc(1));
     listener.end();
     bar.finish_and_clear();
     report.map_err(|error| match &error {

@@ -10,6 +10,7 @@ use super::output::last_lines;
 use super::{access_point, reduce};
 use crate::plan::{Plan, Word};
 use crate::record::{Found, Gathered, Kind};
+use crate::rows::as_given;
 use crate::space::Rows;
 
 /// So many lines of a result are shown.
@@ -22,17 +23,18 @@ pub(super) fn show(options: &ShowOptions) -> Done {
     let chunk = options.chunk.find(&plan)?;
     access_point::read_gently(&plan.site.access_point)?;
     let gathered = reduce::read(&layout, &plan)?;
-    let text = describe(&plan, &gathered, chunk).join("\n") + "\n";
+    let rows = as_given(&plan.space, reduce::rows(&layout, &plan)?, plan.resources.shared_filesystem);
+    let text = describe(&plan, &rows, &gathered, chunk).join("\n") + "\n";
     printed(io::stdout().lock().write_all(text.as_bytes()))
 }
 
 /// A chunk's items, command and records.
-fn describe(plan: &Plan, gathered: &Gathered, chunk: u64) -> Vec<String> {
+fn describe(plan: &Plan, rows: &Rows, gathered: &Gathered, chunk: u64) -> Vec<String> {
     let items = plan.chunk(chunk);
     let mut lines = vec![format!("chunk {chunk} of {}: {}", plan.cut.chunks(), reduce::items(plan, items))];
     match &plan.command {
         Some(_) => {
-            let words = plan.words(chunk, items, Rows::NONE).unwrap_or_default();
+            let words = plan.words(chunk, items, rows).unwrap_or_default();
             let words: Vec<_> = words.iter().map(Word::quoted).collect();
             lines.push(format!("command: {}", words.join(" ")));
         }

@@ -6,7 +6,7 @@ use super::output::{bytes, count};
 use super::request::Request;
 use crate::inputs::{Doubt, EnvironmentKind, Fate, FoundEnvironment, MadeBy, MissingLibrary, WordFate};
 use crate::plan::Word;
-use crate::space::Rows;
+use crate::rows::files_of;
 
 /// What becomes of each word of the command, and of what is fetched by URL.
 pub(super) fn words(request: &Request) -> Vec<String> {
@@ -165,10 +165,11 @@ fn describe_python(folder: &str, made_by: &MadeBy, in_container: bool) -> String
 /// Words that name a file that is here once they are filled in for the first chunk: none of them is sent.
 fn filled_names(request: &Request) -> Vec<String> {
     let plan = &request.plan;
-    let words = plan.words(0, plan.chunk(0), Rows::NONE).filter(|_| !plan.resources.shared_filesystem);
+    let words = plan.words(0, plan.chunk(0), &request.rows).filter(|_| !plan.resources.shared_filesystem);
     let Some(words) = words else { return Vec::new() };
     let is_sent = |name: &Path| {
         plan.files.files.iter().any(|file| Path::new(file.source.as_os_str()).components().eq(name.components()))
+            || files_of(&plan.space, plan.chunk(0), &request.rows).any(|file| file.path == name)
     };
     let names = request.words.iter().zip(words).filter(|(word, _)| word.fate == Fate::Filled);
     names

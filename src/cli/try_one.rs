@@ -18,6 +18,7 @@ use crate::local::{Computed, Finished, Jobs, SandboxError, Sandboxes};
 use crate::plan::{Plan, Reduction, Size, Word};
 use crate::record::Cause;
 use crate::reduce::{Answer, BadResult, MergeError, Value, merge};
+use crate::rows::as_given;
 use crate::space::Rows;
 
 /// So many of the last lines that a program wrote are shown.
@@ -30,7 +31,8 @@ const CLOSE: f64 = 0.8;
 pub(super) fn try_one(options: &TryOptions) -> Done {
     let (layout, plan) = reduce::find(&options.dir)?;
     let what = What::find(options.what.as_deref(), &plan)?;
-    let sandboxes = Sandboxes::new(&layout, &plan).map_err(|error| explain(&error))?;
+    let rows = reduce::rows(&layout, &plan)?;
+    let sandboxes = Sandboxes::new(&layout, &plan, &rows).map_err(|error| explain(&error))?;
     let jobs = Arc::new(Jobs::new());
     let listener = listen(&jobs)?;
     let spinner = progress::spinner("computing");
@@ -43,7 +45,8 @@ pub(super) fn try_one(options: &TryOptions) -> Done {
     };
     // Notes that cannot be read are as good as none.
     let notes = std::fs::read_to_string(layout.notes()).unwrap_or_default();
-    for line in account(&plan, what, &finished).iter().map(String::as_str).chain(notes.lines()) {
+    let given = as_given(&plan.space, rows.clone(), plan.resources.shared_filesystem);
+    for line in account(&plan, &given, what, &finished).iter().map(String::as_str).chain(notes.lines()) {
         say(line);
     }
     let again = again(&options.dir, options.what.as_deref());
@@ -113,7 +116,7 @@ fn again(dir: &Path, what: Option<&str>) -> String {
 }
 
 /// What was computed and what it took.
-fn account(plan: &Plan, what: What, finished: &Finished) -> Vec<String> {
+fn account(plan: &Plan, rows: &Rows, what: What, finished: &Finished) -> Vec<String> {
     let header = &finished.found().record.header;
     let (usage, resources) = (finished.usage, &plan.resources);
     let chunks = plan.cut.chunks();
@@ -123,7 +126,7 @@ fn account(plan: &Plan, what: What, finished: &Finished) -> Vec<String> {
         false => format!("{items}, in chunk {} of {chunks}", what.chunk),
     };
     let mut lines = vec![format!("{which}, computed here as a job would")];
-    if let Some(words) = plan.words(what.chunk, what.items, Rows::NONE) {
+    if let Some(words) = plan.words(what.chunk, what.items, rows) {
         let words: Vec<_> = words.iter().map(Word::quoted).collect();
         lines.push(format!("  command      {}", words.join(" ")));
     }

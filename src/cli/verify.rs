@@ -37,7 +37,8 @@ pub(super) fn verify(options: &VerifyOptions) -> Done {
             .help(format!("condor_submit_dag plan.dag computes on the pool, split run {root} here"))
             .help("split try computes one item as a job would"));
     }
-    let sandboxes = Sandboxes::new(&layout, &plan).map_err(|error| explain(&error))?;
+    let rows = reduce::rows(&layout, &plan)?;
+    let sandboxes = Sandboxes::new(&layout, &plan, &rows).map_err(|error| explain(&error))?;
     let places = choice(&records, options);
 
     let jobs = Arc::new(Jobs::new());

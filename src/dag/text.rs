@@ -7,7 +7,8 @@ use minijinja::context;
 use super::node::Node;
 use super::templates::{TemplateError, Templates};
 use crate::exit::Exit;
-use crate::plan::{ContainerMode, Plan, ReduceOn, Resources, Size, SubmitLine};
+use crate::plan::{ContainerMode, PLAN_FILES, Plan, ReduceOn, Resources, Size, SubmitLine};
+use crate::rows::CHUNKS_A_FOLDER;
 use crate::space::Interval;
 
 /// So many of the first chunks show whether the program starts.
@@ -21,6 +22,9 @@ pub const SCRIPTS: u32 = 5;
 
 /// So many bytes are written at a time.
 const BLOCK: usize = 1 << 20;
+
+/// The folder of a chunk's rows and files, as condor_submit fills it in: `rows::folder_place`.
+const CHUNK_FOLDER: &str = "$INT(thousand,%03d)/chunk-$INT(chunk,%06d)";
 
 /// Stand for the nodes and for their names in the rendered plan.dag; no template holds NUL.
 const NODES: &str = "\0nodes\0";
@@ -66,6 +70,9 @@ impl Text {
             requirements => requirements,
             shared_filesystem => resources.shared_filesystem,
             submit => resources.submit.clone(),
+            inputs => inputs(plan),
+            chunk_folders => !plan.space.listed().is_empty(),
+            chunks_a_folder => CHUNKS_A_FOLDER,
             urls => plan.files.urls.iter().map(|url| url.url.clone()).collect::<Vec<_>>(),
             log => "../logs/events.log",
             reduce_in_job => site.reduce_on == ReduceOn::Job,
@@ -145,6 +152,17 @@ impl Text {
     }
 }
 
+/// What is transferred to each job, named from the folder of the partials. What has names of the user's is inside of
+/// folders: a name that holds a comma cannot be written there.
+fn inputs(plan: &Plan) -> Vec<String> {
+    let mut inputs = vec![format!("../{PLAN_FILES}/job/")];
+    if !plan.space.listed().is_empty() {
+        inputs.push(format!("../{PLAN_FILES}/chunks/{CHUNK_FOLDER}"));
+    }
+    inputs.extend(plan.files.urls.iter().map(|url| url.url.clone()));
+    inputs
+}
+
 /// How the submit file asks for a container; no lines for a job that HTCondor starts without one.
 fn container_lines(resources: &Resources) -> Vec<String> {
     let Some(image) = &resources.container else { return Vec::new() };
@@ -210,7 +228,7 @@ mod tests {
     use super::*;
     use crate::cut::Cut;
     use crate::plan::Throttles;
-    use crate::space::Space;
+    use crate::space::{Axis, Listed, Parameters, Space};
 
     fn plan(total: &str, chunks: u64) -> Plan {
         let space = Space::Range(total.parse().expect("a range"));
@@ -252,6 +270,30 @@ mod tests {
         let text = Text::new(&plan, &Templates::built_in()).expect("rendered");
         insta::assert_snapshot!("chunk.sub with apptainer", text.chunk_sub());
         insta::assert_snapshot!("reduce.sub in a job", text.reduce_sub());
+    }
+
+    #[test]
+    fn chunks_with_rows_are_sent_their_own() {
+        let names = vec!["n".to_owned()];
+        let listed = Listed { names, rows: 10, content: crate::space::Identity::of_bytes(b""), files: false };
+        let mut plan = plan("1..=10", 3);
+        plan.space = Space::Parameters(Parameters::new(vec![Axis::Listed(listed)], None).expect("a space"));
+        let url = "osdf:///a.csv".to_owned();
+        let (arrives, place) = ("a.csv".into(), "a.csv".into());
+        plan.files.urls = vec![crate::plan::JobUrl { url, arrives, place }];
+        let text = Text::new(&plan, &Templates::built_in()).expect("rendered");
+        let lines: Vec<_> = text.chunk_sub().lines().filter(|line| line.contains("thousand")).collect();
+        let expected = [
+            "thousand = $(chunk) / 1000",
+            "transfer_input_files = ../plan.files/job/, \
+             ../plan.files/chunks/$INT(thousand,%03d)/chunk-$INT(chunk,%06d), osdf:///a.csv",
+        ];
+        assert_eq!(lines, expected);
+        plan.resources.shared_filesystem = true;
+        let text = Text::new(&plan, &Templates::built_in()).expect("rendered");
+        assert!(!text.chunk_sub().contains("chunks/"), "{}", text.chunk_sub());
+        let folder = crate::rows::folder_place(17);
+        assert_eq!(folder, std::path::Path::new("000/chunk-000017"), "as condor_submit fills it in");
     }
 
     #[test]

@@ -26,8 +26,15 @@ pub fn differences(before: &Plan, now: &Plan) -> Vec<Difference> {
         }
     };
     let command = |plan: &Plan| plan.command.as_ref().map_or("none".to_owned(), ToString::to_string);
+    // Of long lists the identity tells.
+    let rows = |plan: &Plan| {
+        let listed = plan.space.listed().into_iter();
+        let listed = listed.map(|it| format!("{} ({})", it.names.join(", "), it.content.short()));
+        listed.collect::<Vec<_>>().join("; ")
+    };
     let words = |words: &[String]| if words.is_empty() { "none".to_owned() } else { words.join("; ") };
     differ("items", before.space.to_string(), now.space.to_string());
+    differ("the items' values", rows(before), rows(now));
     differ("chunks", before.cut.chunks().to_string(), now.cut.chunks().to_string());
     differ("command", command(before), command(now));
     differ("--reduce", before.reduce.to_string(), now.reduce.to_string());
@@ -116,6 +123,14 @@ pub fn differences(before: &Plan, now: &Plan) -> Vec<Difference> {
         let (before, now) = (before.to_owned(), now.to_owned());
         found.push(Difference { what: format!("the file {}", place.quoted()), before, now });
     });
+    if found.is_empty() && before.identity != now.identity {
+        // As many items, and other ones.
+        found.push(Difference {
+            what: "what the items are".to_owned(),
+            before: before.identity.short(),
+            now: now.identity.short(),
+        });
+    }
     found
 }
 

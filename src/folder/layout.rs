@@ -71,6 +71,12 @@ impl Layout {
         &self.outputs
     }
 
+    /// The folders with each chunk's rows and files, where the items' values are kept beside the plan.
+    #[must_use]
+    pub fn chunks(&self) -> PathBuf {
+        self.root.join(PLAN_FILES).join("chunks")
+    }
+
     /// What was said of the plan when it was made, a line each.
     #[must_use]
     pub fn notes(&self) -> PathBuf {

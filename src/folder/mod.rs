@@ -6,7 +6,8 @@
 //! plan.json                          the plan
 //! plan.files/                        the runner and split, as they were when the plan was made
 //! plan.files/job/                    what each job is given: job.json, and links to the user's files in work/
-//! outputs/                           the partials, and plan.json again
+//! plan.files/chunks/                 what each chunk's job is given of a table, of lines or files: its rows and files
+//! outputs/                           the partials, and plan.json again; rows-0.csv: all rows of a table, of lines or files
 //! logs/                              the event log, and what the reduce node said
 //! result.json                        the answer and where it comes from
 //! aside-001/                         what an earlier plan left, out of the way

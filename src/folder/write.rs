@@ -14,6 +14,8 @@ use crate::inputs::link_tree;
 use crate::plan::{PLAN_FILES, Plan};
 use crate::pool::{LockState, lock_state};
 use crate::record::{gather, is_partial};
+use crate::rows::{self, is_kept};
+use crate::space::Rows;
 use crate::store::{self, Draft, StoreError};
 
 /// What is to become of a plan that is in the folder already and differs.
@@ -107,13 +109,15 @@ pub struct Programs {
     pub split: PathBuf,
 }
 
-/// Writes `plan` into the folder `root`, which is made if need be. The plan's generation is set here.
+/// Writes `plan` into the folder `root`, which is made if need be. The plan's generation is set here. `rows` are those that
+/// its space lists.
 ///
 /// # Errors
 /// Where another plan is there and `existing` says to refuse, a DAGMan is running, or a file cannot be written.
 pub fn lay_down(
     root: &Path,
     plan: &mut Plan,
+    rows: &Rows,
     templates: &Templates,
     programs: &Programs,
     existing: Existing,
@@ -135,7 +139,7 @@ pub fn lay_down(
         // A plan.dag that was written anew may call chunks done whose results are lost by now.
         let worn = there.generation > 1 || has_traces(&layout)?;
         if differences.is_empty() && !(renew && worn) {
-            return complete(&layout, plan, templates, programs);
+            return complete(&layout, plan, rows, templates, programs);
         }
         if existing == Existing::Refuse {
             let fits = there.identity == plan.identity;
@@ -166,7 +170,7 @@ pub fn lay_down(
     refuse_if_live(&layout)?;
     let text = Text::new(plan, templates)?;
     let aside = move_aside(&layout, &in_the_way)?;
-    let (chunks_done, items_done) = write(&layout, plan, &text, programs, &|_| false)?;
+    let (chunks_done, items_done) = write(&layout, plan, rows, &text, programs, &|_| false)?;
     Ok(match aside {
         None => Laid::New,
         Some(aside) if keep => Laid::Kept { aside, chunks_done, items_done },
@@ -199,7 +203,7 @@ fn generated(layout: &Layout, keep: bool) -> Result<Vec<PathBuf>, StoreError> {
     }
     if !keep {
         // Others may keep things in folders of these names too: those stay.
-        found.extend(ours(layout, "outputs", &|name| is_partial(name) || name == b"plan.json")?);
+        found.extend(ours(layout, "outputs", &|name| is_partial(name) || is_kept(name) || name == b"plan.json")?);
         let logs: [&[u8]; 4] = [b"events.log", b"reduce.out", b"reduce.err", b"stopped.txt"];
         found.extend(ours(layout, "logs", &|name| logs.contains(&name))?);
     }
@@ -267,6 +271,7 @@ fn move_aside(layout: &Layout, paths: &[PathBuf]) -> Result<Option<PathBuf>, Sto
 fn write(
     layout: &Layout,
     plan: &Plan,
+    rows: &Rows,
     text: &Text,
     programs: &Programs,
     stays: &dyn Fn(&Path) -> bool,
@@ -281,6 +286,13 @@ fn write(
     if !plan.resources.shared_filesystem {
         let base: PathBuf = ["../../..".as_ref(), plan.base.as_os_str()].iter().collect();
         link_tree(&job.join("work"), &base, &plan.files)?;
+    }
+    if !rows.blocks.is_empty() {
+        let base = root.join(plan.base.as_os_str());
+        let base = base.canonicalize().map_err(StoreError::on("find", &base))?;
+        let way: PathBuf = ["../..".as_ref(), plan.base.as_os_str()].iter().collect();
+        rows::keep(layout.outputs(), &plan.space, rows)?;
+        rows::lay_chunks(&layout.chunks(), plan, rows, &base, &way)?;
     }
     let texts =
         [("chunk.sub", text.chunk_sub()), ("reduce.sub", text.reduce_sub()), ("dagman.config", text.dagman_config())];
@@ -314,7 +326,13 @@ fn refuse_if_live(layout: &Layout) -> Result<(), LayDown> {
 
 /// Puts back what is missing of the same plan's files, and brings the programs up to date unless jobs may be using
 /// them. What was edited by hand stays.
-fn complete(layout: &Layout, plan: &Plan, templates: &Templates, programs: &Programs) -> Result<Laid, LayDown> {
+fn complete(
+    layout: &Layout,
+    plan: &Plan,
+    rows: &Rows,
+    templates: &Templates,
+    programs: &Programs,
+) -> Result<Laid, LayDown> {
     let root = layout.root();
     let needed = [
         "plan.dag",
@@ -328,12 +346,17 @@ fn complete(layout: &Layout, plan: &Plan, templates: &Templates, programs: &Prog
     let tree = root.join(PLAN_FILES).join("job/work");
     let mut links = plan.files.files.iter().map(|file| tree.join(file.place.as_os_str()));
     let gone = |path: &Path| path.symlink_metadata().is_err();
+    let has_rows = || {
+        rows.blocks.is_empty()
+            || (rows::is_laid(&layout.chunks(), plan) && rows::of_plan(layout.outputs(), plan).is_ok())
+    };
     if needed.iter().any(|name| gone(&root.join(name)))
         || (!plan.resources.shared_filesystem && links.any(|link| gone(&link)))
         || is_cut_short(&layout.dag())
+        || !has_rows()
     {
         refuse_if_live(layout)?;
-        write(layout, plan, &Text::new(plan, templates)?, programs, &|path| !gone(path))?;
+        write(layout, plan, rows, &Text::new(plan, templates)?, programs, &|path| !gone(path))?;
         return Ok(Laid::Completed);
     }
     if lock_state(&layout.dag()) == LockState::Free {

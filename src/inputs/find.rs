@@ -138,6 +138,15 @@ pub enum FindError {
     UrlOnSharedFilesystem(String),
 }
 
+/// What is known of the folder that jobs run in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JobFolder {
+    /// It is the user's own, which jobs see.
+    pub shared_filesystem: bool,
+    /// So many folders above it programs look for files, at least: those that only some jobs get.
+    pub up: usize,
+}
+
 /// Finds what travels with each job of `command`. Relative paths start from `base`; `leave_out` names what the
 /// plan itself writes, which an `--input` of the whole folder is not meant to carry. `setup` is the set-up's file.
 ///
@@ -150,7 +159,7 @@ pub fn find(
     inputs: &[PathBuf],
     setup: Option<&Path>,
     environment: &BTreeMap<String, Word>,
-    shared_filesystem: bool,
+    JobFolder { shared_filesystem, up }: JobFolder,
     leave_out: &dyn Fn(&Path) -> bool,
 ) -> Result<Found, FindError> {
     let (urls, inputs): (Vec<_>, Vec<_>) =
@@ -162,7 +171,7 @@ pub fn find(
     let mut finder = Finder {
         base,
         shared_filesystem,
-        gathering: Gathering::new(base, leave_out),
+        gathering: Gathering::new(base, up, leave_out),
         doubts: Vec::new(),
         programs: Vec::new(),
     };
@@ -395,7 +404,9 @@ mod tests {
             let command = (!words.is_empty()).then(|| Command::try_from(words).expect("a command"));
             let inputs: Vec<_> = inputs.iter().map(PathBuf::from).collect();
             let base = self.0.path().canonicalize().expect("there").join(base);
-            find(&base, command.as_ref(), &inputs, None, &BTreeMap::new(), false, &|path| path.ends_with("outputs"))
+            find(&base, command.as_ref(), &inputs, None, &BTreeMap::new(), JobFolder::default(), &|path| {
+                path.ends_with("outputs")
+            })
         }
     }
 

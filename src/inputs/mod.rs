@@ -44,7 +44,7 @@ pub use environment::{EnvironmentKind, MadeBy};
 #[cfg(feature = "cli")]
 pub use fetch::fetch;
 #[cfg(feature = "cli")]
-pub use find::{Fate, FindError, Found, FoundEnvironment, WordFate, find, is_on_path};
+pub use find::{Fate, FindError, Found, FoundEnvironment, JobFolder, WordFate, find, is_on_path};
 #[cfg(feature = "cli")]
 pub use libraries::MissingLibrary;
 #[cfg(feature = "cli")]

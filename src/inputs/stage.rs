@@ -1,7 +1,6 @@
 //! A job's files, laid out as the job will see them.
 
 use std::fs;
-use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
 
@@ -18,10 +17,7 @@ use crate::store::{self, StoreError};
 /// Where a folder or link cannot be made.
 pub fn link_tree(tree: &Path, base: &Path, files: &JobFiles) -> Result<(), StoreError> {
     // Links of a plan that was cut short would travel too.
-    match fs::remove_dir_all(tree) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(StoreError::on("empty", tree)(error)),
-        _ => {}
-    }
+    store::remove_folder(tree)?;
     store::make_folder(&tree.join(files.start_in.as_os_str()))?;
     for folder in &files.folders {
         store::make_folder(&tree.join(folder.as_os_str()))?;

@@ -61,6 +61,8 @@ pub(super) struct Root {
 /// What travels.
 pub(super) struct Gathering<'a> {
     base: &'a Path,
+    /// So many folders up something goes, at least.
+    up: usize,
     /// What the plan itself writes, which an input of the whole folder is not meant to carry.
     leave_out: &'a dyn Fn(&Path) -> bool,
     files: Vec<Source>,
@@ -70,9 +72,9 @@ pub(super) struct Gathering<'a> {
 }
 
 impl<'a> Gathering<'a> {
-    pub(super) fn new(base: &'a Path, leave_out: &'a dyn Fn(&Path) -> bool) -> Self {
+    pub(super) fn new(base: &'a Path, up: usize, leave_out: &'a dyn Fn(&Path) -> bool) -> Self {
         let (files, folders, links, environments) = (Vec::new(), Vec::new(), BTreeMap::new(), Vec::new());
-        Self { base, leave_out, files, folders, links, environments }
+        Self { base, up, leave_out, files, folders, links, environments }
     }
 
     /// One file.
@@ -198,7 +200,7 @@ impl<'a> Gathering<'a> {
         let roots = self.environments.iter().map(|root| &root.spot);
         let spots = sources.chain(&self.folders).chain(self.links.keys()).chain(roots);
         // As far up as any goes, so much deeper the program starts.
-        let up = spots.map(|spot| spot.up).max().unwrap_or(0);
+        let up = spots.map(|spot| spot.up).fold(self.up, usize::max);
         let start_in = start_in(self.base, up).ok_or_else(|| FindError::PastRoot("..".into()))?;
         let place = |spot: &Spot| -> PathBuf {
             start_in.components().take(up - spot.up).chain(spot.names.components()).collect()

@@ -9,6 +9,7 @@ use crate::folder::Layout;
 use crate::inputs::{Copies, code_that_arrived};
 use crate::plan::{Identity, Job, Plan};
 use crate::record::{Cause, Gathered};
+use crate::rows;
 use crate::runner::{Attempt, Base, Failures, Outcome, Place, RunError, Running, Tally};
 use crate::space::{Interval, Rows};
 use crate::store::StoreError;
@@ -84,7 +85,7 @@ impl Iterator for Pending<'_> {
     }
 }
 
-/// Computes what `gathered` lacks. `tick` is called after each chunk, or part of one, with its share of items.
+/// Computes what `gathered` lacks; `rows` are the plan's. `tick` is called after each chunk, or part of one, with its share of items.
 /// Stops early when `running` is told to, and where the first chunks show that the program is broken.
 ///
 /// # Errors
@@ -92,6 +93,7 @@ impl Iterator for Pending<'_> {
 pub fn run(
     layout: &Layout,
     plan: &Plan,
+    rows: &Rows,
     gathered: &Gathered,
     options: Options,
     running: &Running,
@@ -108,8 +110,11 @@ pub fn run(
     crate::store::make_folder(&cache)?;
     let copies = Copies::take(plan, &base, &cache)?;
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let given = rows::as_given(&plan.space, rows.clone(), plan.resources.shared_filesystem);
     let shared = Shared {
         job: plan.job(),
+        rows,
+        given: &given,
         code: copies.code(),
         copies: (!plan.resources.shared_filesystem).then_some(&copies),
         base: &base,
@@ -158,6 +163,10 @@ pub fn run(
 
 struct Shared<'a> {
     job: Job,
+    /// The rows of all items.
+    rows: &'a Rows,
+    /// The same, as programs are given them.
+    given: &'a Rows,
     code: Identity,
     /// What to lay out for each run; on a shared file system programs run among the user's files.
     copies: Option<&'a Copies>,
@@ -242,12 +251,22 @@ impl Shared<'_> {
                 base: self.environment,
                 host: self.host,
             };
+            let from = match self.copies {
+                Some(_) => rows::From::Planned(self.base),
+                None => rows::From::Shared(self.base),
+            };
+            let folders = (desk.tree.as_path(), start_in);
+            if let Err(error) = rows::place_files(&self.job.space, items, self.rows, from, folders) {
+                // It is the same file at every try.
+                let cause = Cause::Machine(error.to_string());
+                return Ok(Some(ChunkFailure { chunk, items, cause, last_words: Vec::new(), tries: retry + 1 }));
+            }
             let code = match self.copies {
                 Some(_) => self.code,
                 // Among the user's files every chunk finds them as they are when it starts.
                 None => code_that_arrived(&self.job, self.base).0,
             };
-            let attempt = Attempt { job: &self.job, chunk, items, code, rows: Rows::NONE, retry };
+            let attempt = Attempt { job: &self.job, chunk, items, code, rows: self.given, retry };
             match crate::runner::run(&attempt, &place, self.running)? {
                 Outcome::Done { .. } => return Ok(None),
                 Outcome::Failed { cause, last_words } => {

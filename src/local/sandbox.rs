@@ -22,7 +22,8 @@ use crate::folder::Layout;
 use crate::inputs::fetch;
 use crate::plan::{ContainerMode, PLAN_FILES, Plan};
 use crate::record::{Cause, Found, Gathered, Kind, gather};
-use crate::space::Interval;
+use crate::rows;
+use crate::space::{Interval, Rows};
 use crate::store::{StoreError, make_folder};
 
 /// How libraries are told the number of cores that a job asked for.
@@ -65,7 +66,11 @@ const ENDING: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Sandboxes<'a> {
     plan: &'a Plan,
+    /// The values of all items that are kept beside the plan.
+    rows: &'a Rows,
     root: PathBuf,
+    /// The folder that was planned in.
+    base: PathBuf,
     outputs: PathBuf,
     /// What was fetched by URL, by number: once, for all jobs.
     fetched: tempfile::TempDir,
@@ -252,12 +257,12 @@ impl Jobs {
 }
 
 impl<'a> Sandboxes<'a> {
-    /// Those of the jobs of `plan`, which `layout` holds.
+    /// Those of the jobs of `plan`, which `layout` holds, with its rows.
     ///
     /// # Errors
     /// Where what jobs are sent is not there or cannot be fetched, or they run in a container and there is nothing here
     /// to run one.
-    pub fn new(layout: &Layout, plan: &'a Plan) -> Result<Self, SandboxError> {
+    pub fn new(layout: &Layout, plan: &'a Plan, rows: &'a Rows) -> Result<Self, SandboxError> {
         let absolute = |path: &Path| path.canonicalize().map_err(StoreError::on("find", path));
         let root = absolute(layout.root())?;
         for name in ["job/job.json", "split-runner"] {
@@ -277,7 +282,8 @@ impl<'a> Sandboxes<'a> {
         let image = resources.container.as_deref().filter(|_| resources.container_mode == ContainerMode::Universe);
         let container = image.map(|image| container(image, &outputs)).transpose()?;
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Ok(Self { plan, root, outputs, fetched, container, host })
+        let base = root.join(plan.base.as_os_str());
+        Ok(Self { plan, rows, root, base, outputs, fetched, container, host })
     }
 
     /// Computes `items` as the job of chunk number `chunk` would, to its end.
@@ -292,6 +298,7 @@ impl<'a> Sandboxes<'a> {
         let path = path.canonicalize().map_err(StoreError::on("find", path))?;
         let sandbox = path.join("job");
         self.fill(&sandbox, jobs)?;
+        self.add_rows(&sandbox, chunk, items, jobs)?;
         let said = path.join("said");
         let mut command = self.command(&sandbox, chunk, items);
         command.stderr(File::create(&said).map_err(StoreError::on("write", &said))?);
@@ -367,6 +374,29 @@ impl<'a> Sandboxes<'a> {
                 make_folder(&to)?;
             } else {
                 copy(entry.path(), &to)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows and files of a chunk's own, which HTCondor puts beside the rest: those of all of its items, or of `items`
+    /// where these are an earlier cut's.
+    fn add_rows(&self, sandbox: &Path, chunk: u64, items: Interval, jobs: &Jobs) -> Result<(), SandboxError> {
+        if self.rows.blocks.is_empty() {
+            return Ok(());
+        }
+        let whole = (chunk < self.plan.cut.chunks()).then(|| self.plan.chunk(chunk));
+        let items = whole.filter(|whole| whole.intersect(items) == Some(items)).unwrap_or(items);
+        let folder = sandbox.join(rows::folder_name(chunk));
+        rows::write_chunk(&folder, self.plan, items, self.rows, &mut Vec::new())?;
+        if self.plan.resources.shared_filesystem {
+            return Ok(());
+        }
+        for file in rows::files_of(&self.plan.space, items, self.rows) {
+            let from = self.base.join(file.path);
+            // One that is gone is left out, and the runner misses it.
+            if !jobs.stopped() && from.exists() {
+                copy(&from, &folder.join(file.name))?;
             }
         }
         Ok(())

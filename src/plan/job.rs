@@ -55,10 +55,10 @@ pub struct JobFile {
 }
 
 impl JobFiles {
-    /// Whether nothing travels.
+    /// Whether nothing travels, and the program starts at the top.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty() && self.folders.is_empty() && self.links.is_empty() && self.urls.is_empty()
+        *self == Self::default()
     }
 }
 

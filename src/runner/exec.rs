@@ -14,8 +14,9 @@ use super::environment::Base;
 use super::program::Running;
 use crate::exit::Exit;
 use crate::inputs::{code_that_arrived, place_urls, settle};
-use crate::plan::Job;
+use crate::plan::{Job, PLAN_FILES};
 use crate::record::Cause;
+use crate::rows;
 use crate::space::{Interval, Rows};
 
 type Stopped = (Exit, String);
@@ -64,7 +65,7 @@ pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
     };
     let placed = place_urls(&job.urls, &here, &tree);
     let (code, missing) = code_that_arrived(&job, &tree);
-    let attempt = Attempt { job: &job, chunk, items, code, rows: Rows::NONE, retry: retry() };
+    let mut attempt = Attempt { job: &job, chunk, items, code, rows: Rows::NONE, retry: retry() };
     let failed = match placed {
         Err(error) => Some(in_one_line(&error)),
         Ok(()) => missing,
@@ -83,18 +84,53 @@ pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
                 Entered::NotStarted { why, said } => give_up(&attempt, &place, Cause::NotStarted(why), said),
             }
         }
-        // On a shared file system nothing has moved.
-        (None, _) if job.shared_filesystem => run(&attempt, &place, &running),
-        (None, _) => match settle(&job.links, &job.environments, &tree, &start_in) {
-            Ok(()) => run(&attempt, &place, &running),
-            Err(error) => give_up(&attempt, &place, Cause::Machine(in_one_line(&error)), Vec::new()),
-        },
+        (None, _) => {
+            let rows = values(&job, chunk, items, &here, plan.as_deref(), (&tree, &start_in));
+            // On a shared file system nothing has moved.
+            let settled = rows.and_then(|rows| match job.shared_filesystem {
+                true => Ok(rows),
+                false => settle(&job.links, &job.environments, &tree, &start_in)
+                    .map(|()| rows)
+                    .map_err(|error| in_one_line(&error)),
+            });
+            match settled {
+                Ok(rows) => {
+                    attempt.rows = &rows;
+                    run(&attempt, &place, &running)
+                }
+                Err(why) => give_up(&attempt, &place, Cause::Machine(why), Vec::new()),
+            }
+        }
     };
     let outcome = outcome.map_err(|error| (Exit::JobMachine, in_one_line(&error)))?;
     if let Outcome::Failed { cause, .. } = &outcome {
         return Err((outcome.exit(), cause.to_string()));
     }
     Ok(outcome.exit())
+}
+
+/// The rows of the chunk's items, as the program is given them, once their files are at their places. They arrive at the
+/// sandbox' top; on a shared file system they are in the plan's folder.
+fn values(
+    job: &Job,
+    chunk: u64,
+    items: Interval,
+    here: &Path,
+    plan: Option<&Path>,
+    (tree, start_in): (&Path, &Path),
+) -> Result<Rows, String> {
+    if job.space.listed().is_empty() {
+        return Ok(Rows::default());
+    }
+    let arrived = here.join(rows::folder_name(chunk));
+    let folder = match plan {
+        Some(plan) if !arrived.is_dir() => plan.join(PLAN_FILES).join("chunks").join(rows::folder_place(chunk)),
+        _ => arrived,
+    };
+    let found = rows::read_rows(&folder, job.plan, &job.space, items).map_err(|error| in_one_line(&error))?;
+    let from = if job.shared_filesystem { rows::From::Shared(start_in) } else { rows::From::Arrived(&folder) };
+    rows::place_files(&job.space, items, &found, from, (tree, start_in)).map_err(|error| error.to_string())?;
+    Ok(rows::as_given(&job.space, found, job.shared_filesystem))
 }
 
 /// What the runner inside the container said and how it ended: all has been recorded by it.

@@ -34,6 +34,24 @@ impl RowBlock {
         assert_eq!(self.ends.len() - before, self.columns, "a row has a field for each column");
     }
 
+    /// How many columns a row has.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    /// The number of the first row, in the axis, and how many rows the axis has.
+    #[must_use]
+    pub fn place(&self) -> (u64, u64) {
+        (self.first, self.of)
+    }
+
+    /// The fields' texts one after another, and where each field ends in them.
+    #[must_use]
+    pub fn texts(&self) -> (&[u8], &[usize]) {
+        (&self.bytes, &self.ends)
+    }
+
     /// How many rows are here.
     #[must_use]
     pub fn len(&self) -> u64 {

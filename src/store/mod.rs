@@ -101,6 +101,15 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     draft.commit()
 }
 
+/// Writes a whole file under its name at once, without waiting for the disk: one of very many that nobody reads before
+/// the last of them is written.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn write_anew(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    fs::write(path, bytes).map_err(StoreError::on("write", path))
+}
+
 /// Copies a program, executable by whom the umask allows. Does nothing where the copy is there already.
 ///
 /// # Errors
@@ -121,6 +130,17 @@ pub fn copy_program(from: &Path, to: &Path) -> Result<(), StoreError> {
 /// Where it cannot be made.
 pub fn make_folder(path: &Path) -> Result<(), StoreError> {
     fs::create_dir_all(path).map_err(StoreError::on("make the folder", path))
+}
+
+/// Removes a folder with all that is in it; does nothing where there is none.
+///
+/// # Errors
+/// Where it cannot be removed.
+pub fn remove_folder(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::on("empty", path)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Renames a file or folder; never over something that exists.

@@ -1,0 +1,231 @@
+//! Laying down what each chunk's job is sent, and how much that is.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::chunk::{CHUNKS_A_FOLDER, ROWS, folder_place, write_rows};
+use super::place::files_of;
+use crate::plan::Plan;
+use crate::space::{Interval, RowBlock, Rows, Space};
+use crate::store::{self, StoreError};
+
+/// About how long the line is that stands before a chunk's rows, with their names.
+const LINE: u64 = 256;
+
+/// What the chunks' jobs are sent beside what each is sent, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// The largest chunk.
+    pub most: u64,
+    /// All chunks.
+    pub all: u64,
+    /// How many files the chunks are sent, the one with their rows not counted.
+    pub files: u64,
+}
+
+/// Makes the folder `folder` hold one folder for each chunk of `plan`. A chunk's files are linked into it from the folder
+/// that was planned in: `base`, to which `way` leads from `folder`.
+///
+/// # Errors
+/// Where a file cannot be written or linked.
+pub fn lay_chunks(folder: &Path, plan: &Plan, rows: &Rows, base: &Path, way: &Path) -> Result<(), StoreError> {
+    store::remove_folder(folder)?;
+    let chunks = plan.cut.chunks();
+    for group in (0..chunks).step_by(usize::try_from(CHUNKS_A_FOLDER).unwrap_or(usize::MAX)) {
+        if let Some(group) = folder.join(folder_place(group)).parent() {
+            store::make_folder(group)?;
+        }
+    }
+    // From a chunk's folder up to that of all of them.
+    let way = Path::new("../..").join(way);
+    (0..chunks).into_par_iter().try_for_each_init(Vec::new, |text, chunk| {
+        let (place, items) = (folder.join(folder_place(chunk)), plan.chunk(chunk));
+        write_chunk(&place, plan, items, rows, text)?;
+        if plan.resources.shared_filesystem {
+            return Ok(());
+        }
+        files_of(&plan.space, items, rows)
+            .try_for_each(|file| link(&base.join(file.path), &way.join(file.path), &place.join(file.name)))
+    })
+}
+
+/// Makes the folder `place` of a chunk with the rows of `items`; `text` is overwritten.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn write_chunk(
+    place: &Path,
+    plan: &Plan,
+    items: Interval,
+    rows: &Rows,
+    text: &mut Vec<u8>,
+) -> Result<(), StoreError> {
+    store::make_folder(place)?;
+    write_rows(text, plan.identity, &plan.space, items, rows);
+    store::write_anew(&place.join(ROWS), text)
+}
+
+/// Whether the folder of each chunk is there, with its rows.
+#[must_use]
+pub fn is_laid(folder: &Path, plan: &Plan) -> bool {
+    (0..plan.cut.chunks()).into_par_iter().all(|chunk| {
+        let rows = folder.join(folder_place(chunk)).join(ROWS);
+        rows.metadata().is_ok_and(|found| found.len() > 0)
+    })
+}
+
+/// How much the jobs of `plan` are sent of its rows and files; nothing where they see them.
+#[must_use]
+pub fn sent(plan: &Plan, rows: &Rows) -> Sent {
+    let Space::Parameters(parameters) = &plan.space else { return Sent::default() };
+    if rows.blocks.is_empty() || plan.resources.shared_filesystem {
+        return Sent::default();
+    }
+    let sizes: Vec<Sizes> =
+        parameters.listed().zip(&rows.blocks).map(|(listed, block)| Sizes::new(block, listed.files)).collect();
+    let of_chunk = |chunk: u64| {
+        let items = plan.chunk(chunk);
+        let mut sent = Sent { all: LINE, ..Sent::default() };
+        for (number, sizes) in sizes.iter().enumerate() {
+            let (first, count) = parameters.rows_needed(number, items);
+            let bytes = sizes.sum(first, count);
+            sent.all = sent.all.saturating_add(bytes);
+            sent.files = sent.files.saturating_add(if sizes.are_files { count } else { 0 });
+        }
+        Sent { most: sent.all, ..sent }
+    };
+    let add = |a: Sent, b: Sent| Sent {
+        most: a.most.max(b.most),
+        all: a.all.saturating_add(b.all),
+        files: a.files.saturating_add(b.files),
+    };
+    (0..plan.cut.chunks()).map(of_chunk).fold(Sent::default(), add)
+}
+
+/// How large the rows of an axis are, with the files that they name.
+struct Sizes {
+    /// Up to each row.
+    sums: Vec<u64>,
+    are_files: bool,
+}
+
+impl Sizes {
+    fn new(block: &RowBlock, are_files: bool) -> Self {
+        let mut sums = vec![0];
+        let mut sum = 0u64;
+        for row in 0..block.len() {
+            let fields = (0..block.columns()).filter_map(|column| block.field(row, column));
+            // With what stands between the fields.
+            sum = fields.fold(sum, |sum, field| sum.saturating_add(field.len() as u64 + 1));
+            let file = block.field(row, 1).filter(|_| are_files).and_then(|bytes| std::str::from_utf8(bytes).ok());
+            sum = sum.saturating_add(file.and_then(|bytes| bytes.parse().ok()).unwrap_or(0));
+            sums.push(sum);
+        }
+        Self { sums, are_files }
+    }
+
+    /// Of `count` rows from row `first` on, around the end.
+    fn sum(&self, first: u64, count: u64) -> u64 {
+        let at = |row: u64| usize::try_from(row).ok().and_then(|row| self.sums.get(row)).copied().unwrap_or(0);
+        let of = self.sums.len() as u64 - 1;
+        let stop = first.saturating_add(count);
+        match stop.checked_sub(of) {
+            None | Some(0) => at(stop).saturating_sub(at(first)),
+            Some(around) => at(of).saturating_sub(at(first)).saturating_add(at(around)),
+        }
+    }
+}
+
+/// Links `from`, which keeps what it holds now where it is replaced later. Where there can be no such link (another file
+/// system, a file of others, too many of them) it is a symbolic one, by the path `way`.
+fn link(from: &Path, way: &Path, to: &Path) -> Result<(), StoreError> {
+    // The file itself, and not a symbolic link that leads to it.
+    let real = from.canonicalize().map_err(StoreError::on("find", from))?;
+    match fs::hard_link(real, to) {
+        Ok(()) => Ok(()),
+        Err(_) => {
+            store::make_link(&way.components().filter(|part| *part != Component::CurDir).collect::<PathBuf>(), to)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cut::Cut;
+    use crate::space::{Axis, Column, Identity, Listed, Parameters, Values, Word};
+
+    /// A plan over files and two values for each, and its rows.
+    fn plan(files: &[(&str, &str)], chunks: u128) -> (Plan, Rows) {
+        let mut block = RowBlock::new(3, 0, files.len() as u64);
+        for (name, content) in files {
+            let identity = Identity::of_bytes(content.as_bytes()).to_string();
+            block.push([name.as_bytes(), content.len().to_string().as_bytes(), identity.as_bytes()]);
+        }
+        let names = vec!["file".to_owned()];
+        let content = crate::rows::identity(&names, &block);
+        let listed = Listed { names, rows: files.len() as u64, content, files: true };
+        let values = Values::List(vec![Word::from("1"), Word::from("2")]);
+        let axes = vec![Axis::Columns(vec![Column { name: "n".to_owned(), values }]), Axis::Listed(listed)];
+        let space = Space::Parameters(Parameters::new(axes, None).expect("a space"));
+        let cut = Cut::into_chunks(space.count(), chunks).expect("a cut");
+        let plan = Plan { space, ..crate::plan::testing::plan("0..10", cut) };
+        (plan, Rows { blocks: vec![block] })
+    }
+
+    #[test]
+    fn each_chunk_has_its_files_alone() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let base = folder.path().join("base");
+        let files = [("a b/x", "one"), ("c\nd/x", "two"), ("e,f", "three")];
+        for (name, content) in files {
+            let path = base.join(name);
+            fs::create_dir_all(path.parent().expect("below")).expect("made");
+            fs::write(path, content).expect("written");
+        }
+        let (plan, rows) = plan(&files, 3);
+        let chunks = folder.path().join("chunks");
+        assert!(!is_laid(&chunks, &plan));
+        // Twice: what an earlier one left goes.
+        for _ in 0..2 {
+            lay_chunks(&chunks, &plan, &rows, &base, Path::new("../base")).expect("laid");
+            fs::write(chunks.join("000/chunk-000000/left"), "").expect("written");
+        }
+        lay_chunks(&chunks, &plan, &rows, &base, Path::new("../base")).expect("laid");
+        assert!(is_laid(&chunks, &plan));
+        let names = |chunk: u64| {
+            let mut names: Vec<_> = fs::read_dir(chunks.join(folder_place(chunk)))
+                .expect("listed")
+                .map(|entry| entry.expect("listed").file_name().into_string().expect("text"))
+                .collect();
+            names.sort();
+            names
+        };
+        // The items are 1 a, 1 c, 1 e, 2 a, 2 c, 2 e.
+        assert_eq!(names(0), ["file-0-0", "file-0-1", "rows"]);
+        assert_eq!(names(1), ["file-0-0", "file-0-2", "rows"]);
+        assert_eq!(names(2), ["file-0-1", "file-0-2", "rows"]);
+        assert_eq!(fs::read_to_string(chunks.join("000/chunk-000002/file-0-1")).expect("there"), "two");
+        let row = 2 + 16 + 32 + LINE;
+        let sent = sent(&plan, &rows);
+        assert_eq!(sent.files, 6);
+        assert!(sent.all > 2 * (3 + 3 + 5) && sent.all < 2 * (3 + 3 + 5) + 6 * row, "{sent:?}");
+        assert!(sent.most < sent.all / 2 && sent.most > sent.all / 4, "{sent:?}");
+        fs::remove_file(chunks.join("000/chunk-000001/rows")).expect("removed");
+        assert!(!is_laid(&chunks, &plan));
+    }
+
+    #[test]
+    fn a_symbolic_link_leads_there_too() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::create_dir_all(folder.path().join("plan/deep")).expect("made");
+        fs::write(folder.path().join("file"), "text").expect("written");
+        let to = folder.path().join("plan/deep/link");
+        // A folder can have no hard link, as a file of another file system.
+        link(folder.path(), Path::new("../.."), &to).expect("linked");
+        assert_eq!(fs::read_to_string(to.join("file")).expect("there"), "text");
+        assert!(link(&folder.path().join("none"), Path::new("../none"), &to).is_err());
+    }
+}
