@@ -85,9 +85,10 @@ pub(super) fn answer(layout: &Layout, plan: &Plan, gathered: &Gathered, partial:
         return Err(incomplete(layout, plan, gathered));
     }
     let note = if mixed { None } else { versions::refuse_mixture(layout, plan, gathered)? };
+    let rows = rows(layout, plan)?;
     let bar = progress::bar(gathered.tiling.chosen.len() as u64, "merging");
     let base = layout.root().join(plan.base.as_os_str());
-    let merged = merge(plan, gathered, Rows::NONE, layout.root(), &base, &|merged| bar.inc(merged));
+    let merged = merge(plan, gathered, &rows, layout.root(), &base, &|merged| bar.inc(merged));
     bar.finish_and_clear();
     let answer = merged.map_err(|error| explain(layout, plan, &error))?;
     let (document, mut file, text) = match answer {

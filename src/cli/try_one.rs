@@ -53,7 +53,7 @@ pub(super) fn try_one(options: &TryOptions) -> Done {
     if let Some(cause) = finished.cause() {
         return Err(failed(&layout, &plan, what, &finished, cause, &again));
     }
-    say(&merged(&plan, &finished, &again)?);
+    say(&merged(&plan, &rows, &finished, &again)?);
     let mut out = io::stdout().lock();
     let mut ends_a_line = true;
     let shown = finished.pieces(&mut |piece| {
@@ -191,7 +191,7 @@ fn ample(used: u64) -> String {
 }
 
 /// How the result goes into the answer.
-fn merged(plan: &Plan, finished: &Finished, again: &str) -> Result<String, Failure> {
+fn merged(plan: &Plan, rows: &Rows, finished: &Finished, again: &str) -> Result<String, Failure> {
     let reduce = &plan.reduce;
     if matches!(reduce, Reduction::With(_) | Reduction::Concat | Reduction::Count) {
         return Ok(match reduce {
@@ -200,7 +200,7 @@ fn merged(plan: &Plan, finished: &Finished, again: &str) -> Result<String, Failu
             _ => format!("its result, as it is given to {reduce}:"),
         });
     }
-    match merge(plan, finished.gathered(), Rows::NONE, finished.sandbox(), finished.sandbox(), &|_| {}) {
+    match merge(plan, finished.gathered(), rows, finished.sandbox(), finished.sandbox(), &|_| {}) {
         Ok(Answer::Value(value @ (Value::Number(_) | Value::Boolean(_)))) => {
             Ok(format!("its result, which {reduce} takes as {}:", String::from_utf8_lossy(&value.to_text())))
         }
