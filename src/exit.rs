@@ -49,13 +49,15 @@ pub enum Exit {
     SetupFailed = 75,
     /// From the POST script: the program fails the same way everywhere; DAGMan ends the DAG.
     StopDag = 76,
+    /// In a job: the program did not write a file of `--expect`.
+    FileMissing = 77,
     /// Ended by Ctrl-C or SIGTERM; what was done is kept.
     Interrupted = 130,
 }
 
 impl Exit {
     /// Every exit code, for the table that `split --help` and the README show.
-    pub const ALL: [(Exit, &'static str); 23] = [
+    pub const ALL: [(Exit, &'static str); 24] = [
         (Exit::Success, "done"),
         (Exit::Machine, "this machine would not: a file or a process"),
         (Exit::Usage, "the arguments make no sense; nothing was written"),
@@ -78,6 +80,7 @@ impl Exit {
         (Exit::JobMachine, "in a job: the machine would not"),
         (Exit::SetupFailed, "in a job: the set-up failed"),
         (Exit::StopDag, "from the POST script: the program fails everywhere"),
+        (Exit::FileMissing, "in a job: the program did not write a file of --expect"),
         (Exit::Interrupted, "ended by Ctrl-C or a signal; what was done is kept"),
     ];
 }

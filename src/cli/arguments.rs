@@ -28,10 +28,16 @@ In COMMAND:
   {start} {stop}    Python's half-open way: range(start, stop); with a step, range(start, stop, {step})
   {count}           how many items
   {chunk} {chunks}  the chunk's number, from 0, and how many there are
+  {item} {NAME}     the value of an item, or one of its named values: the program then runs once for each item
+  {items}           a path: a CSV file with the values of all its items, by their names, and a seed for each
+  {seed} {seed31}   64 bits for random numbers, or 31 (R, MATLAB, NumPy's RandomState): an item's are the same
+                    whatever the cut, output number ITEM of the generator SplitMix64 from --seed on
   {result}          a path: what the program writes there is its result, and what it prints is not
+  {item:05}         a whole number with zeros before it, at least 5 letters
   {{ }}             a brace
-The same as SPLIT_FIRST, SPLIT_LAST, ... in its environment. What it prints on standard output is its result,
-unless it writes to {result}.
+The same as SPLIT_FIRST, SPLIT_LAST, ... in its environment, names in upper case with _ for what is neither letter
+nor digit; SPLIT_ITEMS only where the command names it or {items}; values of more than 100 KiB are left out. What it
+prints on standard output is its result, unless it writes to {result}.
 With no COMMAND the items themselves are the results.";
 
 /// Everything after `split`.
@@ -230,6 +236,25 @@ pub(super) struct WhatOptions {
     /// order, 'COMMAND {parts}' a file that lists any number of them; it prints the merged result
     #[arg(long, value_name = "COMMAND", help_heading = "Merge")]
     pub(super) reduce_with: Option<String>,
+
+    /// The plan's seed: {seed} and {seed31} are made from it and the item's number, by the generator SplitMix64
+    /// [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Program")]
+    pub(super) seed: Option<u64>,
+
+    /// Give the program its items on standard input: a JSON object a line, with the values by their names, and `seed`
+    #[arg(long, help_heading = "Program")]
+    pub(super) stdin_items: bool,
+
+    /// Bring back what the program writes to files that match this pattern, below the folder that it starts in
+    /// (repeatable): '*.png', 'out/**'; links are not followed
+    #[arg(long, value_name = "GLOB", help_heading = "Program")]
+    pub(super) collect: Vec<OsString>,
+
+    /// A file that the program has to write for each item, such as 'frame_{item:05}.png': it comes back, too, and an
+    /// item without it has failed (repeatable)
+    #[arg(long, value_name = "NAME", help_heading = "Program")]
+    pub(super) expect: Vec<OsString>,
 
     /// Cores that each job asks for
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Jobs", value_parser = clap::value_parser!(u32).range(1..))]

@@ -25,6 +25,7 @@ mod try_one;
 mod verify;
 mod versions;
 mod what;
+mod yields;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

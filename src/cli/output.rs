@@ -1,12 +1,15 @@
 //! How things are shown.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use super::Done;
 use super::failure::printed;
 use super::name::as_called;
 
 pub(super) use crate::record::last_lines;
+
+use crate::plan::Word;
+use crate::record::FileHead;
 
 /// Says something to the person at the terminal.
 pub(super) fn say(text: &str) {
@@ -56,6 +59,53 @@ pub(super) fn count(number: impl Into<u128>, thing: &str) -> String {
     match number.into() {
         1 => format!("1 {thing}"),
         number => format!("{number} {thing}s"),
+    }
+}
+
+/// Hands over all that `content` holds in pieces of bounded size.
+pub(super) fn in_pieces(content: &mut dyn Read, take: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match content.read(&mut buffer)? {
+            0 => return Ok(()),
+            got => take(&buffer[..got])?,
+        }
+    }
+}
+
+/// Files that came back with results: so many are named, and the rest is counted.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    named: Vec<FileHead>,
+    others: u64,
+    bytes: u64,
+}
+
+impl Files {
+    const NAMED: usize = 20;
+
+    pub(super) fn add(&mut self, file: FileHead) {
+        self.bytes = self.bytes.saturating_add(file.bytes);
+        if self.named.len() < Self::NAMED {
+            self.named.push(file);
+        } else {
+            self.others += 1;
+        }
+    }
+
+    /// A line for all of them, and one for each.
+    pub(super) fn describe(&self) -> Vec<String> {
+        let number = self.named.len() as u64 + self.others;
+        if number == 0 {
+            return Vec::new();
+        }
+        let mut lines = vec![format!("  with it {} ({})", count(number, "file"), bytes(self.bytes))];
+        let name = |file: &FileHead| Word::from(file.name.clone()).quoted();
+        lines.extend(self.named.iter().map(|file| format!("    {} ({})", name(file), bytes(file.bytes))));
+        if self.others > 0 {
+            lines.push(format!("    ... and {} more", self.others));
+        }
+        lines
     }
 }
 

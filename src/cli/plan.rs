@@ -8,8 +8,7 @@ use super::arguments::PlanOptions;
 use super::failure::{Failure, printed};
 use super::output::{bytes, count, say, tell};
 use super::request::Request;
-use super::travel;
-use super::{access_point, progress, reduce};
+use super::{access_point, progress, reduce, travel, yields};
 use crate::dag::Text;
 use crate::exit::Exit;
 use crate::folder::{FolderError, Laid, LayDown, Layout, Programs, lay_down};
@@ -141,6 +140,7 @@ pub(super) fn describe(request: &Request) -> Vec<String> {
         let how = if plan.resources.shared_filesystem { "read" } else { "transferred, and read" };
         lines.push(format!("  {:<20} {how} by bash in each job before the program starts", setup.quoted()));
     }
+    lines.extend(yields::describe(plan));
     if plan.command.is_none() {
         lines.push("  no command: the items themselves are the results".to_owned());
     }
@@ -187,13 +187,7 @@ pub(super) fn size(file: &Path) -> u64 {
 fn notes(request: &Request) -> Vec<String> {
     let plan = &request.plan;
     let mut notes = Vec::new();
-    if plan.command.as_ref().is_some_and(|command| !command.mentions_items()) {
-        notes.push(
-            "note: the command never names its items ({first} {last} or {start} {stop}); fine if it reads \
-             SPLIT_FIRST and SPLIT_LAST"
-                .to_owned(),
-        );
-    }
+    notes.extend(yields::notes(plan));
     let is_shells =
         |word: &&WordFate| [&b"|"[..], b">", b">>", b"<", b"&&", b";", b"2>&1"].contains(&word.word.as_bytes());
     if let Some(WordFate { word, .. }) = request.words.iter().find(is_shells) {

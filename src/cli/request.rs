@@ -10,13 +10,14 @@ use super::arguments::WhatOptions;
 use super::failure::Failure;
 use super::jobs::{self, JobSettings};
 use super::progress;
+use super::yields::yields;
 use crate::cut::{Cut, CutError, MOST_CHUNKS};
 use crate::dag::Templates;
 use crate::exit::Exit;
 use crate::folder::Existing;
 use crate::inputs::{Doubt, FindError, FoundEnvironment, JobFolder, UrlError, WordFate, find};
 use crate::plan::{
-    Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Word, Yields,
+    Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Word,
 };
 use crate::rows;
 use crate::site::Profile;
@@ -59,7 +60,7 @@ impl Request {
         let (space, rows) = (items(options)?, Rows::default());
         let cut = cut(options, space.count(), &site.profile)?;
         let command = command(options, &space)?;
-        let yields = Yields::default();
+        let yields = yields(options, command.as_ref(), &space)?;
         if command.is_none() && space.count() > MOST_LISTED {
             return Err(usage(format!("without a command the {} items themselves are the results", space.count()))
                 .detail("each would be written down and read again")

@@ -171,9 +171,12 @@ fn chunks_failed(layout: &Layout, plan: &Plan, report: &Report) -> Failure {
             (if number == 1 { failure } else { failure.detail(failures.count()) }, 1)
         }
     };
-    for ChunkFailure { chunk, items, cause, last_words, tries } in report.failures.iter().take(shown_of_them) {
+    for ChunkFailure { chunk, items, others, cause, last_words, tries } in report.failures.iter().take(shown_of_them) {
         let what = if items.count() == 1 { "item" } else { "items" };
-        let range = plan.space.describe(*items);
+        let mut range = plan.space.describe(*items);
+        if *others > 0 {
+            range.push_str(&format!(" and {}", count(*others, "other")));
+        }
         let tried = if *tries > 1 { format!(", the last of {tries} times") } else { String::new() };
         failure = failure.detail(format!("chunk {chunk}, {what} {range}: {cause}{tried}"));
         for line in last_lines(last_words, 5) {

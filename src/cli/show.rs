@@ -6,10 +6,10 @@ use std::io::{self, Write};
 use super::Done;
 use super::arguments::ShowOptions;
 use super::failure::printed;
-use super::output::last_lines;
+use super::output::{Files, count, in_pieces, last_lines};
 use super::{access_point, reduce};
 use crate::plan::{Plan, Word};
-use crate::record::{Found, Gathered, Kind};
+use crate::record::{Found, Gathered, Kind, Part};
 use crate::rows::as_given;
 use crate::space::Rows;
 
@@ -75,13 +75,28 @@ fn describe_record(plan: &Plan, gathered: &Gathered, found: &Found, what: &str) 
         ),
     ];
     let mut end = Vec::new();
-    let read = found.record.payload.pieces::<io::Error>(&path, &mut |piece| {
-        end.extend_from_slice(piece);
-        end.drain(..end.len().saturating_sub(BYTES));
+    let mut files = Files::default();
+    let mut left_out = 0;
+    let read = found.record.parts(&path, &mut |part, content| {
+        match part {
+            Part::Text(_) => in_pieces(content, &mut |piece| {
+                end.extend_from_slice(piece);
+                end.drain(..end.len().saturating_sub(BYTES));
+                Ok(())
+            })?,
+            Part::LeftOut(items) => left_out += items.count(),
+            Part::File(file) => files.add(file),
+        }
         Ok(())
     });
     match read {
-        Ok(()) => lines.extend(last_lines(&end, LINES).into_iter().map(|line| format!("  {line}"))),
+        Ok(()) => {
+            lines.extend(last_lines(&end, LINES).into_iter().map(|line| format!("  {line}")));
+            if left_out > 0 {
+                lines.push(format!("  {} left out by --where", count(left_out, "item")));
+            }
+            lines.extend(files.describe());
+        }
         Err(error) => lines.push(format!("  cannot be read again: {error}")),
     }
     lines

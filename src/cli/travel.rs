@@ -78,7 +78,12 @@ fn describe(request: &Request, fate: &Fate) -> String {
         Fate::Folder => "a folder: not transferred (--input sends it)".to_owned(),
         Fate::Absent => "found on the execute point, in its container: it is not here".to_owned(),
         Fate::Plain => "not a file: given as it stands".to_owned(),
-        Fate::Filled => "not a file: filled in for each chunk".to_owned(),
+        Fate::Filled => {
+            let plan = &request.plan;
+            let mut command = plan.command.iter();
+            let per_item = command.any(|command| command.runs_per_item(&plan.space, plan.yields.stdin_items));
+            format!("not a file: filled in for each {}", if per_item { "item" } else { "chunk" })
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::Done;
 use super::arguments::TryOptions;
 use super::cure::{Trial, cures};
 use super::failure::{Failure, printed};
-use super::output::{binary, last_lines, say, seconds};
+use super::output::{Files, binary, in_pieces, last_lines, say, seconds};
 use super::signals::Listener;
 use super::what::What;
 use super::{progress, reduce};
@@ -16,10 +16,10 @@ use crate::exit::Exit;
 use crate::folder::Layout;
 use crate::local::{Computed, Finished, Jobs, SandboxError, Sandboxes};
 use crate::plan::{Plan, Reduction, Size, Word};
-use crate::record::Cause;
+use crate::record::{Cause, Kind, Part};
 use crate::reduce::{Answer, BadResult, MergeError, Value, merge};
 use crate::rows::as_given;
-use crate::space::Rows;
+use crate::space::{Interval, Rows};
 
 /// So many of the last lines that a program wrote are shown.
 const LINES: usize = 15;
@@ -50,15 +50,24 @@ pub(super) fn try_one(options: &TryOptions) -> Done {
         say(line);
     }
     let again = again(&options.dir, options.what.as_deref());
-    if let Some(cause) = finished.cause() {
-        return Err(failed(&layout, &plan, what, &finished, cause, &again));
+    if let Some((items, cause)) = finished.failure() {
+        return Err(failed(&layout, &plan, what, items, &finished, cause, &again));
+    }
+    let is_left_out = finished.gathered().chosen().all(|found| found.record.header.kind == Kind::Each)
+        && contents(&finished).map(|contents| contents.left_out).is_ok_and(|left_out| left_out == what.items.count());
+    if is_left_out {
+        say("left out by --where: there is nothing to compute");
+        return Ok(Exit::Success);
     }
     say(&merged(&plan, &rows, &finished, &again)?);
     let mut out = io::stdout().lock();
     let mut ends_a_line = true;
-    let shown = finished.pieces(&mut |piece| {
-        ends_a_line = piece.last().map_or(ends_a_line, |byte| *byte == b'\n');
-        out.write_all(piece)
+    let shown = finished.parts(&mut |part, content| match part {
+        Part::Text(_) => in_pieces(content, &mut |piece| {
+            ends_a_line = piece.last().map_or(ends_a_line, |byte| *byte == b'\n');
+            out.write_all(piece)
+        }),
+        Part::LeftOut(_) | Part::File(_) => Ok(()),
     });
     let shown = shown.and_then(|()| if ends_a_line { Ok(()) } else { writeln!(out) }).and_then(|()| out.flush());
     printed(shown)
@@ -97,12 +106,35 @@ pub(super) fn explain(error: &SandboxError) -> Failure {
 pub(super) fn end_of(finished: &Finished) -> Vec<u8> {
     let mut end = Vec::new();
     // What cannot be read again is not shown.
-    let _ = finished.pieces(&mut |piece| {
-        end.extend_from_slice(piece);
-        end.drain(..end.len().saturating_sub(BYTES));
-        Ok(())
+    let _ = finished.parts(&mut |part, content| match part {
+        Part::Text(_) => in_pieces(content, &mut |piece| {
+            end.extend_from_slice(piece);
+            end.drain(..end.len().saturating_sub(BYTES));
+            Ok(())
+        }),
+        Part::LeftOut(_) | Part::File(_) => Ok(()),
     });
     end
+}
+
+/// What is in the records beside results.
+#[derive(Default)]
+struct Contents {
+    left_out: u128,
+    files: Files,
+}
+
+fn contents(finished: &Finished) -> io::Result<Contents> {
+    let mut contents = Contents::default();
+    finished.parts(&mut |part, _| {
+        match part {
+            Part::Text(_) => {}
+            Part::LeftOut(items) => contents.left_out += items.count(),
+            Part::File(file) => contents.files.add(file),
+        }
+        Ok(())
+    })?;
+    Ok(contents)
 }
 
 /// The command that does it again.
@@ -117,7 +149,7 @@ fn again(dir: &Path, what: Option<&str>) -> String {
 
 /// What was computed and what it took.
 fn account(plan: &Plan, rows: &Rows, what: What, finished: &Finished) -> Vec<String> {
-    let header = &finished.found().record.header;
+    let took = finished.seconds();
     let (usage, resources) = (finished.usage, &plan.resources);
     let chunks = plan.cut.chunks();
     let items = reduce::items(plan, what.items);
@@ -128,18 +160,22 @@ fn account(plan: &Plan, rows: &Rows, what: What, finished: &Finished) -> Vec<Str
     let mut lines = vec![format!("{which}, computed here as a job would")];
     if let Some(words) = plan.words(what.chunk, what.items, rows) {
         let words: Vec<_> = words.iter().map(Word::quoted).collect();
-        lines.push(format!("  command      {}", words.join(" ")));
+        let per_item = plan.command.iter().any(|command| command.runs_per_item(&plan.space, plan.yields.stdin_items));
+        let times = if per_item && what.items.count() > 1 { ", and so for each item" } else { "" };
+        lines.push(format!("  command      {}{times}", words.join(" ")));
     }
-    if matches!(finished.cause(), Some(Cause::NotStarted(_) | Cause::Machine(_) | Cause::Setup(_))) {
+    let cause = finished.failure().map(|(_, cause)| cause);
+    if matches!(cause, Some(Cause::NotStarted(_) | Cause::Machine(_) | Cause::Setup(_))) {
         // The program took nothing of anything.
         return lines;
     }
-    lines.push(format!("  time         {}, CPU {}", seconds(header.seconds), seconds(usage.cpu_seconds)));
+    lines.push(format!("  time         {}, CPU {}", seconds(took), seconds(usage.cpu_seconds)));
     lines.push(format!("  peak memory  {} of {} asked", binary(usage.memory), resources.memory));
     lines.push(format!("  disk         {} of {} asked", binary(usage.disk), resources.disk));
+    lines.extend(contents(finished).map(|contents| contents.files.describe()).unwrap_or_default());
     let chunk = plan.chunk(what.chunk);
-    if !what.is_chunk && chunk.count() > 1 && finished.cause().is_none() {
-        let estimate = seconds(header.seconds * chunk.count() as f64);
+    if !what.is_chunk && chunk.count() > 1 && cause.is_none() {
+        let estimate = seconds(took * chunk.count() as f64);
         let items = reduce::items(plan, chunk);
         lines.push(format!("  its chunk    {items}: about {estimate} from start to end at this pace (an estimate)"));
     }
@@ -220,8 +256,20 @@ fn bad_result(plan: &Plan, finished: &Finished, bad: &BadResult, again: &str) ->
         .help(format!("mend the program, then: {again}"))
 }
 
-fn failed(layout: &Layout, plan: &Plan, what: What, finished: &Finished, cause: &Cause, again: &str) -> Failure {
-    let name = if what.is_chunk { format!("chunk {}", what.chunk) } else { reduce::items(plan, what.items) };
+fn failed(
+    layout: &Layout,
+    plan: &Plan,
+    what: What,
+    items: Interval,
+    finished: &Finished,
+    cause: &Cause,
+    again: &str,
+) -> Failure {
+    let name = match what.is_chunk {
+        true if items == what.items => format!("chunk {}", what.chunk),
+        true => format!("{} of chunk {}", reduce::items(plan, items), what.chunk),
+        false => reduce::items(plan, what.items),
+    };
     let end = end_of(finished);
     let failure = Failure::new(Exit::ChunksFailed, format!("{name} failed: {cause}"));
     let failure = last_lines(&end, LINES).into_iter().fold(failure, Failure::detail);

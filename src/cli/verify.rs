@@ -1,6 +1,7 @@
 //! `split verify`.
 
-use std::io::{self, Write};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -8,15 +9,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use super::Done;
 use super::arguments::VerifyOptions;
 use super::failure::{Failure, printed};
-use super::output::{count, last_lines, say};
+use super::output::{bytes, count, in_pieces, last_lines, say};
 use super::try_one::{end_of, explain, listen};
 use super::{access_point, progress, reduce};
 use crate::exit::Exit;
 use crate::folder::Layout;
 use crate::local::{Computed, Finished, Jobs, SandboxError, Sandboxes, choose};
 use crate::plan::{Identity, Plan, Word};
-use crate::record::{Cause, Found, Gathered};
+use crate::record::{Cause, Found, Gathered, Part};
 use crate::reduce::Number;
+use crate::space::Interval;
 
 /// So many differences are shown; the rest is counted.
 const LISTED: usize = 5;
@@ -91,13 +93,17 @@ struct Outcome<'a> {
 
 enum Now {
     Same,
-    /// The ends of both results, and by how much two single numbers differ.
+    /// The first items whose results or files differ, and how many others do; what of them is not the same, and by how
+    /// much two single numbers differ.
     Differs {
-        then: Vec<u8>,
-        now: Vec<u8>,
+        items: Interval,
+        others: usize,
+        then: Vec<String>,
+        now: Vec<String>,
         by: Option<f64>,
     },
     Failed {
+        items: Interval,
         cause: Cause,
         last_words: Vec<u8>,
     },
@@ -146,31 +152,122 @@ impl<'a> Again<'a> {
             Computed::Finished(finished) => finished,
             Computed::Stopped => return Ok(None),
         };
-        let now = match finished.cause() {
-            Some(cause) => Now::Failed { cause: cause.clone(), last_words: end_of(&finished) },
+        let now = match finished.failure() {
+            Some((items, cause)) => Now::Failed { items, cause: cause.clone(), last_words: end_of(&finished) },
             None => self.compare(found, &finished)?,
         };
-        Ok(Some(Outcome { record: found, code: finished.found().record.header.code, now }))
+        Ok(Some(Outcome { record: found, code: finished.code(), now }))
     }
 
     fn compare(&self, found: &Found, finished: &Finished) -> Result<Now, Failure> {
         let path = self.gathered.path(found);
-        let (mut then, mut now) = (Digest::default(), Digest::default());
         let unreadable = |path: PathBuf| {
             move |error: io::Error| Failure::new(Exit::Machine, format!("cannot read {}: {error}", path.display()))
         };
-        let read = found.record.payload.pieces::<io::Error>(&path, &mut |piece| then.take(piece));
-        read.map_err(unreadable(path))?;
-        finished.pieces(&mut |piece| now.take(piece)).map_err(unreadable(finished.sandbox().to_owned()))?;
-        if then.hasher.finalize() == now.hasher.finalize() {
-            return Ok(Now::Same);
-        }
-        let by = then.number().zip(now.number()).and_then(|(then, now)| difference(&then, &now));
-        Ok(Now::Differs { then: then.end, now: now.end, by })
+        let then = |take: &mut Take<'_>| found.record.parts(&path, take);
+        let now = |take: &mut Take<'_>| finished.parts(take);
+        let units_then = units(&then).map_err(unreadable(path.clone()))?;
+        let units_now = units(&now).map_err(unreadable(finished.sandbox().to_owned()))?;
+        let mut differing = units_then.iter().zip(&units_now).filter(|(then, now)| then != now).map(|(then, _)| then.0);
+        let Some(items) = differing.next() else {
+            if units_then.len() == units_now.len() {
+                return Ok(Now::Same);
+            }
+            let why = "the record is of other items than what was computed".to_owned();
+            return Err(Failure::new(Exit::Machine, why).detail(path.display().to_string()));
+        };
+        let others = differing.count();
+        let then = unit(&then, items).map_err(unreadable(path.clone()))?;
+        let now = unit(&now, items).map_err(unreadable(finished.sandbox().to_owned()))?;
+        let by = then.text.number().zip(now.text.number()).and_then(|(then, now)| difference(&then, &now));
+        let (then, now) = (then.differing(&now), now.differing(&then));
+        Ok(Now::Differs { items, others, then, now, by })
     }
 }
 
-/// A result, looked through once.
+type Take<'a> = dyn FnMut(Part, &mut dyn Read) -> io::Result<()> + 'a;
+type Walk<'a> = dyn Fn(&mut Take<'_>) -> io::Result<()> + 'a;
+
+/// What stands for each item, or for all where they have one result: equal where the results and the files are.
+fn units(walk: &Walk<'_>) -> io::Result<Vec<(Interval, Identity)>> {
+    let mut units = Vec::new();
+    let mut open: Option<(Interval, blake3::Hasher)> = None;
+    walk(&mut |part, content| {
+        let (items, kind, name) = match part {
+            Part::Text(items) => (Some(items), 0, Vec::new()),
+            Part::LeftOut(items) => (Some(items), 1, Vec::new()),
+            Part::File(file) => (None, 2, file.name),
+        };
+        if let Some(items) = items
+            && let Some((before, hasher)) = open.replace((items, blake3::Hasher::new()))
+        {
+            units.push((before, Identity::of(&hasher)));
+        }
+        let mut digest = Digest::default();
+        in_pieces(content, &mut |piece| digest.take(piece))?;
+        if let Some((_, hasher)) = &mut open {
+            hasher.update(&[kind]).update(Identity::of_bytes(&name).as_bytes()).update(digest.identity().as_bytes());
+        }
+        Ok(())
+    })?;
+    units.extend(open.map(|(items, hasher)| (items, Identity::of(&hasher))));
+    Ok(units)
+}
+
+/// The result and the files of some items.
+#[derive(Default)]
+struct Unit {
+    is_left_out: bool,
+    text: Digest,
+    files: BTreeMap<Vec<u8>, (u64, Identity)>,
+}
+
+fn unit(walk: &Walk<'_>, wanted: Interval) -> io::Result<Unit> {
+    let mut unit = Unit::default();
+    let mut is_wanted = false;
+    walk(&mut |part, content| {
+        match part {
+            Part::Text(items) | Part::LeftOut(items) if items != wanted => is_wanted = false,
+            Part::Text(_) => {
+                is_wanted = true;
+                return in_pieces(content, &mut |piece| unit.text.take(piece));
+            }
+            Part::LeftOut(_) => unit.is_left_out = true,
+            Part::File(file) if is_wanted => {
+                let mut digest = Digest::default();
+                in_pieces(content, &mut |piece| digest.take(piece))?;
+                unit.files.insert(file.name, (file.bytes, digest.identity()));
+            }
+            Part::File(_) => {}
+        }
+        Ok(())
+    })?;
+    Ok(unit)
+}
+
+impl Unit {
+    /// What of it is not the same in `other`, for people.
+    fn differing(&self, other: &Self) -> Vec<String> {
+        if self.is_left_out {
+            return vec!["left out by --where".to_owned()];
+        }
+        let mut lines = Vec::new();
+        if other.is_left_out || self.text.identity() != other.text.identity() {
+            lines.extend(last_lines(&self.text.end, LINES));
+        }
+        let names: BTreeSet<_> = self.files.keys().chain(other.files.keys()).collect();
+        for name in names.into_iter().filter(|name| self.files.get(*name) != other.files.get(*name)).take(LISTED) {
+            let shown = Word::from(name.clone()).quoted();
+            lines.push(match self.files.get(name) {
+                Some((size, content)) => format!("{shown} ({}, content {})", bytes(*size), content.short()),
+                None => format!("no {shown}"),
+            });
+        }
+        lines
+    }
+}
+
+/// A text, looked through once.
 #[derive(Default)]
 struct Digest {
     hasher: blake3::Hasher,
@@ -179,13 +276,17 @@ struct Digest {
 }
 
 impl Digest {
-    #[expect(clippy::unnecessary_wraps, reason = "as the reader of payloads calls it")]
+    #[expect(clippy::unnecessary_wraps, reason = "as what reads in pieces calls it")]
     fn take(&mut self, piece: &[u8]) -> io::Result<()> {
         self.hasher.update(piece);
         self.bytes += piece.len() as u64;
         self.end.extend_from_slice(piece);
         self.end.drain(..self.end.len().saturating_sub(BYTES));
         Ok(())
+    }
+
+    fn identity(&self) -> Identity {
+        Identity::of(&self.hasher)
     }
 
     /// The number that it is, where it is one alone.
@@ -277,9 +378,13 @@ fn report(
     }
     match odd().next() {
         Some(outcome) => {
-            let first = outcome.record.record.header.items.start();
-            let chunk = plan.chunks_of(outcome.record.record.header.items).0;
-            let what = if plan.chunk(chunk) == outcome.record.record.header.items {
+            let items = match outcome.now {
+                Now::Differs { items, .. } | Now::Failed { items, .. } => items,
+                Now::Same => outcome.record.record.header.items,
+            };
+            let first = items.start();
+            let chunk = plan.chunks_of(items).0;
+            let what = if plan.chunk(chunk) == items {
                 format!("chunk-{chunk}")
             } else {
                 let one = crate::space::Interval::new(first, first + 1).expect("one item");
@@ -296,15 +401,22 @@ fn describe(plan: &Plan, gathered: &Gathered, outcome: &Outcome<'_>) -> Vec<Stri
     let header = &outcome.record.record.header;
     let items = header.items;
     let path = gathered.path(outcome.record);
-    let mut lines = vec![
-        format!("{}, {}", reduce::chunks(plan, items), reduce::items(plan, items)),
-        format!("  then: on {}, in {}", header.host, path.display()),
-    ];
-    let indented =
-        |text: &[u8]| last_lines(text, LINES).into_iter().map(|line| format!("    {line}")).collect::<Vec<_>>();
+    let mut lines = vec![format!("{}, {}", reduce::chunks(plan, items), reduce::items(plan, items))];
+    let of = match &outcome.now {
+        Now::Differs { items: of, others: 0, .. } | Now::Failed { items: of, .. } => {
+            Some((*of, reduce::items(plan, *of)))
+        }
+        Now::Differs { items: of, others, .. } => {
+            Some((*of, format!("{} and {}", reduce::items(plan, *of), count(*others as u128, "other"))))
+        }
+        Now::Same => None,
+    };
+    lines.extend(of.filter(|(of, _)| *of != items).map(|(_, of)| format!("  of these, {of}")));
+    lines.extend([format!("  then: on {}, in {}", header.host, path.display())]);
+    let indented = |lines: &[String]| lines.iter().map(|line| format!("    {line}")).collect::<Vec<_>>();
     match &outcome.now {
         Now::Same => {}
-        Now::Differs { then, now, by } => {
+        Now::Differs { then, now, by, .. } => {
             lines.extend(indented(then));
             lines.push("  now:".to_owned());
             lines.extend(indented(now));
@@ -315,9 +427,9 @@ fn describe(plan: &Plan, gathered: &Gathered, outcome: &Outcome<'_>) -> Vec<Stri
                 None => {}
             }
         }
-        Now::Failed { cause, last_words } => {
+        Now::Failed { cause, last_words, .. } => {
             lines.push(format!("  now: {cause}"));
-            lines.extend(indented(last_words));
+            lines.extend(indented(&last_lines(last_words, LINES)));
         }
     }
     if header.code != outcome.code {

@@ -37,6 +37,12 @@ pub fn differences(before: &Plan, now: &Plan) -> Vec<Difference> {
     differ("the items' values", rows(before), rows(now));
     differ("chunks", before.cut.chunks().to_string(), now.cut.chunks().to_string());
     differ("command", command(before), command(now));
+    differ("--seed", before.yields.seed.to_string(), now.yields.seed.to_string());
+    differ("--stdin-items", before.yields.stdin_items.to_string(), now.yields.stdin_items.to_string());
+    let collect = |plan: &Plan| plan.yields.collect.iter().map(|pattern| pattern.word().quoted()).collect::<Vec<_>>();
+    differ("--collect", words(&collect(before)), words(&collect(now)));
+    let expect = |plan: &Plan| plan.yields.expect.iter().map(|name| name.word().quoted()).collect::<Vec<_>>();
+    differ("--expect", words(&expect(before)), words(&expect(now)));
     differ("--reduce", before.reduce.to_string(), now.reduce.to_string());
     differ("the folder that was planned in", before.base.quoted(), now.base.quoted());
     let (was, is) = (&before.resources, &now.resources);

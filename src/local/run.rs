@@ -36,16 +36,18 @@ pub struct Report {
     pub given_up: Option<Failures>,
 }
 
-/// A chunk that failed on all its tries.
+/// A chunk, or part of one, of which items failed on all their tries.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChunkFailure {
     /// Its number.
     pub chunk: u64,
-    /// The items that have no result.
+    /// The items that have no result: the first of them that follow one another.
     pub items: Interval,
-    /// Why, at the last try.
+    /// How many others have none.
+    pub others: u128,
+    /// Why the first has none, at the last try.
     pub cause: Cause,
-    /// The end of what the program wrote on standard error at the last try.
+    /// The end of what the program wrote on standard error then.
     pub last_words: Vec<u8>,
     /// How often it was tried.
     pub tries: u32,
@@ -228,8 +230,10 @@ impl Shared<'_> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).next().is_some()
     }
 
-    /// Tries a chunk until it is done, hopeless, or told to stop (which is no failure).
+    /// Tries a chunk until it is done, hopeless, or told to stop (which is no failure). What some of its items yielded is
+    /// not computed again.
     fn chunk(&self, desk: &mut Desk, chunk: u64, items: Interval) -> Result<Option<ChunkFailure>, LocalError> {
+        let mut left = vec![items];
         let mut retry = 0;
         loop {
             let start_in = match self.copies {
@@ -256,31 +260,54 @@ impl Shared<'_> {
                 None => rows::From::Shared(self.base),
             };
             let folders = (desk.tree.as_path(), start_in);
-            if let Err(error) = rows::place_files(&self.job.space, items, self.rows, from, folders) {
-                // It is the same file at every try.
-                let cause = Cause::Machine(error.to_string());
-                return Ok(Some(ChunkFailure { chunk, items, cause, last_words: Vec::new(), tries: retry + 1 }));
+            for &items in &left {
+                if let Err(error) = rows::place_files(&self.job.space, items, self.rows, from, folders) {
+                    // It is the same file at every try.
+                    let cause = Cause::Machine(error.to_string());
+                    let (last_words, tries) = (Vec::new(), retry + 1);
+                    return Ok(Some(ChunkFailure { chunk, items, others: 0, cause, last_words, tries }));
+                }
             }
-            let code = match self.copies {
-                Some(_) => self.code,
-                // Among the user's files every chunk finds them as they are when it starts.
-                None => code_that_arrived(&self.job, self.base).0,
-            };
-            let attempt = Attempt { job: &self.job, chunk, items, code, rows: self.given, retry };
-            match crate::runner::run(&attempt, &place, self.running)? {
-                Outcome::Done { .. } => return Ok(None),
-                Outcome::Failed { cause, last_words } => {
-                    // What cannot be started here is not started by trying again.
-                    let hopeless = matches!(cause, Cause::NotStarted(_)) || retry >= self.retries;
-                    if hopeless || self.running.stopped() {
-                        return Ok(Some(ChunkFailure { chunk, items, cause, last_words, tries: retry + 1 }));
+            let mut without: Vec<Interval> = Vec::new();
+            let mut why = None;
+            for &items in &left {
+                let code = match self.copies {
+                    Some(_) => self.code,
+                    // Among the user's files every chunk finds them as they are when it starts.
+                    None => code_that_arrived(&self.job, self.base).0,
+                };
+                let attempt = Attempt { job: &self.job, chunk, items, code, rows: self.given, retry };
+                match crate::runner::run(&attempt, &place, self.running)? {
+                    Outcome::Done { .. } => self.tally().add_result(),
+                    Outcome::Failed { cause, last_words, failed } => {
+                        if failed != [items] {
+                            self.tally().add_result();
+                        }
+                        without.extend(failed);
+                        why = why.or(Some((cause, last_words)));
+                    }
+                    Outcome::Stopped => {
+                        let cause = Cause::Machine("told to stop".to_owned());
+                        let tries = retry + 1;
+                        return Ok(Some(ChunkFailure {
+                            chunk,
+                            items,
+                            others: 0,
+                            cause,
+                            last_words: Vec::new(),
+                            tries,
+                        }));
                     }
                 }
-                Outcome::Stopped => {
-                    let cause = Cause::Machine("told to stop".to_owned());
-                    return Ok(Some(ChunkFailure { chunk, items, cause, last_words: Vec::new(), tries: retry + 1 }));
-                }
             }
+            let Some(((cause, last_words), first)) = why.zip(without.first().copied()) else { return Ok(None) };
+            // What cannot be started here is not started by trying again.
+            let hopeless = matches!(cause, Cause::NotStarted(_)) || retry >= self.retries;
+            if hopeless || self.running.stopped() {
+                let others = without[1..].iter().map(|items| items.count()).sum();
+                return Ok(Some(ChunkFailure { chunk, items: first, others, cause, last_words, tries: retry + 1 }));
+            }
+            left = without;
             retry += 1;
             self.retried.fetch_add(1, Ordering::Relaxed);
         }

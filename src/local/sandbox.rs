@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -20,8 +20,8 @@ use super::measure::{self, Ended, Meter, SAMPLE, Usage};
 use super::tree::OwnFolder;
 use crate::folder::Layout;
 use crate::inputs::fetch;
-use crate::plan::{ContainerMode, PLAN_FILES, Plan};
-use crate::record::{Cause, Found, Gathered, Kind, gather};
+use crate::plan::{ContainerMode, Identity, PLAN_FILES, Plan};
+use crate::record::{Cause, Found, Gathered, Kind, Part, gather};
 use crate::rows;
 use crate::space::{Interval, Rows};
 use crate::store::{StoreError, make_folder};
@@ -107,14 +107,14 @@ pub enum Computed {
     Stopped,
 }
 
-/// A job that left a record.
+/// A job that left records.
 #[derive(Debug)]
 pub struct Finished {
     /// What the job used.
     pub usage: Usage,
     /// How many processes it left running, which have ended with it.
     pub left_running: usize,
-    /// The record, as a folder of partials is read: one result, or one failure.
+    /// Its records, as a folder of partials is read. Together they are of all its items.
     gathered: Gathered,
     /// Where the job's files are, its home among them.
     sandbox: PathBuf,
@@ -317,7 +317,8 @@ impl<'a> Sandboxes<'a> {
         let usage = meter.finish();
 
         let gathered = gather(&sandbox, self.plan, &|_| {}).map_err(StoreError::on("read", &sandbox))?;
-        if gathered.results.len() + gathered.failures.len() == 1 {
+        let records = gathered.results.iter().chain(&gathered.failures);
+        if records.map(|found| found.record.header.items.count()).sum::<u128>() == items.count() {
             return Ok(Computed::Finished(Box::new(Finished {
                 usage,
                 left_running,
@@ -481,34 +482,54 @@ impl<'a> Sandboxes<'a> {
 }
 
 impl Finished {
-    /// The record.
+    /// The records, in the order of their items.
     #[must_use]
-    pub fn found(&self) -> &Found {
-        self.gathered.results.first().unwrap_or_else(|| &self.gathered.failures[0])
+    pub fn records(&self) -> Vec<&Found> {
+        let mut records: Vec<_> = self.gathered.results.iter().chain(&self.gathered.failures).collect();
+        records.sort_by_key(|found| found.record.header.items);
+        records
     }
 
-    /// The record as a folder's only one: as `split reduce` would have it.
+    /// The code that ran.
+    #[must_use]
+    pub fn code(&self) -> Identity {
+        self.records()[0].record.header.code
+    }
+
+    /// How long the program ran, in seconds.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.records().iter().map(|found| found.record.header.seconds).sum()
+    }
+
+    /// The records as a folder's only ones: as `split reduce` would have them.
     #[must_use]
     pub fn gathered(&self) -> &Gathered {
         &self.gathered
     }
 
-    /// Why there is no result; `None` where there is one.
+    /// The first items without a result, and why; `None` where all have one.
     #[must_use]
-    pub fn cause(&self) -> Option<&Cause> {
-        match &self.found().record.header.kind {
-            Kind::Failure(cause) => Some(cause),
+    pub fn failure(&self) -> Option<(Interval, &Cause)> {
+        self.records().into_iter().find_map(|found| match &found.record.header.kind {
+            Kind::Failure(cause) => Some((found.record.header.items, cause)),
             Kind::Whole | Kind::Each | Kind::Bundle => None,
-        }
+        })
     }
 
-    /// Hands over the result, or the program's last words, in pieces.
+    /// Hands over the parts of the results, or, where items have none, the last words of the program for the first of
+    /// them.
     ///
     /// # Errors
-    /// Where it cannot be read any more, or `take` fails.
-    pub fn pieces(&self, take: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-        let found = self.found();
-        found.record.payload.pieces(&self.gathered.path(found), take)
+    /// Where they cannot be read any more, or `take` fails.
+    pub fn parts(&self, take: &mut dyn FnMut(Part, &mut dyn Read) -> io::Result<()>) -> io::Result<()> {
+        let failed = self.failure().map(|(items, _)| items);
+        for found in self.records() {
+            if failed.is_none_or(|items| items == found.record.header.items) {
+                found.record.parts(&self.gathered.path(found), take)?;
+            }
+        }
+        Ok(())
     }
 
     /// The job's folder.

@@ -1,8 +1,11 @@
 //! The user's command with its placeholders.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Word;
+use super::field::{self, Field};
 use super::template::{Part, Template, TemplateError, spliced};
 use crate::cut::Cut;
 use crate::space::{self, Interval, Rows, Space};
@@ -101,6 +104,11 @@ impl Placeholder {
         matches!(self, Self::First | Self::Last | Self::Start | Self::Stop | Self::Count | Self::Items)
     }
 
+    /// Whether it differs from item to item of one run.
+    pub(super) fn is_of_one_item(self) -> bool {
+        matches!(self, Self::Item | Self::Seed | Self::Seed31)
+    }
+
     fn depends_on_the_cut(self) -> bool {
         matches!(self, Self::Chunk | Self::Chunks)
     }
@@ -116,6 +124,12 @@ pub enum Slot {
 }
 
 impl Slot {
+    /// What stands for a name of the space.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        Self::Name(name.to_owned())
+    }
+
     /// What stands between the braces.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -221,12 +235,22 @@ impl Bindings {
             Slot::Name(wanted) => self.names.iter().find(|(name, _)| name == wanted).map(|(_, value)| value),
         }
     }
+}
 
-    /// All that there is, for the program's environment.
-    pub fn slots(&self) -> impl Iterator<Item = (Slot, &Word)> {
-        let known = Placeholder::ALL.into_iter().map(Slot::Known).zip(&self.values);
-        known.chain(self.names.iter().map(|(name, value)| (Slot::Name(name.clone()), value)))
+/// The variables that a program finds in its environment, and what they hold, over `space`. A name whose variable would be
+/// another one's, too (of `n` and `N`, of `First`), has none.
+#[must_use]
+pub fn variables(space: &Space) -> Vec<(Slot, String)> {
+    let known = Placeholder::ALL.into_iter().map(Slot::Known);
+    let names = space.names().into_iter().filter(|name| *name != space::ITEM);
+    let slots = known.chain(names.map(|name| Slot::Name(name.to_owned())));
+    let all: Vec<_> = slots.map(|slot| (slot.variable(), slot)).collect();
+    let mut times: BTreeMap<String, u32> = BTreeMap::new();
+    for (variable, _) in &all {
+        *times.entry(variable.clone()).or_default() += 1;
     }
+    let own = |(variable, slot): &(String, Slot)| matches!(slot, Slot::Known(_)) || times[variable] == 1;
+    all.into_iter().filter(own).map(|(variable, slot)| (slot, variable)).collect()
 }
 
 /// The words of a command, checked: every brace in them is a placeholder's or a doubled one.
@@ -234,7 +258,7 @@ impl Bindings {
 #[serde(try_from = "Vec<Word>", into = "Vec<Word>")]
 pub struct Command {
     words: Vec<Word>,
-    parsed: Vec<Template<Slot>>,
+    parsed: Vec<Template<Field>>,
 }
 
 /// Why words are no command.
@@ -286,18 +310,42 @@ impl Command {
     ///
     /// It does where the command names a value of an item; else not where it names an interval of items, or gets them on
     /// standard input; else where it names a seed, since each item has its own; and else in a parameter space, where the
-    /// values are in the environment.
+    /// values are in the environment. The name of a variable, as in `sh -c 'echo "$SPLIT_ITEM"'`, is as good as the
+    /// placeholder.
     #[must_use]
     pub fn runs_per_item(&self, space: &Space, stdin_items: bool) -> bool {
-        let any = |wanted: fn(&Slot) -> bool| self.slots().any(wanted);
-        if any(|slot| matches!(slot, Slot::Name(_) | Slot::Known(Placeholder::Item))) {
+        let any = |wanted: fn(Placeholder) -> bool| {
+            Placeholder::ALL.into_iter().any(|known| wanted(known) && self.names(&Slot::Known(known)))
+        };
+        if self.names_values(space) {
             return true;
         }
-        if stdin_items || any(|slot| matches!(slot, Slot::Known(known) if known.names_an_interval())) {
+        if stdin_items || any(Placeholder::names_an_interval) {
             return false;
         }
-        any(|slot| matches!(slot, Slot::Known(Placeholder::Seed | Placeholder::Seed31)))
-            || matches!(space, Space::Parameters(_))
+        self.names_a_seed() || matches!(space, Space::Parameters(_))
+    }
+
+    /// Whether the program is told the value of an item.
+    #[must_use]
+    pub fn names_values(&self, space: &Space) -> bool {
+        let is_name = |slot: &Slot| matches!(slot, Slot::Name(_));
+        let mut names = space.names().into_iter().filter(|name| *name != space::ITEM);
+        self.names(&Slot::Known(Placeholder::Item))
+            || self.slots().any(is_name)
+            || names.any(|name| self.reads(&Slot::of(name)))
+    }
+
+    /// Whether the program is told a seed.
+    #[must_use]
+    pub fn names_a_seed(&self) -> bool {
+        [Placeholder::Seed, Placeholder::Seed31].into_iter().any(|known| self.names(&Slot::Known(known)))
+    }
+
+    /// Whether the program is told of a file with the items' rows. Only then is there one.
+    #[must_use]
+    pub fn names_items_file(&self) -> bool {
+        self.names(&Slot::Known(Placeholder::Items))
     }
 
     /// Whether what is computed for an item depends on how the space is cut.
@@ -309,25 +357,15 @@ impl Command {
     /// Checks that each brace stands for something in this space.
     ///
     /// # Errors
-    /// [`TemplateError::Unknown`] for the first that does not.
+    /// For the first that does not, or whose width is for whole numbers alone.
     pub fn check(&self, space: &Space) -> Result<(), TemplateError> {
-        let names = space.names();
-        for (word, template) in self.words.iter().zip(&self.parsed) {
-            for slot in template.placeholders() {
-                if let Slot::Name(name) = slot
-                    && !names.contains(&name.as_str())
-                {
-                    return Err(TemplateError::Unknown { name: name.clone(), word: word.quoted() });
-                }
-            }
-        }
-        Ok(())
+        self.words.iter().zip(&self.parsed).try_for_each(|(word, template)| field::check(word, template, space))
     }
 
     /// The words as the program gets them.
     #[must_use]
     pub fn fill(&self, bindings: &Bindings) -> Vec<Word> {
-        let value = |slot: &Slot| bindings.get(slot).map_or(&b""[..], Word::as_bytes);
+        let value = |field: &Field| field.write(bindings.get(&field.slot).map_or(&b""[..], Word::as_bytes));
         self.parsed.iter().map(|template| template.fill(value)).collect()
     }
 
@@ -340,16 +378,33 @@ impl Command {
     #[must_use]
     pub fn spliced_into_shell(&self) -> Vec<Slot> {
         let mut found: Vec<Slot> = Vec::new();
-        for slot in spliced(&self.parsed).into_iter().flat_map(Template::placeholders) {
-            if !found.contains(slot) {
-                found.push(slot.clone());
+        for field in spliced(&self.parsed).into_iter().flat_map(Template::placeholders) {
+            if !found.contains(&field.slot) {
+                found.push(field.slot.clone());
             }
         }
         found
     }
 
     fn slots(&self) -> impl Iterator<Item = &Slot> {
-        self.parsed.iter().flat_map(Template::placeholders)
+        self.parsed.iter().flat_map(Template::placeholders).map(|field| &field.slot)
+    }
+
+    /// Whether the command holds the placeholder or the name of its variable.
+    fn names(&self, wanted: &Slot) -> bool {
+        self.slots().any(|slot| slot == wanted) || self.reads(wanted)
+    }
+
+    /// Whether the name of the slot's variable stands in a word, as it does in a shell's source.
+    fn reads(&self, slot: &Slot) -> bool {
+        let variable = slot.variable();
+        let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        self.words.iter().map(Word::as_bytes).any(|word| {
+            memchr::memmem::find_iter(word, variable.as_bytes()).any(|at| {
+                let before = at.checked_sub(1).and_then(|before| word.get(before));
+                !before.is_some_and(is_of_name) && !word.get(at + variable.len()).is_some_and(is_of_name)
+            })
+        })
     }
 }
 
@@ -357,13 +412,7 @@ impl TryFrom<Vec<Word>> for Command {
     type Error = CommandError;
 
     fn try_from(words: Vec<Word>) -> Result<Self, CommandError> {
-        // Whether a space has the name is known only with the space: see `check`.
-        let lookup = |name: &[u8]| {
-            let known = Placeholder::ALL.into_iter().find(|known| known.name().as_bytes() == name);
-            let name = || std::str::from_utf8(name).ok().filter(|name| !name.is_empty()).map(str::to_owned);
-            known.map(Slot::Known).or_else(|| name().map(Slot::Name))
-        };
-        let parsed: Vec<_> = words.iter().map(|word| Template::parse(word, lookup)).collect::<Result<_, _>>()?;
+        let parsed: Vec<_> = words.iter().map(|word| Template::parse(word, Field::parse)).collect::<Result<_, _>>()?;
         match parsed.first().map(Template::parts) {
             None | Some([]) => Err(CommandError::Empty),
             Some([Part::Literal(_)]) => Ok(Self { words, parsed }),
@@ -390,6 +439,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::space::{Axis, Column, Parameters, Values};
 
     fn command(words: &[&str]) -> Result<Command, CommandError> {
         words.iter().map(|&word| Word::from(word)).collect::<Vec<_>>().try_into()
@@ -488,6 +538,37 @@ mod tests {
         assert!(per_item(&["x", "{item}"]));
         assert!(per_item(&["x", "{seed31}"]));
         assert!(per_item(&["x", "{item}", "{items}"]));
+        assert!(per_item(&["x", "{item:05}"]));
+        assert!(per_item(&["sh", "-c", "echo \"$SPLIT_ITEM\""]));
+        assert!(per_item(&["sh", "-c", "echo $SPLIT_SEED"]));
+        assert!(!per_item(&["sh", "-c", "echo ${{SPLIT_SEED}} $SPLIT_FIRST"]));
+        assert!(!per_item(&["sh", "-c", "cat $SPLIT_ITEMS; echo $MY_SPLIT_ITEM $SPLIT_ITEM_2"]));
+    }
+
+    #[test]
+    fn a_parameter_space_is_computed_item_by_item_unless_its_items_are_handed_over() {
+        let column = |name: &str| Column { name: name.to_owned(), values: Values::List(vec![Word::from("7")]) };
+        let axes = vec![Axis::Columns(vec![column("alpha"), column("beta 2")])];
+        let space = Space::Parameters(Parameters::new(axes, None).expect("a space"));
+        let per_item = |words: &[&str]| command(words).expect("a command").runs_per_item(&space, false);
+        assert!(per_item(&["x"]));
+        assert!(per_item(&["x", "{alpha}", "{items}"]));
+        assert!(per_item(&["sh", "-c", "grep $SPLIT_BETA_2 $SPLIT_ITEMS"]));
+        assert!(!per_item(&["x", "{items}"]));
+        assert!(!per_item(&["sh", "-c", "cat \"$SPLIT_ITEMS\""]));
+        assert!(!command(&["x"]).expect("a command").runs_per_item(&space, true));
+        assert!(command(&["x", "{beta 2}"]).expect("a command").runs_per_item(&space, true));
+    }
+
+    #[test]
+    fn ambiguous_variables_are_left_out() {
+        let column = |name: &str| Column { name: name.to_owned(), values: Values::List(vec![Word::from("7")]) };
+        let columns = ["n", "N", "First", "learning-rate", "item"].map(column).into();
+        let space = Space::Parameters(Parameters::new(vec![Axis::Columns(columns)], None).expect("a space"));
+        let names: Vec<_> = variables(&space).into_iter().map(|(_, variable)| variable).collect();
+        let mut expected: Vec<_> = Placeholder::ALL.map(|known| known.variable().to_owned()).into();
+        expected.push("SPLIT_LEARNING_RATE".to_owned());
+        assert_eq!(names, expected);
     }
 
     proptest! {

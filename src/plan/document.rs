@@ -119,6 +119,7 @@ impl Plan {
         if let Some(command) = &plan.command {
             command.check(&plan.space)?;
         }
+        plan.yields.expect.iter().try_for_each(|name| name.check(&plan.space))?;
         if plan.identity != Identity::of_plan(&plan.space, &plan.cut, plan.command.as_ref(), &plan.yields) {
             return Err(DocumentError::Identity);
         }

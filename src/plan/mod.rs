@@ -6,8 +6,10 @@
 
 mod arrival;
 mod bins;
+mod collected;
 mod command;
 mod document;
+mod field;
 mod identity;
 mod job;
 mod quantile;
@@ -24,7 +26,8 @@ pub(crate) mod testing;
 pub use crate::space::{Identity, Word};
 pub use arrival::{Environment, JobLink, JobUrl};
 pub use bins::{Bins, Edges, EdgesError};
-pub use command::{Bindings, Command, CommandError, Placeholder, Run, Slot};
+pub use collected::{FilePattern, FilePatternError, FileTemplate, PatternPart};
+pub use command::{Bindings, Command, CommandError, Placeholder, Run, Slot, variables};
 pub use document::{DocumentError, FORMAT, Plan};
 pub use identity::PlanIdentity;
 pub use job::{DEFAULT_PATH, FileSource, Job, JobContainer, JobFile, JobFiles, PLAN_FILES};

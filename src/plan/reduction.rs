@@ -334,7 +334,7 @@ impl MergeCommand {
     /// The words as the command gets them.
     #[must_use]
     pub fn fill<'a>(&self, value: impl Fn(Operand) -> &'a [u8]) -> Vec<Word> {
-        self.templates.iter().map(|template| template.fill(|operand| value(*operand))).collect()
+        self.templates.iter().map(|template| template.fill(|operand| value(*operand).into())).collect()
     }
 }
 

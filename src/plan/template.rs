@@ -1,5 +1,7 @@
 //! Words with placeholders in braces: `{name}` stands for a value, `{{` and `}}` for a brace.
 
+use std::borrow::Cow;
+
 use super::Word;
 
 /// A word whose placeholders are known ones.
@@ -27,6 +29,16 @@ pub enum TemplateError {
         name: String,
         /// The word it is in, as typed.
         word: String,
+    },
+    /// A width for what is no whole number.
+    #[error("`{{{field}}}` in {word} pads whole numbers with zeros, and {why}")]
+    NoNumber {
+        /// What stands between the braces.
+        field: String,
+        /// The word it is in, as typed.
+        word: String,
+        /// What it would stand for.
+        why: String,
     },
     /// A brace that opens or closes nothing.
     #[error("a lone brace in {word}")]
@@ -86,12 +98,12 @@ impl<P> Template<P> {
     }
 
     /// The word with every placeholder replaced by its value.
-    pub(super) fn fill<'a>(&self, value: impl Fn(&P) -> &'a [u8]) -> Word {
+    pub(super) fn fill<'a>(&self, value: impl Fn(&P) -> Cow<'a, [u8]>) -> Word {
         let mut bytes = Vec::new();
         for part in &self.parts {
             match part {
                 Part::Literal(literal) => bytes.extend_from_slice(literal),
-                Part::Placeholder(placeholder) => bytes.extend_from_slice(value(placeholder)),
+                Part::Placeholder(placeholder) => bytes.extend_from_slice(&value(placeholder)),
             }
         }
         Word::from(bytes)

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Word;
+use super::{FilePattern, FileTemplate};
 
 /// What the program gets and leaves, beside its arguments: as much a part of what is computed as the command.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,10 +16,10 @@ pub struct Yields {
     pub stdin_items: bool,
     /// Patterns of the files that the program writes and that come back.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub collect: Vec<Word>,
-    /// Names of files, with placeholders, that each item has to leave.
+    pub collect: Vec<FilePattern>,
+    /// Names of files, with placeholders, that each item has to leave; they come back, too.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub expect: Vec<Word>,
+    pub expect: Vec<FileTemplate>,
 }
 
 impl Yields {
@@ -27,6 +27,12 @@ impl Yields {
     #[must_use]
     pub fn is_nothing(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether files come back beside the results.
+    #[must_use]
+    pub fn has_files(&self) -> bool {
+        !self.collect.is_empty() || !self.expect.is_empty()
     }
 }
 

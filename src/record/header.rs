@@ -47,6 +47,8 @@ pub enum Cause {
     Signal(i32),
     /// The program printed nothing where a number is due, or wrote nothing to the path that it was told.
     NoResult,
+    /// The program ended well, and a file that it was to leave is not there; which.
+    Missing(String),
     /// The program could not be started; why.
     NotStarted(String),
     /// The set-up failed, so that the program was not started; how.
@@ -71,6 +73,7 @@ impl std::fmt::Display for Cause {
             Self::NoResult => {
                 out.write_str("the program printed nothing, and wrote no {result}, where a result is due")
             }
+            Self::Missing(file) => write!(out, "the program did not write a file that it has to leave: {file}"),
             Self::NotStarted(why) => write!(out, "the program could not be started: {why}"),
             Self::Setup(why) => write!(out, "the set-up failed: {why}"),
             Self::Machine(why) => write!(out, "the machine would not: {why}"),

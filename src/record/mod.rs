@@ -14,6 +14,8 @@
 //! payload. A header says which items its payload is the result of, and that is all that coverage relies on:
 //! not the file's name, not its place, not how often a job ran.
 
+#[cfg(feature = "cli")]
+mod contents;
 mod coverage;
 mod entries;
 #[cfg(feature = "cli")]
@@ -24,6 +26,8 @@ mod partial;
 #[cfg(feature = "cli")]
 mod versions;
 
+#[cfg(feature = "cli")]
+pub use contents::Part;
 pub use coverage::{Claim, Tiling, tile};
 pub use entries::{EntryReader, FileHead, Head, LONGEST_NAME, write_file_head, write_head};
 #[cfg(feature = "cli")]

@@ -40,7 +40,7 @@ fn is_broken(cause: &Cause) -> bool {
     /// SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV: signal(7).
     const CRASHES: [i32; 5] = [4, 6, 7, 8, 11];
     match cause {
-        Cause::ExitCode(_) | Cause::NoResult => true,
+        Cause::ExitCode(_) | Cause::NoResult | Cause::Missing(_) => true,
         Cause::Signal(signal) => CRASHES.contains(signal),
         Cause::NotStarted(_) | Cause::Setup(_) | Cause::Machine(_) => false,
     }
@@ -117,7 +117,8 @@ mod tests {
 
     #[test]
     fn a_kill_from_outside_mends_nothing() {
-        assert!([Cause::ExitCode(1), Cause::NoResult, Cause::Signal(11)].iter().all(is_broken));
+        let missing = Cause::Missing("out.dat".to_owned());
+        assert!([Cause::ExitCode(1), Cause::NoResult, missing, Cause::Signal(11)].iter().all(is_broken));
         let others =
             [Cause::Signal(9), Cause::Signal(15), Cause::Setup(String::new()), Cause::NotStarted(String::new())];
         assert!(!others.iter().any(is_broken));

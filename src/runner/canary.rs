@@ -32,6 +32,8 @@ pub enum Way {
     Signal(i32),
     /// Without a result.
     NoResult,
+    /// Without a file that it has to leave.
+    Missing,
     /// Before it started.
     NotStarted,
     /// In its set-up.
@@ -46,6 +48,7 @@ impl Way {
             Cause::ExitCode(code) => Some(Self::ExitCode(*code)),
             Cause::Signal(signal) => Some(Self::Signal(*signal)),
             Cause::NoResult => Some(Self::NoResult),
+            Cause::Missing(_) => Some(Self::Missing),
             Cause::NotStarted(_) => Some(Self::NotStarted),
             Cause::Setup(_) => Some(Self::Setup),
             Cause::Machine(_) => None,
@@ -186,6 +189,7 @@ mod tests {
             (exit(1), Way::ExitCode(1)),
             (Some(Cause::Signal(9)), Way::Signal(9)),
             (Some(Cause::NoResult), Way::NoResult),
+            (Some(Cause::Missing("out.dat".to_owned())), Way::Missing),
             (Some(Cause::Setup("why".to_owned())), Way::Setup),
         ] {
             assert_eq!(broken(&tally(&spread(&cause, 9, 3))), None);

@@ -1,20 +1,24 @@
 //! One attempt at a chunk's items: run, judge, record.
 
-use std::fs::{self, File};
 use std::hash::{BuildHasher, Hasher};
-use std::io::{self, BufWriter, Read, Seek, Write};
-use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::io::{self, Read, Seek, Write};
+use std::path::Path;
 
-use super::environment::{Base, environment, of_run};
-use super::program::{self, Failed, Running, Surroundings};
-use super::setup::{self, SetupFailed};
+use super::collect::Collector;
+use super::environment::Base;
+use super::listing::ListingError;
+use super::program::Running;
+use super::records::{Lost, Output, Records};
+use super::session::{CallFailed, Called, Session};
 use crate::exit::Exit;
 use crate::inputs::code_that_arrived;
-use crate::plan::{Bindings, Command, Due, Identity, Job, Run, Word};
+use crate::plan::{Command, Identity, Job};
 use crate::record::{self, Cause, Header, Kind};
 use crate::space::{Interval, Rows, Space};
 use crate::store::{Draft, StoreError};
+
+/// So many items that fail before any has a result, and the others are not run: the program is broken.
+const HOPELESS: u32 = 3;
 
 /// Where an attempt runs.
 #[derive(Clone, Copy, Debug)]
@@ -58,14 +62,16 @@ pub enum Outcome {
         /// How long the program ran, in seconds.
         seconds: f64,
     },
-    /// There is none, and the partial says why.
+    /// Items have none, and the partial says why; it holds the results of the others.
     Failed {
-        /// Why.
+        /// Why, of the first of them.
         cause: Cause,
-        /// The last lines on standard error, or what was printed in vain.
+        /// The last lines on standard error then, or what was printed in vain.
         last_words: Vec<u8>,
+        /// The items without a result, in order and apart.
+        failed: Vec<Interval>,
     },
-    /// It was told to stop; nothing was recorded.
+    /// It was told to stop. Items that were done one by one are recorded, if any.
     Stopped,
 }
 
@@ -88,6 +94,7 @@ impl Outcome {
                 Cause::ExitCode(_) => Exit::ProgramFailed,
                 Cause::Signal(_) => Exit::ProgramKilled,
                 Cause::NoResult => Exit::NoResult,
+                Cause::Missing(_) => Exit::FileMissing,
                 Cause::NotStarted(_) => Exit::NotStarted,
                 Cause::Setup(_) => Exit::SetupFailed,
                 Cause::Machine(_) => Exit::JobMachine,
@@ -112,49 +119,32 @@ pub fn run(attempt: &Attempt<'_>, place: &Place<'_>, running: &Running) -> Resul
     // Of this attempt alone: what an earlier program left running may still write to its own.
     let own = tempfile::Builder::new().prefix("attempt-").tempdir_in(place.scratch);
     let own = own.map_err(StoreError::on("make a folder in", place.scratch))?;
-    let printed = own.path().join("printed");
-    let written = own.path().join("result");
-    let mut length = 0;
-    let (kind, seconds, last_words) = match compute(attempt, place, &printed, &written, running) {
-        Computed::Done { seconds, printed } => {
-            length = printed;
-            (Kind::Whole, seconds, Vec::new())
-        }
-        Computed::Failed { cause, seconds, last_words } => (Kind::Failure(cause), seconds, last_words),
-        Computed::Stopped => return Ok(Outcome::Stopped),
+    let mut records = Records::new(own.path().join("records"));
+    let stopped = match &attempt.job.command {
+        None => list(attempt, own.path(), &mut records),
+        Some(command) => compute(attempt, place, command, own.path(), &mut records, running),
     };
-    let mut header = header(attempt, place, kind, seconds);
     // On a shared file system the user may change a file while the program reads it: then nobody knows what ran.
-    if header.kind == Kind::Whole
+    if records.has_results()
+        && attempt.job.command.is_some()
         && attempt.job.shared_filesystem
         && code_that_arrived(attempt.job, place.start_in).0 != attempt.code
     {
-        header.kind = Kind::Failure(Cause::Machine("the program or its files changed while it ran".to_owned()));
+        let changed = Cause::Machine("the program or its files changed while it ran".to_owned());
+        records.take_back(attempt.items, changed);
     }
-    // What is written to {result} is the result; else what is printed, unless the program was told of {result}.
-    let told = attempt.job.command.as_ref().is_some_and(Command::mentions_result);
-    let (result, length) =
-        if told || written.symlink_metadata().is_ok() { (&written, u64::MAX) } else { (&printed, length) };
-    if header.kind == Kind::Whole {
-        match whole(attempt.job.due, result, length) {
-            Ok(Payload { bytes, crc, file, empty: false }) => {
-                save(attempt, place, &header, &mut file.take(bytes), bytes, &crc)?;
-                return Ok(Outcome::Done { seconds });
-            }
-            Ok(Payload { empty: true, .. }) => header.kind = Kind::Failure(Cause::NoResult),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => header.kind = Kind::Failure(Cause::NoResult),
-            Err(error) => header.kind = Kind::Failure(Cause::Machine(error.to_string())),
-        }
+    if stopped && records.is_empty() {
+        return Ok(Outcome::Stopped);
     }
-    // Many programs say on standard output what went wrong.
-    let last_words = if last_words.is_empty() { end_of(&printed) } else { last_words };
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(&last_words);
-    save(attempt, place, &header, &mut &last_words[..], last_words.len() as u64, &crc)?;
-    match header.kind {
-        Kind::Failure(cause) => Ok(Outcome::Failed { cause, last_words }),
-        _ => Ok(Outcome::Done { seconds }),
+    save(attempt, place, &mut records)?;
+    if stopped {
+        return Ok(Outcome::Stopped);
     }
+    let seconds = records.seconds();
+    Ok(match records.into_failure() {
+        None => Outcome::Done { seconds },
+        Some((cause, last_words, failed)) => Outcome::Failed { cause, last_words, failed },
+    })
 }
 
 /// Records a failure without having run the program; `last_words` is what was said.
@@ -167,196 +157,276 @@ pub(super) fn give_up(
     cause: Cause,
     last_words: Vec<u8>,
 ) -> Result<Outcome, RunError> {
-    let header = header(attempt, place, Kind::Failure(cause.clone()), 0.0);
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(&last_words);
-    save(attempt, place, &header, &mut &last_words[..], last_words.len() as u64, &crc)?;
-    Ok(Outcome::Failed { cause, last_words })
+    let mut records = Records::new(place.scratch.join("records"));
+    records.failure(attempt.items, cause.clone(), 0.0, last_words.clone());
+    save(attempt, place, &mut records)?;
+    Ok(Outcome::Failed { cause, last_words, failed: vec![attempt.items] })
 }
 
-fn header(attempt: &Attempt<'_>, place: &Place<'_>, kind: Kind, seconds: f64) -> Header {
-    Header {
+/// Runs the program, over all items or one by one; true where it was told to stop.
+fn compute(
+    attempt: &Attempt<'_>,
+    place: &Place<'_>,
+    command: &Command,
+    own: &Path,
+    records: &mut Records,
+    running: &Running,
+) -> bool {
+    let fail = |records: &mut Records, failed| {
+        fail(records, attempt.items, failed);
+        false
+    };
+    let session = match Session::start(attempt, place, command, own, running) {
+        Called::Done(session) => session,
+        Called::Failed(failed) => return fail(records, failed),
+        Called::Stopped => return true,
+    };
+    let yields = &attempt.job.yields;
+    let collector = yields.has_files().then(|| Collector::new(place.start_in, yields, !attempt.job.shared_filesystem));
+    let mut collector = match collector.transpose() {
+        Ok(collector) => collector,
+        Err(error) => return fail(records, unreadable(place, &error)),
+    };
+    if session.runs_per_item() {
+        return each(attempt, place, &session, collector.as_mut(), records, running);
+    }
+    if attempt.may_leave_out() {
+        match attempt.listing().any(attempt.items) {
+            Ok(true) => {}
+            Ok(false) => {
+                for item in attempt.items.start()..attempt.items.stop() {
+                    if let Err(lost) = records.left_out(item) {
+                        give_up_on_rest(attempt, records, lost);
+                        break;
+                    }
+                }
+                return false;
+            }
+            Err(error) => return fail(records, error.into()),
+        }
+    }
+    match once(place, &session, attempt.items, collector.as_mut(), running) {
+        Called::Stopped => true,
+        Called::Failed(failed) => fail(records, failed),
+        Called::Done((output, Some(files))) => {
+            if let Err(lost) = records.bundle(attempt.items, output, &files) {
+                give_up_on_rest(attempt, records, lost);
+            }
+            false
+        }
+        Called::Done((mut output, None)) => {
+            match checksum(&mut output) {
+                Ok(crc) => records.whole(attempt.items, output, crc),
+                Err(error) => {
+                    let cause = Cause::Machine(error.to_string());
+                    return fail(records, CallFailed { seconds: output.seconds, ..CallFailed::of_items(cause) });
+                }
+            }
+            false
+        }
+    }
+}
+
+/// Runs the program once for each item; true where it was told to stop.
+fn each(
+    attempt: &Attempt<'_>,
+    place: &Place<'_>,
+    session: &Session<'_>,
+    mut collector: Option<&mut Collector<'_>>,
+    records: &mut Records,
+    running: &Running,
+) -> bool {
+    let stop = attempt.items.stop();
+    let (mut worked, mut failures) = (false, 0);
+    for item in attempt.items.start()..stop {
+        if running.stopped() {
+            return true;
+        }
+        let one = Interval::new(item, item + 1).expect("one item");
+        let called = match session.keeps(item) {
+            Ok(false) => {
+                if let Err(lost) = records.left_out(item) {
+                    give_up_on_rest(attempt, records, lost);
+                    return false;
+                }
+                continue;
+            }
+            Ok(true) => once(place, session, one, collector.as_deref_mut(), running),
+            Err(failed) => Called::Failed(failed),
+        };
+        match called {
+            Called::Stopped => return true,
+            Called::Done((output, files)) => {
+                worked = true;
+                if let Err(lost) = records.entry(item, output, &files.unwrap_or_default()) {
+                    give_up_on_rest(attempt, records, lost);
+                    return false;
+                }
+            }
+            Called::Failed(failed) => {
+                failures += 1;
+                let (cause, is_final) = (failed.cause.clone(), failed.is_final);
+                fail(records, one, failed);
+                let is_hopeless = is_final || (!worked && failures == HOPELESS);
+                if let Some(rest) = Interval::new(item + 1, stop).filter(|_| is_hopeless) {
+                    let why = match is_final {
+                        true => "not run: the machine would not",
+                        false => "not run: the items before them all failed",
+                    };
+                    records.failure(rest, cause, 0.0, format!("{why}\n").into_bytes());
+                    return false;
+                }
+            }
+        }
+    }
+    false
+}
+
+/// What a run leaves: its result, and its files where any are to come back.
+type Left = (Output, Option<Vec<super::collect::Collected>>);
+
+/// One run of the program over `items`, and the files that it wrote.
+fn once(
+    place: &Place<'_>,
+    session: &Session<'_>,
+    items: Interval,
+    collector: Option<&mut Collector<'_>>,
+    running: &Running,
+) -> Called<Left> {
+    let bindings = match session.bindings(items) {
+        Ok(bindings) => bindings,
+        Err(failed) => return Called::Failed(failed),
+    };
+    let Some(collector) = collector else {
+        return match session.call(items, &bindings, running) {
+            Called::Done(output) => Called::Done((output, None)),
+            Called::Failed(failed) => Called::Failed(failed),
+            Called::Stopped => Called::Stopped,
+        };
+    };
+    let expected = match session.expected(items, &bindings) {
+        Ok(expected) => expected,
+        Err(failed) => return Called::Failed(failed),
+    };
+    if let Err(error) = collector.before(&expected) {
+        return Called::Failed(unreadable(place, &error));
+    }
+    let failed = match session.call(items, &bindings, running) {
+        Called::Stopped => return Called::Stopped,
+        Called::Failed(failed) => failed,
+        Called::Done(output) => match collector.after(&expected) {
+            Ok(files) => return Called::Done((output, Some(files))),
+            Err(cause) => CallFailed { seconds: output.seconds, ..CallFailed::of_items(cause) },
+        },
+    };
+    Called::Failed(match collector.discard(&expected) {
+        Ok(()) => failed,
+        Err(error) => unreadable(place, &error),
+    })
+}
+
+fn unreadable(place: &Place<'_>, error: &io::Error) -> CallFailed {
+    let cause = Cause::Machine(format!("{}: {error}", place.start_in.display()));
+    CallFailed { is_final: true, ..CallFailed::of_items(cause) }
+}
+
+fn fail(records: &mut Records, items: Interval, failed: CallFailed) {
+    records.failure(items, failed.cause, failed.seconds, failed.last_words);
+}
+
+/// Entries cannot be kept any more.
+fn give_up_on_rest(attempt: &Attempt<'_>, records: &mut Records, lost: Lost) {
+    let rest = Interval::new(lost.first, attempt.items.stop()).expect("one item is lost at least");
+    records.failure(rest, Cause::Machine(lost.error.to_string()), 0.0, Vec::new());
+}
+
+/// Without a command the items themselves are the results: those of a range one a line, rows one by one.
+fn list(attempt: &Attempt<'_>, own: &Path, records: &mut Records) -> bool {
+    let items = attempt.items;
+    match &attempt.job.space {
+        Space::Range(range) => {
+            let started = std::time::Instant::now();
+            let path = own.join("printed");
+            let written =
+                std::fs::File::options().read(true).write(true).create_new(true).open(&path).and_then(|file| {
+                    let mut out = io::BufWriter::with_capacity(1 << 16, file);
+                    for item in items.start()..items.stop() {
+                        writeln!(out, "{}", range.value(item))?;
+                    }
+                    let mut file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+                    let bytes = file.stream_position()?;
+                    file.rewind()?;
+                    let mut output = Output { file, bytes, seconds: started.elapsed().as_secs_f64() };
+                    let crc = checksum(&mut output)?;
+                    Ok((output, crc))
+                });
+            match written {
+                Ok((output, crc)) => records.whole(items, output, crc),
+                Err(error) => {
+                    let cause = Cause::Machine(format!("{}: {error}", path.display()));
+                    records.failure(items, cause, 0.0, Vec::new());
+                }
+            }
+        }
+        Space::Parameters(_) => {
+            let listing = attempt.listing();
+            let mut text = Vec::new();
+            for item in items.start()..items.stop() {
+                text.clear();
+                let kept = match attempt.job.space.keeps(item, attempt.rows).map_err(ListingError::from) {
+                    Ok(false) => records.left_out(item),
+                    kept => match kept.and_then(|_| listing.write_row(item, &mut text)) {
+                        Ok(()) => records.text(item, &text),
+                        Err(error) => {
+                            let one = Interval::new(item, item + 1).expect("one item");
+                            records.failure(one, Cause::Machine(error.to_string()), 0.0, Vec::new());
+                            Ok(())
+                        }
+                    },
+                };
+                if let Err(lost) = kept {
+                    give_up_on_rest(attempt, records, lost);
+                    break;
+                }
+            }
+        }
+    }
+    false
+}
+
+/// The CRC-32 of a result, which is then read from its start again.
+fn checksum(output: &mut Output) -> io::Result<crc32fast::Hasher> {
+    let mut crc = crc32fast::Hasher::new();
+    let mut buffer = vec![0; 1 << 16];
+    let mut left = (&mut output.file).take(output.bytes);
+    loop {
+        match left.read(&mut buffer)? {
+            0 => break,
+            got => crc.update(&buffer[..got]),
+        }
+    }
+    output.file.rewind()?;
+    Ok(crc)
+}
+
+fn save(attempt: &Attempt<'_>, place: &Place<'_>, records: &mut Records) -> Result<(), StoreError> {
+    let name = attempt_name(attempt.retry);
+    let header = |items: Interval, kind: Kind, seconds: f64| Header {
         plan: attempt.job.plan,
         code: attempt.code,
-        items: attempt.items,
+        items,
         kind,
         seconds,
         host: place.host.into(),
-        attempt: attempt_name(attempt.retry).into(),
-    }
-}
-
-enum Computed {
-    Done { seconds: f64, printed: u64 },
-    Failed { cause: Cause, seconds: f64, last_words: Vec<u8> },
-    Stopped,
-}
-
-/// Leaves the result in a file: results may be larger than memory.
-fn compute(attempt: &Attempt<'_>, place: &Place<'_>, printed: &Path, written: &Path, running: &Running) -> Computed {
-    let failed = |cause| Computed::Failed { cause, seconds: 0.0, last_words: Vec::new() };
-    let machine = |error: io::Error| failed(Cause::Machine(format!("{}: {error}", printed.display())));
-    let file = match File::create(printed) {
-        Ok(file) => file,
-        Err(error) => return machine(error),
+        attempt: name.as_str().into(),
     };
-    let Some(command) = &attempt.job.command else {
-        let started = std::time::Instant::now();
-        return match list_items(&attempt.job.space, attempt.rows, attempt.items, file) {
-            Ok(()) => Computed::Done { seconds: started.elapsed().as_secs_f64(), printed: u64::MAX },
-            Err(error) => machine(error),
-        };
-    };
-    let result = Word::from(written.as_os_str().to_owned());
-    let bindings = Bindings::new(Run {
-        space: &attempt.job.space,
-        rows: attempt.rows,
-        cut: &attempt.job.cut,
-        seed: attempt.job.yields.seed,
-        chunk: attempt.chunk,
-        items: attempt.items,
-        result: &result,
-        items_file: &result,
-    });
-    let Some(bindings) = bindings else {
-        return failed(Cause::Machine("the rows of these items did not arrive".to_owned()));
-    };
-    let words = command.fill(&bindings);
-    let temporary = place.scratch.join("tmp");
-    if place.base == Base::Job
-        && let Err(error) = fs::create_dir_all(&temporary)
-    {
-        return failed(Cause::Machine(format!("{}: {error}", temporary.display())));
-    }
-    let variables = environment(place.base, attempt.job, place.start_in, &temporary);
-    let surroundings = match place.setup {
-        None => Surroundings::OnTop([variables, of_run(&bindings)].concat()),
-        Some(setup) => {
-            let own = printed.parent().unwrap_or(place.scratch);
-            let setting = setup::Setting { folder: place.start_in, own, base: place.base };
-            let given = attempt.job.environment.keys().map(String::as_str);
-            match setup::run(setup, setting, variables, given, running) {
-                Ok(variables) => Surroundings::Whole([variables, of_run(&bindings)].concat()),
-                Err(SetupFailed::Stopped) => return Computed::Stopped,
-                Err(SetupFailed::Machine(error)) => {
-                    return failed(Cause::Machine(format!("{}: {error}", setup.display())));
-                }
-                Err(SetupFailed::Failed { why, last_words }) => {
-                    return Computed::Failed { cause: Cause::Setup(why), seconds: 0.0, last_words };
-                }
-            }
-        }
-    };
-    match program::run(&words, place.start_in, surroundings, file, running) {
-        Ok(_) if running.stopped() => Computed::Stopped,
-        Ok(ended) => match (ended.status.code(), ended.status.signal()) {
-            (Some(0), _) => Computed::Done { seconds: ended.seconds, printed: ended.printed },
-            (code, signal) => {
-                let cause = signal.map_or_else(|| Cause::ExitCode(code.unwrap_or(-1)), Cause::Signal);
-                Computed::Failed { cause, seconds: ended.seconds, last_words: ended.last_words }
-            }
-        },
-        Err(Failed::Stopped) => Computed::Stopped,
-        Err(Failed::NotStarted(error)) => {
-            let why = interpreter(&place.start_in.join(words[0].as_os_str())).unwrap_or_else(|| error.to_string());
-            failed(Cause::NotStarted(format!("{}: {why}", words[0].quoted())))
-        }
-        Err(Failed::Machine(error)) => failed(Cause::Machine(format!("{}: {error}", words[0].quoted()))),
-    }
-}
-
-/// What is wrong with the interpreter of a script that is there and cannot be started: the kernel's own answer
-/// is that there is no such file, and people look for the script.
-fn interpreter(script: &Path) -> Option<String> {
-    let mut start = Vec::new();
-    File::open(script).ok()?.take(256).read_to_end(&mut start).ok()?;
-    let line = start.strip_prefix(b"#!")?.split(|&byte| byte == b'\n').next()?;
-    let text = String::from_utf8_lossy(line);
-    let interpreter = text.trim_ascii_start().split([' ', '\t']).next()?;
-    if let Some(name) = interpreter.strip_suffix('\r') {
-        return Some(format!("its first line asks for {name} and ends as on Windows (CR LF): dos2unix mends it"));
-    }
-    (!Path::new(interpreter).exists()).then(|| format!("its first line asks for {interpreter}, which is not there"))
-}
-
-/// Without a command the items themselves are the results, one a line.
-fn list_items(space: &Space, rows: &Rows, items: Interval, file: File) -> io::Result<()> {
-    let mut out = BufWriter::with_capacity(1 << 16, file);
-    for item in items.start()..items.stop() {
-        match space {
-            Space::Range(range) => writeln!(out, "{}", range.value(item))?,
-            Space::Parameters(_) => {
-                let row = space.row(item, rows).ok_or(io::ErrorKind::NotFound)?;
-                out.write_all(&row.join(&b'\t'))?;
-                out.write_all(b"\n")?;
-            }
-        }
-    }
-    out.flush()
-}
-
-struct Payload {
-    file: File,
-    bytes: u64,
-    crc: crc32fast::Hasher,
-    /// Whether a number is due and there is nothing but white space.
-    empty: bool,
-}
-
-/// The first `length` bytes of a file, looked through.
-fn whole(due: Due, result: &Path, length: u64) -> io::Result<Payload> {
-    let mut file = File::open(result)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "what the program left as its result is no file"));
-    }
-    let mut crc = crc32fast::Hasher::new();
-    let mut bytes = 0;
-    let mut blank = true;
-    let mut buffer = vec![0; 1 << 16];
-    let mut rest = (&mut file).take(length);
-    loop {
-        let got = rest.read(&mut buffer)?;
-        if got == 0 {
-            break;
-        }
-        crc.update(&buffer[..got]);
-        blank = blank && buffer[..got].iter().all(u8::is_ascii_whitespace);
-        bytes += got as u64;
-    }
-    file.rewind()?;
-    Ok(Payload { file, bytes, crc, empty: blank && due == Due::Numbers })
-}
-
-fn save(
-    attempt: &Attempt<'_>,
-    place: &Place<'_>,
-    header: &Header,
-    payload: &mut impl Read,
-    bytes: u64,
-    crc: &crc32fast::Hasher,
-) -> Result<PathBuf, StoreError> {
-    let path = place.partials.join(record::partial_name(attempt.chunk, &header.attempt));
+    let path = place.partials.join(record::partial_name(attempt.chunk, &name));
     let mut draft = Draft::new(&path, 0o666)?;
-    record::write(&mut draft, header, payload, bytes, crc).map_err(StoreError::on("write", &path))?;
+    records.write(&mut draft, header).map_err(StoreError::on("write", &path))?;
     if attempt.job.shared_filesystem {
         // A network file system tells only now that the disk was full.
-        draft.commit()?;
+        draft.commit()
     } else {
-        draft.commit_unsynced()?;
+        draft.commit_unsynced()
     }
-    Ok(path)
-}
-
-/// The last of a file, as much as is kept of standard error.
-fn end_of(path: &Path) -> Vec<u8> {
-    let read = || {
-        let mut file = File::open(path)?;
-        let bytes = file.metadata()?.len();
-        file.seek(io::SeekFrom::Start(bytes.saturating_sub(program::LAST_WORDS as u64)))?;
-        let mut end = Vec::new();
-        file.take(program::LAST_WORDS as u64).read_to_end(&mut end)?;
-        io::Result::Ok(end)
-    };
-    // What cannot be read is not shown.
-    read().unwrap_or_default()
 }

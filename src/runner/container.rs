@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::program::{self, Ended, Failed, Running, Surroundings};
+use super::program::{self, Ended, Failed, Process, Running, Surroundings};
 use crate::plan::{DEFAULT_PATH, Job, JobContainer, Word};
 
 /// Set inside: where the runner inside says that it has started.
@@ -105,7 +105,8 @@ pub(super) fn enter(
         Ok(printed) => printed,
         Err(error) => return Entered::Machine(format!("{}: {error}", outside.own.display())),
     };
-    let ended = program::run(&words, outside.here, Surroundings::OnTop(variables), printed, running);
+    let process = Process::new(&words, outside.here, Surroundings::OnTop(&variables), printed);
+    let ended = program::run(process, running);
     judge(&starter, container, ended, sign.exists(), running.stopped())
 }
 

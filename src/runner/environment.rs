@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use crate::plan::{Bindings, DEFAULT_PATH, Job};
+use crate::plan::{Bindings, DEFAULT_PATH, Job, Slot, Word};
 
 /// What the environment starts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +60,13 @@ pub fn environment(base: Base, job: &Job, home: &Path, temporary: &Path) -> Vec<
     variables
 }
 
-/// The variables that tell one run of the program what to compute.
+/// A variable that would be longer is left out, rather than keeping the program from starting: Linux passes no more than
+/// 128 KiB in one, execve(2).
+const LONGEST_VARIABLE: usize = 100 << 10;
+
+/// The variables that tell one run of the program what to compute: those of `names` that the run has a value for.
 #[must_use]
-pub fn of_run(bindings: &Bindings) -> Vec<(OsString, OsString)> {
-    bindings.slots().map(|(slot, value)| (slot.variable().into(), value.as_os_str().to_owned())).collect()
+pub fn of_run<'a>(names: &'a [(Slot, OsString)], bindings: &'a Bindings) -> Vec<(&'a OsString, &'a Word)> {
+    let values = names.iter().filter_map(|(slot, name)| Some((name, bindings.get(slot)?)));
+    values.filter(|(_, value)| value.as_bytes().len() <= LONGEST_VARIABLE).collect()
 }

@@ -103,8 +103,13 @@ pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
         }
     };
     let outcome = outcome.map_err(|error| (Exit::JobMachine, in_one_line(&error)))?;
-    if let Outcome::Failed { cause, .. } = &outcome {
-        return Err((outcome.exit(), cause.to_string()));
+    if let Outcome::Failed { cause, failed, .. } = &outcome {
+        let without: u128 = failed.iter().map(|items| items.count()).sum();
+        let some = match without == items.count() {
+            true => String::new(),
+            false => format!(" ({without} of {} items have no result)", items.count()),
+        };
+        return Err((outcome.exit(), format!("{cause}{some}")));
     }
     Ok(outcome.exit())
 }

@@ -5,11 +5,15 @@
 
 mod canary;
 mod chunk;
+mod collect;
 mod container;
 mod environment;
 mod exec;
+mod listing;
 mod post;
 mod program;
+mod records;
+mod session;
 mod setup;
 
 use std::ffi::OsString;

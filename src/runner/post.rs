@@ -91,13 +91,20 @@ pub fn judge(job: &Job, outputs: &Path, since: Since, here: &str) -> Option<Brok
         let Ok(read) = File::open(entry.path()).and_then(|mut file| record::read(&mut file, &mut Vec::new())) else {
             continue;
         };
+        // An attempt counts once, however many of its items failed.
+        let mut failed = false;
         for record in read.records.into_iter().filter(|record| record.header.plan == job.plan) {
             match &record.header.kind {
                 Kind::Whole | Kind::Each | Kind::Bundle => tally.add_result(),
                 Kind::Failure(_) if since.started.is_some_and(|started| modified <= started) => {}
                 Kind::Failure(Cause::Machine(_)) => {}
+                Kind::Failure(_) if failed => {}
                 Kind::Failure(cause) => {
-                    tally.add_failure(cause, record.header.items, &record.header.host, 1);
+                    failed = true;
+                    let count = job.space.count();
+                    let items = record.header.items;
+                    let chunk = job.cut.chunk(count, job.cut.chunk_of(count, items.start().min(count - 1)));
+                    tally.add_failure(cause, chunk, &record.header.host, 1);
                     let found = Example { cause: cause.clone(), record, partial: entry.path() };
                     // The first in item order, so that the same records say the same.
                     if example.as_ref().is_none_or(|example| found.rank() < example.rank()) {
@@ -257,6 +264,18 @@ mod tests {
         outputs.add(0, "ep1", failure(1), b"");
         let text = explain(&outputs.job, &outputs.judge().expect("broken"));
         assert!(text.contains("on ep1: it wrote nothing\n"), "{text}");
+    }
+
+    #[test]
+    fn an_attempt_counts_once_however_many_of_its_items_failed() {
+        let outputs = Outputs::new();
+        for partial in &outputs.add_broken()[1..] {
+            fs::remove_file(partial).expect("removed");
+        }
+        let first = outputs.folder.path().join(record::partial_name(0, "0-ep1"));
+        let twice = fs::read(&first).expect("there").repeat(12);
+        fs::write(&first, twice).expect("written");
+        assert_eq!(outputs.judge(), None);
     }
 
     #[test]

@@ -35,12 +35,35 @@ struct State {
 }
 
 /// What a program's environment is made of.
-#[derive(Debug)]
-pub(super) enum Surroundings {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Surroundings<'a> {
     /// This process's own, and these on top of it.
-    OnTop(Vec<(OsString, OsString)>),
+    OnTop(&'a [(OsString, OsString)]),
     /// These alone.
-    Whole(Vec<(OsString, OsString)>),
+    Whole(&'a [(OsString, OsString)]),
+}
+
+/// A program to be run.
+#[derive(Debug)]
+pub(super) struct Process<'a> {
+    pub(super) words: &'a [Word],
+    /// Where it starts.
+    pub(super) folder: &'a Path,
+    pub(super) surroundings: Surroundings<'a>,
+    /// The variables of this run, on top of all others.
+    pub(super) of_run: &'a [(&'a OsString, &'a Word)],
+    /// Its standard input; without one it is empty.
+    pub(super) stdin: Option<File>,
+    pub(super) stdout: File,
+    /// Its standard error; without one its end is kept as its last words.
+    pub(super) stderr: Option<File>,
+}
+
+impl<'a> Process<'a> {
+    /// With nothing on its standard input.
+    pub(super) fn new(words: &'a [Word], folder: &'a Path, surroundings: Surroundings<'a>, stdout: File) -> Self {
+        Self { words, folder, surroundings, of_run: &[], stdin: None, stdout, stderr: None }
+    }
 }
 
 /// How a program ended.
@@ -112,26 +135,25 @@ impl Running {
     }
 }
 
-/// Runs a program to its end, with `result` as its standard output.
-pub(super) fn run(
-    words: &[Word],
-    folder: &Path,
-    surroundings: Surroundings,
-    result: File,
-    running: &Running,
-) -> Result<Ended, Failed> {
-    let printed = result.try_clone().map_err(Failed::Machine)?;
-    let mut command = Command::new(words[0].as_os_str());
-    match surroundings {
-        Surroundings::OnTop(variables) => command.envs(variables),
-        Surroundings::Whole(variables) => command.env_clear().envs(variables),
+/// Runs a program to its end.
+pub(super) fn run(process: Process<'_>, running: &Running) -> Result<Ended, Failed> {
+    let printed = process.stdout.try_clone().map_err(Failed::Machine)?;
+    let mut command = Command::new(process.words[0].as_os_str());
+    let variables = match process.surroundings {
+        Surroundings::OnTop(variables) => variables,
+        Surroundings::Whole(variables) => {
+            command.env_clear();
+            variables
+        }
     };
     command
-        .args(words[1..].iter().map(Word::as_os_str))
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(result)
-        .stderr(Stdio::piped())
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+        .envs(process.of_run.iter().map(|(name, value)| (name, value.as_os_str())))
+        .args(process.words[1..].iter().map(Word::as_os_str))
+        .current_dir(process.folder)
+        .stdin(process.stdin.map_or_else(Stdio::null, Stdio::from))
+        .stdout(process.stdout)
+        .stderr(process.stderr.map_or_else(Stdio::piped, Stdio::from))
         // A group of its own: its children are reached with it, and a Ctrl-C at the keyboard comes to us first.
         .process_group(0);
     let started = Instant::now();

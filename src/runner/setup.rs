@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::environment::Base;
-use super::program::{self, Failed, Running, Surroundings};
+use super::program::{self, Failed, Process, Running, Surroundings};
 use crate::plan::Word;
 
 /// `$1` is the set-up, `$2` where its environment goes, `$3` where to say what failed, `$4` the runner, `$5` whether the
@@ -123,7 +123,8 @@ pub(super) fn run<'a>(
     let mut parts = text.split(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
     words.push(if parts.any(|part| part == b"return") { "yes" } else { "no" }.into());
     words.extend(given.map(Word::from));
-    let ended = match program::run(&words, setting.folder, Surroundings::OnTop(variables), said, running) {
+    let process = Process::new(&words, setting.folder, Surroundings::OnTop(&variables), said);
+    let ended = match program::run(process, running) {
         Ok(_) if running.stopped() => return Err(SetupFailed::Stopped),
         Ok(ended) => ended,
         Err(Failed::Stopped) => return Err(SetupFailed::Stopped),

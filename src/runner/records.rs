@@ -1,0 +1,328 @@
+//! What an attempt has to tell, until it ends: its records, kept in one file on the way, so that memory is bounded whatever
+//! programs yield.
+//!
+//! Consecutive items that succeeded are one record; an item that failed is one of its own.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags};
+
+use super::collect::Collected;
+use crate::record::{Cause, Head, Header, Kind, write, write_file_head, write_head};
+use crate::space::Interval;
+
+/// What one read asks for.
+const PIECE: usize = 1 << 16;
+
+/// An attempt's records.
+#[derive(Debug)]
+pub(super) struct Records {
+    /// Where the payloads are kept on the way.
+    path: PathBuf,
+    spool: Option<Spool>,
+    done: Vec<Pending>,
+    /// The items that are being recorded one after another.
+    open: Option<Open>,
+    /// The items without a result, in order; neighbours in one interval.
+    failed: Vec<Interval>,
+    /// The first failure.
+    why: Option<(Cause, Vec<u8>)>,
+}
+
+/// A record that has not been written yet.
+#[derive(Debug)]
+struct Pending {
+    items: Interval,
+    kind: Kind,
+    seconds: f64,
+    source: Source,
+    bytes: u64,
+    crc: crc32fast::Hasher,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// The start of a file.
+    File(File),
+    /// From this byte of the spool on.
+    Spool(u64),
+    /// These bytes.
+    Bytes(Vec<u8>),
+}
+
+/// A record that grows.
+#[derive(Debug)]
+struct Open {
+    first: u128,
+    stop: u128,
+    kind: Kind,
+    seconds: f64,
+    offset: u64,
+}
+
+/// A result that is to be recorded.
+#[derive(Debug)]
+pub(super) struct Output {
+    pub(super) file: File,
+    pub(super) bytes: u64,
+    /// How long the program ran, in seconds.
+    pub(super) seconds: f64,
+}
+
+/// An entry could not be kept.
+#[derive(Debug)]
+pub(super) struct Lost {
+    /// The first of the items that are lost: those up to the one at hand.
+    pub(super) first: u128,
+    pub(super) error: io::Error,
+}
+
+impl Records {
+    /// None yet; `path` is for a file of their own.
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, spool: None, done: Vec::new(), open: None, failed: Vec::new(), why: None }
+    }
+
+    /// Adds the result of one item and the files that it wrote.
+    pub(super) fn entry(&mut self, item: u128, output: Output, files: &[Collected]) -> Result<(), Lost> {
+        let seconds = output.seconds;
+        self.grow(Kind::Each, item, item + 1, seconds, |spool| spool.add(output, files))
+    }
+
+    /// Adds an entry of one item from memory.
+    pub(super) fn text(&mut self, item: u128, text: &[u8]) -> Result<(), Lost> {
+        self.grow(Kind::Each, item, item + 1, 0.0, |spool| {
+            write_head(spool, Head::Result { bytes: text.len() as u64, files: 0 })?;
+            spool.write_all(text)
+        })
+    }
+
+    /// Notes that an item does not count.
+    pub(super) fn left_out(&mut self, item: u128) -> Result<(), Lost> {
+        self.grow(Kind::Each, item, item + 1, 0.0, |spool| write_head(spool, Head::LeftOut))
+    }
+
+    /// Adds the one result of several items and the files that they wrote.
+    pub(super) fn bundle(&mut self, items: Interval, output: Output, files: &[Collected]) -> Result<(), Lost> {
+        let seconds = output.seconds;
+        self.grow(Kind::Bundle, items.start(), items.stop(), seconds, |spool| spool.add(output, files))
+    }
+
+    /// Adds the one result of several items; `crc` is that of its bytes.
+    pub(super) fn whole(&mut self, items: Interval, output: Output, crc: crc32fast::Hasher) {
+        let Output { file, bytes, seconds } = output;
+        self.done.push(Pending { items, kind: Kind::Whole, seconds, source: Source::File(file), bytes, crc });
+    }
+
+    /// Adds a failure.
+    pub(super) fn failure(&mut self, items: Interval, cause: Cause, seconds: f64, last_words: Vec<u8>) {
+        self.close();
+        match self.failed.last_mut().filter(|last| last.stop() == items.start()) {
+            Some(last) => *last = Interval::new(last.start(), items.stop()).unwrap_or(items),
+            None => self.failed.push(items),
+        }
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(&last_words);
+        let bytes = last_words.len() as u64;
+        if self.why.is_none() {
+            self.why = Some((cause.clone(), last_words.clone()));
+        }
+        let kept = self.spool().and_then(|spool| {
+            let offset = spool.length;
+            spool.write_all(&last_words).map(|()| offset)
+        });
+        // Where the disk is full there is memory.
+        let source = kept.map_or(Source::Bytes(last_words), Source::Spool);
+        self.done.push(Pending { items, kind: Kind::Failure(cause), seconds, source, bytes, crc });
+    }
+
+    /// Whether there is nothing to tell.
+    pub(super) fn is_empty(&self) -> bool {
+        self.done.is_empty() && self.open.is_none()
+    }
+
+    /// Whether any item has a result.
+    pub(super) fn has_results(&self) -> bool {
+        self.open.is_some() || self.done.iter().any(|record| record.kind.is_result())
+    }
+
+    /// Takes back all results: what ran is not what was meant to.
+    pub(super) fn take_back(&mut self, items: Interval, cause: Cause) {
+        self.open = None;
+        self.done.clear();
+        self.failed.clear();
+        self.why = None;
+        self.failure(items, cause, 0.0, Vec::new());
+    }
+
+    /// The items without a result, and the first failure; none where all is well.
+    pub(super) fn into_failure(self) -> Option<(Cause, Vec<u8>, Vec<Interval>)> {
+        let failed = self.failed;
+        self.why.map(|(cause, last_words)| (cause, last_words, failed))
+    }
+
+    /// How long the programs ran, in seconds.
+    pub(super) fn seconds(&self) -> f64 {
+        self.done.iter().map(|record| record.seconds).sum()
+    }
+
+    /// Writes all of them; `header` makes the header of each.
+    pub(super) fn write(
+        &mut self,
+        out: &mut impl Write,
+        header: impl Fn(Interval, Kind, f64) -> Header,
+    ) -> io::Result<()> {
+        self.close();
+        let mut spool = self.spool.take().map(Spool::into_file).transpose()?;
+        for Pending { items, kind, seconds, source, bytes, crc } in &mut self.done {
+            let header = header(*items, kind.clone(), *seconds);
+            match (source, &mut spool) {
+                (Source::File(file), _) => {
+                    file.rewind()?;
+                    write(out, &header, &mut file.take(*bytes), *bytes, crc)?;
+                }
+                (Source::Spool(offset), Some(spool)) => {
+                    spool.seek(SeekFrom::Start(*offset))?;
+                    write(out, &header, &mut spool.take(*bytes), *bytes, crc)?;
+                }
+                (Source::Spool(_), None) => return Err(io::ErrorKind::NotFound.into()),
+                (Source::Bytes(kept), _) => write(out, &header, &mut &kept[..], *bytes, crc)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn spool(&mut self) -> io::Result<&mut Spool> {
+        match &mut self.spool {
+            Some(spool) => Ok(spool),
+            none => Ok(none.insert(Spool::new(&self.path)?)),
+        }
+    }
+
+    /// Adds to the record of the items before, or starts one.
+    fn grow(
+        &mut self,
+        kind: Kind,
+        first: u128,
+        stop: u128,
+        seconds: f64,
+        add: impl FnOnce(&mut Spool) -> io::Result<()>,
+    ) -> Result<(), Lost> {
+        if self.open.as_ref().is_some_and(|open| open.stop != first || open.kind != kind) {
+            self.close();
+        }
+        let is_new = self.open.is_none();
+        let from = self.open.as_ref().map_or(first, |open| open.first);
+        let spool = self.spool().map_err(|error| Lost { first, error })?;
+        if is_new {
+            spool.crc = crc32fast::Hasher::new();
+        }
+        let (offset, crc) = (spool.length, spool.crc.clone());
+        match add(spool) {
+            Ok(()) => {
+                let open = self.open.get_or_insert(Open { first, stop, kind, seconds: 0.0, offset });
+                open.stop = stop;
+                open.seconds += seconds;
+                Ok(())
+            }
+            Err(error) => match spool.cut_back(offset, crc) {
+                Ok(()) => Err(Lost { first, error }),
+                Err(_) => {
+                    self.open = None;
+                    Err(Lost { first: from, error })
+                }
+            },
+        }
+    }
+
+    /// Ends the record that grows.
+    fn close(&mut self) {
+        let Some((open, spool)) = self.open.take().zip(self.spool.as_ref()) else { return };
+        let Open { first, stop, kind, seconds, offset } = open;
+        let items = Interval::new(first, stop).expect("it holds an item");
+        let (bytes, crc) = (spool.length - offset, spool.crc.clone());
+        self.done.push(Pending { items, kind, seconds, source: Source::Spool(offset), bytes, crc });
+    }
+}
+
+/// The file with the payloads.
+#[derive(Debug)]
+struct Spool {
+    out: BufWriter<File>,
+    length: u64,
+    /// Of what was written since it was set back.
+    crc: crc32fast::Hasher,
+    buffer: Vec<u8>,
+}
+
+impl Spool {
+    fn new(path: &Path) -> io::Result<Self> {
+        let file = File::options().read(true).write(true).create_new(true).open(path)?;
+        let out = BufWriter::with_capacity(PIECE, file);
+        Ok(Self { out, length: 0, crc: crc32fast::Hasher::new(), buffer: Vec::new() })
+    }
+
+    /// An entry: the result, and after it the files.
+    fn add(&mut self, output: Output, files: &[Collected]) -> io::Result<()> {
+        write_head(self, Head::Result { bytes: output.bytes, files: files.len() as u64 })?;
+        self.copy(output.file, output.bytes)?;
+        for Collected { name, path, bytes, .. } in files {
+            let within = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let file = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(io::Error::from).map_err(within)?;
+            write_file_head(self, name, *bytes)?;
+            self.copy(File::from(file), *bytes).map_err(within)?;
+        }
+        // Only now, when none of them is needed any more.
+        for file in files.iter().filter(|file| file.remove) {
+            std::fs::remove_file(&file.path)?;
+        }
+        Ok(())
+    }
+
+    /// The first `bytes` bytes of a file.
+    fn copy(&mut self, mut from: File, bytes: u64) -> io::Result<()> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.resize(PIECE, 0);
+        let mut left = bytes;
+        while left > 0 {
+            let asked = PIECE.min(usize::try_from(left).unwrap_or(PIECE));
+            let got = from.read(&mut buffer[..asked])?;
+            if got == 0 {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it changed while it was read"));
+            }
+            self.write_all(&buffer[..got])?;
+            left -= got as u64;
+        }
+        self.buffer = buffer;
+        Ok(())
+    }
+
+    /// Forgets what was written after the first `length` bytes.
+    fn cut_back(&mut self, length: u64, crc: crc32fast::Hasher) -> io::Result<()> {
+        self.out.flush()?;
+        self.out.get_ref().set_len(length)?;
+        self.out.seek(SeekFrom::Start(length))?;
+        (self.length, self.crc) = (length, crc);
+        Ok(())
+    }
+
+    fn into_file(self) -> io::Result<File> {
+        self.out.into_inner().map_err(io::IntoInnerError::into_error)
+    }
+}
+
+impl Write for Spool {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.crc.update(&bytes[..written]);
+        self.length += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

@@ -1,0 +1,394 @@
+//! The runs of the program in one attempt: what they share (the set-up's environment, files that are used again), and one
+//! run over some items, judged.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Seek};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+
+use super::chunk::{Attempt, Place};
+use super::environment::{Base, environment, of_run};
+use super::listing::{Listing, ListingError};
+use super::program::{self, Failed, LAST_WORDS, Process, Running, Surroundings};
+use super::records::Output;
+use super::setup::{self, SetupFailed};
+use crate::plan::{Bindings, Command, Due, Run, Slot, Word, variables};
+use crate::record::Cause;
+use crate::space::{Interval, Space};
+
+/// How much is kept of what the run of one item writes on standard error: there may be many.
+const LAST_WORDS_OF_ITEM: usize = 1 << 13;
+
+/// What all runs of the program in an attempt share.
+#[derive(Debug)]
+pub(super) struct Session<'a> {
+    attempt: &'a Attempt<'a>,
+    command: &'a Command,
+    folder: &'a Path,
+    /// Whether the program runs once for each item.
+    per_item: bool,
+    /// The environment but for what differs from run to run.
+    variables: Variables,
+    /// The variables that differ from run to run.
+    names: Vec<(Slot, OsString)>,
+    own: OwnFiles,
+}
+
+#[derive(Debug)]
+enum Variables {
+    OnTop(Vec<(OsString, OsString)>),
+    Whole(Vec<(OsString, OsString)>),
+}
+
+/// Files of the attempt's own.
+#[derive(Debug)]
+struct OwnFiles {
+    printed: PathBuf,
+    said: PathBuf,
+    result: Word,
+    items: Word,
+    stdin: PathBuf,
+}
+
+/// What came of the start, or of one run.
+#[derive(Debug)]
+pub(super) enum Called<T> {
+    Done(T),
+    Failed(CallFailed),
+    Stopped,
+}
+
+/// There is no result.
+#[derive(Debug)]
+pub(super) struct CallFailed {
+    pub(super) cause: Cause,
+    pub(super) seconds: f64,
+    pub(super) last_words: Vec<u8>,
+    /// Whether the next item would fare the same: the machine would not.
+    pub(super) is_final: bool,
+}
+
+impl CallFailed {
+    /// A failure of these items alone, before the program ran.
+    pub(super) fn of_items(cause: Cause) -> Self {
+        Self { cause, seconds: 0.0, last_words: Vec::new(), is_final: false }
+    }
+
+    fn machine(what: &str, error: &dyn std::fmt::Display) -> Self {
+        Self { is_final: true, ..Self::of_items(Cause::Machine(format!("{what}: {error}"))) }
+    }
+
+    fn on(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |error| Self::machine(&path.display().to_string(), &error)
+    }
+}
+
+impl From<ListingError> for CallFailed {
+    fn from(error: ListingError) -> Self {
+        Self::of_items(Cause::Machine(error.to_string()))
+    }
+}
+
+impl<'a> Session<'a> {
+    /// Runs the set-up, where there is one. `own` is a folder of the attempt's own.
+    pub(super) fn start(
+        attempt: &'a Attempt<'a>,
+        place: &Place<'a>,
+        command: &'a Command,
+        own: &Path,
+        running: &Running,
+    ) -> Called<Self> {
+        let job = attempt.job;
+        let temporary = place.scratch.join("tmp");
+        if place.base == Base::Job
+            && let Err(error) = fs::create_dir_all(&temporary)
+        {
+            return Called::Failed(CallFailed::on(&temporary)(error));
+        }
+        let variables = environment(place.base, job, place.start_in, &temporary);
+        let variables = match place.setup {
+            None => Variables::OnTop(variables),
+            Some(setup) => {
+                let setting = setup::Setting { folder: place.start_in, own, base: place.base };
+                let given = job.environment.keys().map(String::as_str);
+                match setup::run(setup, setting, variables, given, running) {
+                    Ok(variables) => Variables::Whole(variables),
+                    Err(SetupFailed::Stopped) => return Called::Stopped,
+                    Err(SetupFailed::Machine(error)) => return Called::Failed(CallFailed::on(setup)(error)),
+                    Err(SetupFailed::Failed { why, last_words }) => {
+                        return Called::Failed(CallFailed {
+                            last_words,
+                            is_final: true,
+                            ..CallFailed::of_items(Cause::Setup(why))
+                        });
+                    }
+                }
+            }
+        };
+        let has_items_file = command.names_items_file();
+        let names = self::variables(&job.space).into_iter();
+        let names = names.filter(|(slot, _)| has_items_file || *slot != Slot::Known(crate::plan::Placeholder::Items));
+        let word = |name: &str| Word::from(own.join(name).into_os_string());
+        Called::Done(Self {
+            attempt,
+            command,
+            folder: place.start_in,
+            per_item: command.runs_per_item(&job.space, job.yields.stdin_items),
+            variables,
+            names: names.map(|(slot, name)| (slot, name.into())).collect(),
+            own: OwnFiles {
+                printed: own.join("printed"),
+                said: own.join("said"),
+                result: word("result"),
+                items: word("items.csv"),
+                stdin: own.join("items.json"),
+            },
+        })
+    }
+
+    /// Whether the program runs once for each item.
+    pub(super) fn runs_per_item(&self) -> bool {
+        self.per_item
+    }
+
+    /// What the placeholders stand for in a run over `items`.
+    pub(super) fn bindings(&self, items: Interval) -> Result<Bindings, CallFailed> {
+        let Attempt { job, chunk, rows, .. } = *self.attempt;
+        let run = Run {
+            space: &job.space,
+            rows,
+            cut: &job.cut,
+            seed: job.yields.seed,
+            chunk,
+            items,
+            result: &self.own.result,
+            items_file: &self.own.items,
+        };
+        Bindings::new(run).ok_or_else(|| ListingError::NoRows.into())
+    }
+
+    /// The files that the items of a run have to leave.
+    pub(super) fn expected(&self, items: Interval, run: &Bindings) -> Result<Vec<Word>, CallFailed> {
+        let expect = &self.attempt.job.yields.expect;
+        let mut names = Vec::new();
+        if expect.is_empty() {
+            return Ok(names);
+        }
+        for item in items.start()..items.stop() {
+            if items.count() > 1 && !self.keeps(item)? {
+                continue;
+            }
+            let bindings = self.bindings(Interval::new(item, item + 1).expect("one item"))?;
+            for template in expect {
+                let name = template.fill(run, &bindings).map_err(|error| {
+                    let shown = template.word().quoted();
+                    CallFailed::of_items(Cause::Missing(format!(
+                        "{shown}, whose name for this item cannot be: {error}"
+                    )))
+                })?;
+                if !names.contains(&name) || items.count() > 1 {
+                    names.push(name);
+                }
+            }
+        }
+        Ok(names)
+    }
+
+    /// Whether an item counts.
+    pub(super) fn keeps(&self, item: u128) -> Result<bool, CallFailed> {
+        let Attempt { job, rows, .. } = *self.attempt;
+        job.space.keeps(item, rows).map_err(|error| ListingError::from(error).into())
+    }
+
+    /// Runs the program once, over `items`. What an earlier run left in the attempt's own files goes first.
+    pub(super) fn call(&self, items: Interval, bindings: &Bindings, running: &Running) -> Called<Output> {
+        match self.run(items, bindings, running) {
+            Ok(Some(output)) => Called::Done(output),
+            Ok(None) => Called::Stopped,
+            Err(failed) => Called::Failed(failed),
+        }
+    }
+
+    fn run(&self, items: Interval, bindings: &Bindings, running: &Running) -> Result<Option<Output>, CallFailed> {
+        let result = Path::new(self.own.result.as_os_str());
+        clear(result).map_err(CallFailed::on(result))?;
+        let printed = fresh(&self.own.printed)?;
+        let stdin = self.list(items)?;
+        let words = self.command.fill(bindings);
+        let of_run = of_run(&self.names, bindings);
+        let surroundings = match &self.variables {
+            Variables::OnTop(variables) => Surroundings::OnTop(variables),
+            Variables::Whole(variables) => Surroundings::Whole(variables),
+        };
+        // A thread that listens costs more than a file, and many short runs say little.
+        let said = if self.per_item { Some(fresh(&self.own.said)?) } else { None };
+        let process = Process::new(&words, self.folder, surroundings, printed);
+        let process = Process { of_run: &of_run, stdin, stderr: said, ..process };
+        let ended = match program::run(process, running) {
+            Ok(_) | Err(Failed::Stopped) if running.stopped() => return Ok(None),
+            Ok(ended) => ended,
+            Err(Failed::Stopped) => return Ok(None),
+            Err(Failed::NotStarted(error)) => {
+                return Err(CallFailed::of_items(Cause::NotStarted(self.not_started(&words, &of_run, &error))));
+            }
+            Err(Failed::Machine(error)) => return Err(CallFailed::machine(&words[0].quoted(), &error)),
+        };
+        let seconds = ended.seconds;
+        let failed = |cause| {
+            let kept = if self.per_item { LAST_WORDS_OF_ITEM } else { LAST_WORDS };
+            let mut last_words = ended.last_words.clone();
+            if self.per_item {
+                last_words = end_of(&self.own.said, kept);
+            }
+            if last_words.is_empty() {
+                // Many programs say on standard output what went wrong.
+                last_words = end_of(&self.own.printed, kept);
+            }
+            CallFailed { cause, seconds, last_words, is_final: false }
+        };
+        match (ended.status.code(), ended.status.signal()) {
+            (Some(0), _) => {}
+            (_, Some(signal)) => return Err(failed(Cause::Signal(signal))),
+            (code, None) => return Err(failed(Cause::ExitCode(code.unwrap_or(-1)))),
+        }
+        // What is written to {result} is the result; else what is printed, unless the program was told of {result}.
+        let (path, length) = match self.command.mentions_result() || result.symlink_metadata().is_ok() {
+            true => (result, u64::MAX),
+            false => (self.own.printed.as_path(), ended.printed),
+        };
+        match output(self.attempt.job.due, path, length, seconds) {
+            Ok(Some(output)) => Ok(Some(output)),
+            Ok(None) => Err(failed(Cause::NoResult)),
+            Err(error) => Err(failed(Cause::Machine(error.to_string()))),
+        }
+    }
+
+    /// Writes the files that tell the program its items; gives the one that is its standard input.
+    fn list(&self, items: Interval) -> Result<Option<File>, CallFailed> {
+        let Attempt { job, rows, .. } = *self.attempt;
+        let listing = Listing { space: &job.space, rows, seed: job.yields.seed };
+        let within = |path: &Path, error| match error {
+            ListingError::Io(error) => CallFailed::on(path)(error),
+            error => error.into(),
+        };
+        if self.command.names_items_file() {
+            let path = Path::new(self.own.items.as_os_str());
+            listing.write_csv(items, BufWriter::new(fresh(path)?)).map_err(|error| within(path, error))?;
+        }
+        if !job.yields.stdin_items {
+            return Ok(None);
+        }
+        let path = &self.own.stdin;
+        let mut file = fresh(path)?;
+        listing.write_json(items, &mut BufWriter::new(&file)).map_err(|error| within(path, error))?;
+        file.rewind().map_err(CallFailed::on(path))?;
+        Ok(Some(file))
+    }
+
+    /// Why the program cannot be started, for people.
+    fn not_started(&self, words: &[Word], of_run: &[(&OsString, &Word)], error: &io::Error) -> String {
+        let program = words[0].quoted();
+        if error.raw_os_error() == Some(Errno::TOOBIG.raw_os_error()) {
+            let lengths = || words.iter().map(|word| word.as_bytes().len() + 1);
+            let variables: usize = of_run.iter().map(|(name, value)| name.len() + value.as_bytes().len() + 2).sum();
+            return format!(
+                "{program}: the arguments and variables are larger than this machine passes: arguments of {} bytes, \
+                 the longest of {}; the items' variables are {variables} bytes",
+                lengths().sum::<usize>(),
+                lengths().max().unwrap_or(0),
+            );
+        }
+        let why = interpreter(&self.folder.join(words[0].as_os_str())).unwrap_or_else(|| error.to_string());
+        format!("{program}: {why}")
+    }
+}
+
+impl Attempt<'_> {
+    /// Where its items' values come from.
+    pub(super) fn listing(&self) -> Listing<'_> {
+        Listing { space: &self.job.space, rows: self.rows, seed: self.job.yields.seed }
+    }
+
+    /// Whether some items of its space do not count.
+    pub(super) fn may_leave_out(&self) -> bool {
+        matches!(&self.job.space, Space::Parameters(parameters) if parameters.condition().is_some())
+    }
+}
+
+/// A new file in place of what is there: what an earlier run left running may still write to that.
+fn fresh(path: &Path) -> Result<File, CallFailed> {
+    let make = || {
+        clear(path)?;
+        File::options().read(true).write(true).create_new(true).open(path)
+    };
+    make().map_err(CallFailed::on(path))
+}
+
+/// Removes whatever is there.
+fn clear(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => fs::remove_dir_all(path),
+        other => other,
+    }
+}
+
+/// The first `length` bytes of a file that the program left; `None` where there is no result in it.
+fn output(due: Due, path: &Path, length: u64, seconds: f64) -> io::Result<Option<Output>> {
+    let mut file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "what the program left as its result is no file"));
+    }
+    let bytes = found.len().min(length);
+    if due == Due::Numbers {
+        let mut buffer = vec![0; 1 << 12];
+        let mut start = (&mut file).take(bytes);
+        let is_blank = loop {
+            match start.read(&mut buffer)? {
+                0 => break true,
+                got if buffer[..got].iter().all(u8::is_ascii_whitespace) => {}
+                _ => break false,
+            }
+        };
+        if is_blank {
+            return Ok(None);
+        }
+        file.rewind()?;
+    }
+    Ok(Some(Output { file, bytes, seconds }))
+}
+
+/// What is wrong with the interpreter of a script that is there and cannot be started: the kernel's own answer
+/// is that there is no such file, and people look for the script.
+fn interpreter(script: &Path) -> Option<String> {
+    let mut start = Vec::new();
+    File::open(script).ok()?.take(256).read_to_end(&mut start).ok()?;
+    let line = start.strip_prefix(b"#!")?.split(|&byte| byte == b'\n').next()?;
+    let text = String::from_utf8_lossy(line);
+    let interpreter = text.trim_ascii_start().split([' ', '\t']).next()?;
+    if let Some(name) = interpreter.strip_suffix('\r') {
+        return Some(format!("its first line asks for {name} and ends as on Windows (CR LF): dos2unix mends it"));
+    }
+    (!Path::new(interpreter).exists()).then(|| format!("its first line asks for {interpreter}, which is not there"))
+}
+
+/// The last `most` bytes of a file.
+fn end_of(path: &Path, most: usize) -> Vec<u8> {
+    let read = || {
+        let mut file = File::open(path)?;
+        let bytes = file.metadata()?.len();
+        file.seek(io::SeekFrom::Start(bytes.saturating_sub(most as u64)))?;
+        let mut end = Vec::new();
+        file.take(most as u64).read_to_end(&mut end)?;
+        io::Result::Ok(end)
+    };
+    // What cannot be read is not shown.
+    read().unwrap_or_default()
+}
