@@ -32,6 +32,8 @@
 //! crate holds what a job needs, and no dependency of the command line.
 
 #[cfg(feature = "cli")]
+pub mod answer;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod cut;
 #[cfg(feature = "cli")]

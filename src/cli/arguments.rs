@@ -120,9 +120,18 @@ pub(super) struct RunOptions {
 
 #[derive(Debug, Args)]
 pub(super) struct ReduceOptions {
-    /// The folder with the partials, or the planned folder
-    #[arg(value_name = "DIR")]
+    /// The folder with the partials, the planned folder, or an archive of partials
+    #[arg(value_name = "DIR|FILE.zip")]
     pub(super) folder: PathBuf,
+
+    /// Write the answer into a file, as --to of split plan, or print it: --to -
+    #[arg(long, value_name = "FILE")]
+    pub(super) to: Option<PathBuf>,
+
+    /// After a complete answer, pack the partials into one zip archive, and delete them: `split reduce FILE.zip` gives the
+    /// same answer
+    #[arg(long, value_name = "FILE.zip", conflicts_with = "partial")]
+    pub(super) archive: Option<PathBuf>,
 
     /// Answer even if items are missing, and say which items the answer is about
     #[arg(long)]
@@ -227,8 +236,9 @@ pub(super) struct WhatOptions {
     pub(super) chunk_size: Option<String>,
 
     /// How results are merged: sum, product, min, max, count, mean, stats, argmin, argmax, top:K, any, all, union, concat,
-    /// histogram (of integers; with edges: histogram:0,10,50, histogram:0..1:0.1), quantiles (or quantiles:0.5,0.9); for
-    /// results that are objects, a reducer for each field: 'hits=sum,energy=stats' [default: sum]
+    /// histogram (of integers; with edges: histogram:0,10,50, histogram:0..1:0.1), quantiles (or quantiles:0.5,0.9); table,
+    /// a row for each item; files, what --collect brings back; for results that are objects, a reducer for each field:
+    /// 'hits=sum,energy=stats' [default: sum of a range's results, otherwise table; with --collect, files]
     #[arg(long, value_name = "REDUCER", help_heading = "Merge", conflicts_with = "reduce_with")]
     pub(super) reduce: Option<String>,
 
@@ -255,6 +265,15 @@ pub(super) struct WhatOptions {
     /// item without it has failed (repeatable)
     #[arg(long, value_name = "NAME", help_heading = "Program")]
     pub(super) expect: Vec<OsString>,
+
+    /// Merge the results for each combination of these values of the items: a row for each
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',', help_heading = "Merge", value_parser = NonEmptyStringValueParser::new())]
+    pub(super) by: Vec<String>,
+
+    /// Write the answer into a file, in the format that its ending says: .csv .tsv .json .jsonl .sqlite .db .npy; files
+    /// (--reduce files) go into a folder, FOLDER/, or a .zip
+    #[arg(long, value_name = "FILE", help_heading = "Merge")]
+    pub(super) to: Option<PathBuf>,
 
     /// Cores that each job asks for
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Jobs", value_parser = clap::value_parser!(u32).range(1..))]
@@ -346,10 +365,14 @@ pub(super) struct WhatOptions {
 }
 
 impl WhatOptions {
-    /// Whether no option was given.
+    /// Whether no option was given that a plan is made of.
     pub(super) fn is_untouched(&self) -> bool {
-        let untouched = Arguments::try_parse_from(["split", "run"]);
-        matches!(untouched, Ok(Arguments { task: Task::Run(options) }) if options.what == *self)
+        // Where the answer goes can be said of any plan.
+        let untouched = match Arguments::try_parse_from(["split", "run"]) {
+            Ok(Arguments { task: Task::Run(options) }) => Self { to: self.to.clone(), ..options.what },
+            _ => return false,
+        };
+        untouched == *self
     }
 }
 

@@ -2,6 +2,7 @@
 //! standard error.
 
 mod access_point;
+mod answer;
 mod arguments;
 mod coreutils;
 mod cure;
@@ -20,6 +21,7 @@ mod show;
 mod signals;
 mod simulate;
 mod site;
+mod target;
 mod travel;
 mod try_one;
 mod verify;

@@ -1,36 +1,35 @@
 //! `split reduce`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io;
 use std::path::Path;
 
+use super::answer::{Wanted, answer};
 use super::arguments::ReduceOptions;
-use super::failure::{Failure, printed};
-use super::output::{count, last_lines, say};
-use super::{Done, access_point, progress, versions};
+use super::failure::Failure;
+use super::output::{count, last_lines};
+use super::{Done, access_point, progress};
 use crate::exit::Exit;
 use crate::folder::{FolderError, Layout, locate};
 use crate::plan::{Identity, Plan, Reduction, Word};
 use crate::pool::{LockState, lock_state};
 use crate::record::{Damage, Found, Gathered, Kind, gather};
-use crate::reduce::{Answer, AnswerFile, BadResult, CodeShare, MergeError, ResultDocument, Value, merge};
+use crate::reduce::{BadResult, CodeShare, MergeError};
 use crate::rows::{self, RowsError};
 use crate::runner::STOPPED;
 use crate::space::{Interval, Rows};
-use crate::store::{self, Draft, StoreError};
+use crate::store::StoreError;
 
 /// So many lines of a list are shown; the rest is counted.
 const LISTED: usize = 20;
-/// A text of at most so many bytes is part of result.json; a longer one is a file of its own.
-const INLINE: u64 = 1 << 16;
 
 pub(super) fn reduce(options: &ReduceOptions) -> Done {
     let (layout, plan) = find(&options.folder)?;
     let threads = access_point::be_gentle(&plan.site.access_point, options.threads, "--threads");
     access_point::limit_merging(threads.or(options.threads))?;
     let gathered = read(&layout, &plan)?;
-    let done = answer(&layout, &plan, &gathered, options.partial, options.mixed);
+    let wanted = Wanted { partial: options.partial, mixed: options.mixed, to: options.to.as_deref() };
+    let done = answer(&layout, &plan, &gathered, &wanted);
     // The process ends here: giving back half a million pieces of memory one by one would only take time.
     std::mem::forget(gathered);
     done
@@ -78,106 +77,8 @@ pub(super) fn rows(layout: &Layout, plan: &Plan) -> Result<Rows, Failure> {
     })
 }
 
-/// Proves coverage, merges, prints the answer and writes result.json. With `partial`, items may be missing; with
-/// `mixed`, several versions of the program may have a part in it.
-pub(super) fn answer(layout: &Layout, plan: &Plan, gathered: &Gathered, partial: bool, mixed: bool) -> Done {
-    if !gathered.tiling.gaps.is_empty() && (!partial || gathered.tiling.chosen.is_empty()) {
-        return Err(incomplete(layout, plan, gathered));
-    }
-    let note = if mixed { None } else { versions::refuse_mixture(layout, plan, gathered)? };
-    let rows = rows(layout, plan)?;
-    let bar = progress::bar(gathered.tiling.chosen.len() as u64, "merging");
-    let base = layout.root().join(plan.base.as_os_str());
-    let merged = merge(plan, gathered, &rows, layout.root(), &base, &|merged| bar.inc(merged));
-    bar.finish_and_clear();
-    let answer = merged.map_err(|error| explain(layout, plan, &error))?;
-    let (document, mut file, text) = match answer {
-        Answer::Value(value) => {
-            let text = value.to_lines();
-            (record_value(layout, plan, gathered, &value, &text)?, None, text)
-        }
-        Answer::File(file) => {
-            let (document, file) = record_file(layout, plan, gathered, file)?;
-            (document, Some(file), Vec::new())
-        }
-    };
-    let noted = store::write(&layout.result(), &document.to_json());
-    for line in account(plan, gathered).into_iter().chain(note) {
-        say(&line);
-    }
-    let mut out = io::stdout().lock();
-    let done = printed(match &mut file {
-        Some(file) => io::copy(file, &mut out).map(drop).and_then(|()| out.flush()),
-        None => out.write_all(&text),
-    })?;
-    match noted {
-        Ok(()) => Ok(done),
-        Err(error) => {
-            Err(Failure::from(error).help("the answer that was printed is right; only the note of it is missing"))
-        }
-    }
-}
-
-/// Notes an answer that is a value: itself, or where there is much of it, what is printed as a file of its own.
-fn record_value(
-    layout: &Layout,
-    plan: &Plan,
-    gathered: &Gathered,
-    value: &Value,
-    text: &[u8],
-) -> Result<ResultDocument, Failure> {
-    // However long, a number is one.
-    if text.len() as u64 <= INLINE || matches!(value, Value::Number(_)) {
-        return Ok(ResultDocument::of_value(plan, gathered, value));
-    }
-    let path = layout.result_data();
-    store::write(&path, text)?;
-    let described = AnswerFile { name: name_of(&path), bytes: text.len() as u64, identity: Identity::of_bytes(text) };
-    Ok(ResultDocument::of_file(plan, gathered, described))
-}
-
-fn name_of(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// Notes an answer that is a file: its text where that is short, else as a file of its own.
-fn record_file(
-    layout: &Layout,
-    plan: &Plan,
-    gathered: &Gathered,
-    mut file: File,
-) -> Result<(ResultDocument, File), Failure> {
-    let path = layout.result_data();
-    let failed = |doing| StoreError::on(doing, &path);
-    let bytes = file.seek(io::SeekFrom::End(0)).map_err(failed("read"))?;
-    file.rewind().map_err(failed("read"))?;
-    if bytes <= INLINE {
-        let mut content = Vec::new();
-        file.read_to_end(&mut content).map_err(failed("read"))?;
-        file.rewind().map_err(failed("read"))?;
-        if let Ok(text) = String::from_utf8(content) {
-            return Ok((ResultDocument::of_text(plan, gathered, &text), file));
-        }
-    }
-    let mut hasher = blake3::Hasher::new();
-    let mut draft = Draft::new(&path, 0o666)?;
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        let got = file.read(&mut buffer).map_err(failed("read"))?;
-        if got == 0 {
-            break;
-        }
-        hasher.update(&buffer[..got]);
-        draft.write_all(&buffer[..got]).map_err(failed("write"))?;
-    }
-    draft.commit()?;
-    file.rewind().map_err(failed("read"))?;
-    let described = AnswerFile { name: name_of(&path), bytes, identity: Identity::of(&hasher) };
-    Ok((ResultDocument::of_file(plan, gathered, described), file))
-}
-
 /// What the answer rests on.
-fn account(plan: &Plan, gathered: &Gathered) -> Vec<String> {
+pub(super) fn account(plan: &Plan, gathered: &Gathered) -> Vec<String> {
     let total = plan.space.count();
     let covered = gathered.covered();
     let records = count(gathered.tiling.chosen.len() as u128, "record");
@@ -252,7 +153,7 @@ fn shorten(lines: impl Iterator<Item = String>, length: usize) -> Vec<String> {
 }
 
 /// Why items are missing, by chunk.
-fn incomplete(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Failure {
+pub(super) fn incomplete(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Failure {
     let gaps = &gathered.tiling.gaps;
     let missing: u128 = gaps.iter().map(|gap| gap.count()).sum();
     let reasons = Reasons::new(plan, gathered);
@@ -290,7 +191,7 @@ fn incomplete(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Failure {
             .help("wait for it: condor_wait plan.dag.dagman.log; condor_q -nobatch shows its jobs, condor_q -hold why some wait")
             .help("--partial answers without them, and says so");
     }
-    if layout.outputs() == layout.root() {
+    if layout.stands_alone() {
         return failure.help("--partial answers without them, and says so");
     }
     failure
@@ -440,7 +341,7 @@ fn not_a_number(reduce: &Reduction, text: &str) -> String {
     }
 }
 
-fn explain(layout: &Layout, plan: &Plan, error: &MergeError) -> Failure {
+pub(super) fn explain(layout: &Layout, plan: &Plan, error: &MergeError) -> Failure {
     let exit = match error {
         MergeError::BadResult { .. } | MergeError::NoNumber => Exit::BadResult,
         MergeError::Command { .. } => Exit::ReduceCommand,
@@ -453,7 +354,7 @@ fn explain(layout: &Layout, plan: &Plan, error: &MergeError) -> Failure {
             let root = shown_root(layout);
             failure =
                 failure.detail(format!("{}, {}", chunks(plan, *which), items(plan, *which))).help(cure(plan, source));
-            if layout.outputs() == layout.root() {
+            if layout.stands_alone() {
                 return failure;
             }
             failure

@@ -10,6 +10,7 @@ use super::arguments::WhatOptions;
 use super::failure::Failure;
 use super::jobs::{self, JobSettings};
 use super::progress;
+use super::target;
 use super::yields::yields;
 use crate::cut::{Cut, CutError, MOST_CHUNKS};
 use crate::dag::Templates;
@@ -17,7 +18,7 @@ use crate::exit::Exit;
 use crate::folder::Existing;
 use crate::inputs::{Doubt, FindError, FoundEnvironment, JobFolder, UrlError, WordFate, find};
 use crate::plan::{
-    Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Word,
+    Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Word, Yields,
 };
 use crate::rows;
 use crate::site::Profile;
@@ -66,7 +67,8 @@ impl Request {
                 .detail("each would be written down and read again")
                 .help("name the program after `--`, such as: -- python3 sum.py {first} {last}"));
         }
-        let reduce = reduction(options)?;
+        let reduce = reduction(options, &space, &yields)?;
+        let by = grouping(options, &space, &reduce)?;
         let environment = environment(options)?;
         if let Some(setup) = &options.setup {
             check_setup(setup, command.is_some())?;
@@ -113,7 +115,7 @@ impl Request {
             command,
             yields,
             reduce,
-            by: Vec::new(),
+            by,
             to: None,
             base: base.into_os_string().into(),
             environment,
@@ -125,6 +127,7 @@ impl Request {
             site: rules,
             templates: templates.identity(),
         };
+        plan.to = target::planned(options.to.as_deref(), &plan, &folder, &here)?;
         let own = rows::sent(&plan, &rows);
         jobs.settle_disk(&mut plan, super::plan::size(&super::plan::programs()?.runner), own);
         let existing = match (options.keep, options.force) {
@@ -226,7 +229,8 @@ fn command(options: &WhatOptions, space: &Space) -> Result<Option<Command>, Fail
     })
 }
 
-fn reduction(options: &WhatOptions) -> Result<Reduction, Failure> {
+/// The merge that is wanted; where nobody says, what fits what is computed.
+fn reduction(options: &WhatOptions, space: &Space, yields: &Yields) -> Result<Reduction, Failure> {
     match (&options.reduce, &options.reduce_with) {
         (Some(name), _) => name.parse().map_err(|error: ReductionError| {
             usage(format!("--reduce: {error}")).help(format!("there are {}", Reduction::SPELLINGS.join(", ")))
@@ -240,8 +244,29 @@ fn reduction(options: &WhatOptions) -> Result<Reduction, Failure> {
                     .help("write --reduce-with 'COMMAND {left} {right}' or --reduce-with 'COMMAND {parts}'")
             })
         }
-        (None, None) => Ok(Reduction::Sum),
+        (None, None) => Ok(match space {
+            _ if !yields.collect.is_empty() || !yields.expect.is_empty() => Reduction::Files,
+            Space::Range(_) => Reduction::Sum,
+            Space::Parameters(_) => Reduction::Table,
+        }),
     }
+}
+
+/// The names that results are grouped by.
+fn grouping(options: &WhatOptions, space: &Space, reduce: &Reduction) -> Result<Vec<String>, Failure> {
+    let names = space.names();
+    if let Some(name) = options.by.iter().find(|name| !names.contains(&&***name)) {
+        return Err(usage(format!("--by {name}: the items have no value of that name"))
+            .help(format!("there are {}", names.join(", "))));
+    }
+    if let Some(place) = (1..options.by.len()).find(|&place| options.by[..place].contains(&options.by[place])) {
+        return Err(usage(format!("--by: `{}` is named twice", options.by[place])));
+    }
+    if !options.by.is_empty() && !reduce.is_of_values() {
+        return Err(usage(format!("--by: {reduce} keeps every result, and merges no groups of them"))
+            .help("--reduce mean --by NAME merges each group"));
+    }
+    Ok(options.by.clone())
 }
 
 fn environment(options: &WhatOptions) -> Result<BTreeMap<String, Word>, Failure> {

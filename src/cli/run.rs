@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rustix::process::Signal;
 
 use super::Done;
+use super::answer::{Wanted, answer};
 use super::arguments::RunOptions;
 use super::failure::Failure;
 use super::output::{count, last_lines, say};
@@ -57,7 +58,8 @@ pub(super) fn run(options: &RunOptions) -> Done {
         }
         reduce::read(&layout, &plan)?
     };
-    reduce::answer(&layout, &plan, &gathered, options.partial, options.mixed)
+    let wanted = Wanted { partial: options.partial, mixed: options.mixed, to: options.what.to.as_deref() };
+    answer(&layout, &plan, &gathered, &wanted)
 }
 
 /// The plan in a folder; it has its options already.
@@ -69,7 +71,7 @@ fn existing(folder: &Path, options: &RunOptions) -> Result<(Layout, Plan, Option
     }
     let folder = Word::from(folder.as_os_str().to_owned()).quoted();
     Err(Failure::new(Exit::Usage, format!("the plan in {folder} has its options already, and others were given"))
-        .help(format!("split run {folder} --jobs N --partial --mixed --redo takes no others"))
+        .help(format!("split run {folder} --jobs N --partial --mixed --redo --to FILE takes no others"))
         .help("to change the plan, give all of its options again, --total and the command among them, with --keep"))
 }
 

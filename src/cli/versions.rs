@@ -26,7 +26,11 @@ struct Share {
 /// computed that is not the plan's, where the program is. Gives what else is to be said of it.
 pub(super) fn refuse_mixture(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Result<Option<String>, Failure> {
     let root = reduce::shown_root(layout);
+    // What stands alone has no program beside it that could be another one by now.
     let quick = || {
+        if layout.stands_alone() {
+            return None;
+        }
         let planned = layout.plan().metadata().and_then(|found| found.modified()).ok();
         Now::read(plan, &base(layout, plan), planned).ok()
     };
@@ -117,7 +121,7 @@ fn latest(gathered: &Gathered) -> Option<Identity> {
 
 /// A folder that stands alone, without its plan's other files, has nothing to be computed in.
 pub(super) fn need_whole(layout: &Layout) -> Result<(), Failure> {
-    if layout.outputs() != layout.root() {
+    if !layout.stands_alone() {
         return Ok(());
     }
     let error = FolderError::NoPlan(layout.root().to_owned());

@@ -44,6 +44,9 @@ pub fn differences(before: &Plan, now: &Plan) -> Vec<Difference> {
     let expect = |plan: &Plan| plan.yields.expect.iter().map(|name| name.word().quoted()).collect::<Vec<_>>();
     differ("--expect", words(&expect(before)), words(&expect(now)));
     differ("--reduce", before.reduce.to_string(), now.reduce.to_string());
+    differ("--by", words(&before.by), words(&now.by));
+    let to = |plan: &Plan| plan.to.as_ref().map_or("standard output".to_owned(), Word::quoted);
+    differ("--to", to(before), to(now));
     differ("the folder that was planned in", before.base.quoted(), now.base.quoted());
     let (was, is) = (&before.resources, &now.resources);
     differ("--cpus", was.cpus.to_string(), is.cpus.to_string());

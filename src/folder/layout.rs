@@ -1,5 +1,6 @@
 //! Where what lies in a plan's folder.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,8 @@ pub struct Layout {
     root: PathBuf,
     /// Where the partials are: `outputs/` below the root, or the folder that was named where it stands alone.
     outputs: PathBuf,
+    /// Where the partials are unpacked from an archive: its name without its ending, which its answer is named by.
+    archive: Option<OsString>,
 }
 
 /// There is no plan to be had.
@@ -44,7 +47,21 @@ impl Layout {
     /// The folder `root`.
     #[must_use]
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), outputs: root.join("outputs") }
+        Self { root: root.to_owned(), outputs: root.join("outputs"), archive: None }
+    }
+
+    /// The archive `file`, whose partials are unpacked in the folder `outputs`.
+    #[must_use]
+    pub fn of_archive(file: &Path, outputs: &Path) -> Self {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let name = file.file_stem().unwrap_or_default().to_owned();
+        Self { root: folder.to_owned(), outputs: outputs.to_owned(), archive: Some(name) }
+    }
+
+    /// Whether partials are all there is: nothing can be computed here.
+    #[must_use]
+    pub fn stands_alone(&self) -> bool {
+        self.archive.is_some() || self.outputs == self.root
     }
 
     /// The folder itself.
@@ -86,13 +103,38 @@ impl Layout {
     /// The answer with its provenance.
     #[must_use]
     pub fn result(&self) -> PathBuf {
-        self.root.join("result.json")
+        self.beside("result.json")
     }
 
     /// The answer itself, where it is too long for the document.
     #[must_use]
     pub fn result_data(&self) -> PathBuf {
-        self.root.join("result.data")
+        self.beside("result.data")
+    }
+
+    /// The folder of the files that programs left, where nothing else is said.
+    #[must_use]
+    pub fn collected(&self) -> PathBuf {
+        self.beside("collected/")
+    }
+
+    /// What is told where the partials are in an archive.
+    #[must_use]
+    pub fn archived(&self) -> PathBuf {
+        self.outputs.join("archived.txt")
+    }
+
+    /// A part of the answer; of an archive's answer, named by it.
+    fn beside(&self, name: &str) -> PathBuf {
+        match &self.archive {
+            None => self.root.join(name),
+            Some(archive) => {
+                let mut own = archive.clone();
+                own.push(".");
+                own.push(name);
+                self.root.join(own)
+            }
+        }
     }
 
     /// The plan.
@@ -126,7 +168,7 @@ pub fn locate(folder: &Path) -> Result<(Layout, Plan), FolderError> {
             return Ok((layout, plan));
         }
     }
-    Ok((Layout { root: folder.to_owned(), outputs: folder.to_owned() }, plan))
+    Ok((Layout { root: folder.to_owned(), outputs: folder.to_owned(), archive: None }, plan))
 }
 
 /// The document at `path`; `None` where nothing is there.

@@ -43,6 +43,10 @@ pub enum Reduction {
     All,
     /// All payloads, one after another in item order.
     Concat,
+    /// A row for each item: its values, and its result.
+    Table,
+    /// The files that programs left, in one place.
+    Files,
     /// Each line once, sorted.
     Union,
     /// Results are objects: each named field by a merge of its own.
@@ -155,7 +159,7 @@ pub enum ReductionError {
 
 impl Reduction {
     /// How the merges with a name are spelled, those with arguments by example, in the order in which they are listed for people.
-    pub const SPELLINGS: [&'static str; 20] = [
+    pub const SPELLINGS: [&'static str; 22] = [
         "sum",
         "product",
         "min",
@@ -169,6 +173,8 @@ impl Reduction {
         "all",
         "union",
         "concat",
+        "table",
+        "files",
         "histogram",
         "histogram:0,10,50",
         "histogram:0..1:0.1",
@@ -179,7 +185,7 @@ impl Reduction {
     ];
 
     /// The merges that are a name alone.
-    const PLAIN: [(&'static str, Self); 13] = [
+    const PLAIN: [(&'static str, Self); 15] = [
         ("sum", Self::Sum),
         ("product", Self::Product),
         ("min", Self::Min),
@@ -192,8 +198,16 @@ impl Reduction {
         ("any", Self::Any),
         ("all", Self::All),
         ("concat", Self::Concat),
+        ("table", Self::Table),
+        ("files", Self::Files),
         ("union", Self::Union),
     ];
+
+    /// Whether it merges what results hold to one value, and does not keep all of every result.
+    #[must_use]
+    pub fn is_of_values(&self) -> bool {
+        !matches!(self, Self::Concat | Self::Table | Self::Files | Self::With(_))
+    }
 
     /// What each payload must hold.
     ///
@@ -202,7 +216,7 @@ impl Reduction {
     #[must_use]
     pub fn due(&self) -> Due {
         match self {
-            Self::Count | Self::Concat | Self::Union | Self::With(_) => Due::Anything,
+            Self::Count | Self::Concat | Self::Table | Self::Files | Self::Union | Self::With(_) => Due::Anything,
             _ => Due::Numbers,
         }
     }
@@ -269,8 +283,8 @@ fn fields(text: &str) -> Result<Vec<(String, Reduction)>, ReductionError> {
         if fields.iter().any(|(earlier, _)| earlier == name) {
             return Err(ReductionError::FieldTwice(name.to_owned()));
         }
-        let reduction = reducer.parse()?;
-        if matches!(reduction, Reduction::Concat | Reduction::Fields(_) | Reduction::With(_)) {
+        let reduction: Reduction = reducer.parse()?;
+        if !reduction.is_of_values() || matches!(reduction, Reduction::Fields(_)) {
             return Err(ReductionError::FieldBy { field: name.to_owned(), reducer });
         }
         fields.push((name.to_owned(), reduction));

@@ -87,13 +87,8 @@ impl<'a> Entry<'a> {
         if self.lines_before > 0 {
             return None;
         }
-        let mut entries = Vec::new();
-        for piece in lines(self.text) {
-            let split = piece.text.iter().position(|&byte| byte == b'=')?;
-            let name = std::str::from_utf8(piece.text[..split].trim_ascii()).ok().filter(|name| is_field_name(name))?;
-            entries.push((name.to_owned(), Value::parse(&piece.text[split + 1..])));
-        }
         let first = lines(self.text).next()?;
+        let entries = named(self.text)?.into_iter().map(|(name, text)| (name.to_owned(), Value::parse(text))).collect();
         let value = Value::object(entries);
         let all = wanted.iter().all(|name| value.get(name).is_some());
         let text = self.text.trim_ascii();
@@ -222,6 +217,17 @@ pub(super) fn last_cut(text: &[u8]) -> usize {
 
 fn next_line(text: &[u8], at: usize) -> usize {
     memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end + 1)
+}
+
+/// The names and values of a text in which each line that is not blank has the form `name=value`; `None` for any other text.
+pub(super) fn named(text: &[u8]) -> Option<Vec<(&str, &[u8])>> {
+    let mut entries = Vec::new();
+    for piece in lines(text) {
+        let split = memchr::memchr(b'=', piece.text)?;
+        let name = std::str::from_utf8(piece.text[..split].trim_ascii()).ok().filter(|name| is_field_name(name))?;
+        entries.push((name, piece.text[split + 1..].trim_ascii()));
+    }
+    (!entries.is_empty()).then_some(entries)
 }
 
 /// Lines that are not blank.

@@ -16,6 +16,30 @@ pub(super) fn parse(text: &[u8]) -> Option<Value> {
     (reader.at == text.len()).then_some(value)
 }
 
+/// Reads an object that fills `text` but for white space around it: its names, in order and as often as they stand there, with
+/// their values and how these are spelled; `None` if it is anything else.
+pub(super) fn entries(text: &[u8]) -> Option<Vec<(String, Value, &[u8])>> {
+    let mut reader = Reader { text, at: 0 };
+    let mut entries = Vec::new();
+    if !reader.comes(b'{') {
+        return None;
+    }
+    if !reader.comes(b'}') {
+        loop {
+            let (name, start, value) = reader.entry(DEEPEST - 1)?;
+            entries.push((name, value, &text[start..reader.at]));
+            if reader.comes(b'}') {
+                break;
+            }
+            if !reader.comes(b',') {
+                return None;
+            }
+        }
+    }
+    reader.blank();
+    (reader.at == text.len()).then_some(entries)
+}
+
 /// How many bytes the array or object at the start of `text` has, by its brackets and quotes alone; `None` where it does not end.
 pub(super) fn extent(text: &[u8]) -> Option<usize> {
     let mut depth = 0usize;
@@ -101,12 +125,8 @@ impl Reader<'_> {
             return Some(Value::Object(entries));
         }
         loop {
-            self.blank();
-            let name = self.string()?;
-            if !self.comes(b':') {
-                return None;
-            }
-            entries.push((name, self.value(depth)?));
+            let (name, _, value) = self.entry(depth)?;
+            entries.push((name, value));
             if self.comes(b'}') {
                 return Some(Value::object(entries));
             }
@@ -114,6 +134,18 @@ impl Reader<'_> {
                 return None;
             }
         }
+    }
+
+    /// A name and its value, and where the value starts.
+    fn entry(&mut self, depth: usize) -> Option<(String, usize, Value)> {
+        self.blank();
+        let name = self.string()?;
+        if !self.comes(b':') {
+            return None;
+        }
+        self.blank();
+        let start = self.at;
+        Some((name, start, self.value(depth)?))
     }
 
     fn string(&mut self) -> Option<String> {
@@ -160,6 +192,25 @@ mod tests {
         check("[123456789012345678901234567890123456789012]", "[123456789012345678901234567890123456789012]");
         check("[NaN, Infinity, -Infinity, nan, -inf]", r#"["nan","inf","-inf","nan","-inf"]"#);
         check(r#"{"a":1,"b":2,"a":3}"#, r#"{"a":3,"b":2}"#);
+    }
+
+    #[test]
+    fn entries_keep_their_spelling() {
+        let read = |text: &'static str| {
+            let entries = entries(text.as_bytes())?.into_iter();
+            let shown =
+                entries.map(|(name, value, text)| (name, value.to_json(), String::from_utf8_lossy(text).into_owned()));
+            Some(shown.collect::<Vec<_>>())
+        };
+        let entry = |name: &str, json: &str, text: &str| (name.to_owned(), json.to_owned(), text.to_owned());
+        assert_eq!(
+            read(" {\"a\": 1.50 , \"b\":[1, 2],\n\"a\":\"x\\n\"} "),
+            Some(vec![entry("a", "1.5", "1.50"), entry("b", "[1,2]", "[1, 2]"), entry("a", "\"x\\n\"", "\"x\\n\"")])
+        );
+        assert_eq!(read("{}"), Some(vec![]));
+        for text in ["", "[1]", "{", "{\"a\":1", "{\"a\":1,}", "{} 1", "{\"a\" 1}"] {
+            assert_eq!(read(text), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -19,10 +19,10 @@ use crate::space::{Interval, Rows, Space};
 const BLOCK: usize = 1 << 10;
 
 /// A line, an array or an object in a result may be this long: integers may have any size, but memory has not.
-const LONGEST_LINE: usize = 1 << 26;
+pub(super) const LONGEST_LINE: usize = 1 << 26;
 
 /// A text of at most so many bytes is merged in one piece.
-const PIECE: usize = 1 << 18;
+pub(super) const PIECE: usize = 1 << 18;
 
 /// What came out.
 #[derive(Debug)]
@@ -87,7 +87,10 @@ pub fn merge(
     tick: &(dyn Fn(u64) + Sync),
 ) -> Result<Answer, MergeError> {
     let merger = match &plan.reduce {
-        Reduction::Concat => return concatenate(gathered, folder, tick).map(Answer::File),
+        // Tables and files are not merged but written by the room `answer`: here, results as they stand.
+        Reduction::Concat | Reduction::Table | Reduction::Files => {
+            return concatenate(gathered, folder, tick).map(Answer::File);
+        }
         Reduction::With(command) => {
             return with_command(command, plan, gathered, folder, base, tick).map(Answer::File);
         }
@@ -282,7 +285,7 @@ impl From<io::Error> for Stop {
     }
 }
 
-fn unreadable(gathered: &Gathered, found: &Found, source: io::Error) -> MergeError {
+pub(super) fn unreadable(gathered: &Gathered, found: &Found, source: io::Error) -> MergeError {
     MergeError::File { doing: format!("cannot read {}", gathered.path(found).display()), source }
 }
 
@@ -306,15 +309,15 @@ fn count_results(gathered: &Gathered, found: &Found) -> io::Result<u128> {
 }
 
 /// The text of an entry, to be read.
-struct Text<'a> {
-    items: Interval,
-    bytes: u64,
-    content: &'a mut dyn Read,
+pub(super) struct Text<'a> {
+    pub(super) items: Interval,
+    pub(super) bytes: u64,
+    pub(super) content: &'a mut dyn Read,
 }
 
 /// Hands over the texts of a record in item order. Of entries that carry files, the texts
 /// alone; of items that are left out, nothing.
-fn each_text<E: From<io::Error>>(
+pub(super) fn each_text<E: From<io::Error>>(
     gathered: &Gathered,
     found: &Found,
     take: &mut dyn FnMut(Text<'_>) -> Result<(), E>,

@@ -139,7 +139,7 @@ impl Merger {
                 let fields = fields.iter().map(|(field, reduction)| Some((field.clone(), Self::of(reduction)?)));
                 Self::Fields(Fields::new(fields.collect::<Option<_>>()?))
             }
-            Reduction::Concat | Reduction::With(_) => return None,
+            Reduction::Concat | Reduction::Table | Reduction::Files | Reduction::With(_) => return None,
         })
     }
 }

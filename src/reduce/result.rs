@@ -43,11 +43,17 @@ pub struct ResultDocument {
 /// An answer in a file of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AnswerFile {
-    /// Its name, beside result.json.
+    /// Its path, from the folder of result.json.
     pub name: String,
-    /// Its size.
+    /// How many rows it has, if it is a table.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u128>,
+    /// How many files it holds, if it holds files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<u64>,
+    /// Its size; of files, that of all of them.
     pub bytes: u64,
-    /// Its content.
+    /// Its content; of a database that of its rows, of files that of their names and contents.
     pub identity: Identity,
 }
 
@@ -102,6 +108,27 @@ impl ResultDocument {
     #[must_use]
     pub fn of_file(plan: &Plan, gathered: &Gathered, file: AnswerFile) -> Self {
         Self::new(plan, gathered, None, Some(file))
+    }
+
+    /// The document without its answer.
+    #[must_use]
+    pub fn of_nothing(plan: &Plan, gathered: &Gathered) -> Self {
+        Self::new(plan, gathered, None, None)
+    }
+
+    /// The same, for an answer that is in a file as well.
+    #[must_use]
+    pub fn with_file(self, file: AnswerFile) -> Self {
+        Self { answer_file: Some(file), ..self }
+    }
+
+    /// Where an answer comes from: the document's entries without the answer, in the order of their names, each value as JSON.
+    #[must_use]
+    pub fn provenance(plan: &Plan, gathered: &Gathered) -> Vec<(String, String)> {
+        let document = Self::of_nothing(plan, gathered);
+        let text = serde_json::to_string(&document).expect("plain values");
+        let entries: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&text).expect("an object");
+        entries.into_iter().map(|(name, value)| (name, value.get().to_owned())).collect()
     }
 
     fn new(plan: &Plan, gathered: &Gathered, answer: Option<Box<RawValue>>, answer_file: Option<AnswerFile>) -> Self {

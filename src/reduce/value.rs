@@ -76,6 +76,15 @@ impl Value {
         entries.iter().find(|(own, _)| own == name).map(|(_, value)| value)
     }
 
+    /// An object's entries, those of nested objects under `name.inner`; of anything else none.
+    #[must_use]
+    pub fn flattened(&self) -> Vec<(String, &Self)> {
+        match self {
+            Self::Object(entries) => flattened(entries),
+            _ => Vec::new(),
+        }
+    }
+
     /// The same with each item replaced by what `name` makes of its number.
     #[must_use]
     pub fn with_items(self, name: &dyn Fn(u128) -> Self) -> Self {

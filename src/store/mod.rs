@@ -52,6 +52,15 @@ impl Draft {
         Ok(Self { file: BufWriter::with_capacity(1 << 18, file), path: path.to_owned() })
     }
 
+    /// What was written until now, to be read from its start.
+    ///
+    /// # Errors
+    /// Where the disk is full.
+    pub fn written(&mut self) -> Result<File, StoreError> {
+        self.file.flush().map_err(StoreError::on("write", &self.path))?;
+        self.file.get_ref().reopen().map_err(StoreError::on("read", &self.path))
+    }
+
     /// Gives the file its name once its bytes are on the disk; replaces what was there.
     ///
     /// # Errors
@@ -88,6 +97,12 @@ impl Write for Draft {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+impl io::Seek for Draft {
+    fn seek(&mut self, position: io::SeekFrom) -> io::Result<u64> {
+        self.file.seek(position)
     }
 }
 
@@ -155,6 +170,32 @@ pub fn move_to(from: &Path, to: &Path) -> Result<(), StoreError> {
         )));
     }
     fs::rename(from, to).map_err(StoreError::on("rename", from))
+}
+
+/// Puts the folder `from` in the place of `to`, which may be there already; both are in one folder. Where the file system
+/// can do so, they change places at once; else nothing has the name for a moment. What was at `to` is deleted.
+///
+/// # Errors
+/// Where they cannot be renamed, or what was there not be deleted.
+pub fn replace_folder(from: &Path, to: &Path) -> Result<(), StoreError> {
+    use rustix::fs::{RenameFlags, renameat_with};
+    if to.symlink_metadata().is_ok() {
+        let old = match renameat_with(CWD, from, CWD, to, RenameFlags::EXCHANGE) {
+            Ok(()) => from.to_owned(),
+            Err(_) => {
+                let mut name = std::ffi::OsString::from(".replaced");
+                name.push(from.file_name().unwrap_or_default());
+                let old = from.with_file_name(name);
+                fs::rename(to, &old).map_err(StoreError::on("rename", to))?;
+                fs::rename(from, to).map_err(StoreError::on("rename", from))?;
+                old
+            }
+        };
+        fs::remove_dir_all(&old).map_err(StoreError::on("delete", &old))?;
+    } else {
+        fs::rename(from, to).map_err(StoreError::on("rename", from))?;
+    }
+    sync_folder(parent(to))
 }
 
 /// Makes a link to `target` at `path`, and the folders above it; does nothing where the same link is there.
