@@ -29,6 +29,11 @@ for line in (place, sys.executable, sys.prefix, sys.base_prefix, site.getusersit
 /// The other way to a Python that has a module.
 const SETUP: &str = "or give --setup a file that activates one";
 
+/// What is said of a file of the space that holds something else by now, and what helps.
+pub(super) const CHANGED: &str = "is not what it was when it was planned";
+pub(super) const OTHER_ITEMS: &str =
+    "a file that changed is another item: plan again, with --force; nothing is deleted";
+
 /// A trial that failed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trial<'a> {
@@ -46,6 +51,7 @@ pub(super) fn cures(trial: &Trial<'_>) -> Vec<String> {
     match trial.cause {
         Cause::NotStarted(_) => program(trial).into_iter().collect(),
         Cause::Setup(_) => set_up(trial, &said).into_iter().collect(),
+        Cause::Machine(why) if why.contains(CHANGED) => vec![OTHER_ITEMS.to_owned()],
         Cause::Machine(why) if why.contains("did not arrive") => {
             vec!["the file is where it was planned no more: bring it back, or plan again".to_owned()]
         }

@@ -71,9 +71,7 @@ pub(super) fn read(layout: &Layout, plan: &Plan) -> Result<Gathered, Failure> {
 pub(super) fn rows(layout: &Layout, plan: &Plan) -> Result<Rows, Failure> {
     rows::of_plan(layout.outputs(), plan).map_err(|error| {
         let exit = if matches!(error, RowsError::Unreadable { .. }) { Exit::Machine } else { Exit::NoPlan };
-        Failure::from_error(exit, &error).help(
-            "split plan, once more with the same options, writes it again where the table or files are as they were",
-        )
+        Failure::from_error(exit, &error).help("split plan, with the same options as before, writes it again")
     })
 }
 

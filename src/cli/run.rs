@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use super::Done;
 use super::answer::{Wanted, answer};
 use super::arguments::RunOptions;
+use super::cure::{CHANGED, OTHER_ITEMS};
 use super::failure::Failure;
 use super::output::{count, last_lines, say};
 use super::plan::{describe, programs, shown, write};
@@ -191,6 +192,11 @@ fn chunks_failed(layout: &Layout, plan: &Plan, report: &Report) -> Failure {
     let in_set_up = report.failures.iter().all(|failure| matches!(failure.cause, Cause::Setup(_)));
     let broken = if in_set_up { "set-up" } else { "program" };
     let nowhere = report.failures.iter().any(|failure| matches!(failure.cause, Cause::NotStarted(_)));
+    let changed = |cause: &Cause| matches!(cause, Cause::Machine(why) if why.contains(CHANGED));
+    let failure = match report.failures.iter().any(|failure| changed(&failure.cause)) {
+        true => failure.help(OTHER_ITEMS),
+        false => failure,
+    };
     let failure = match nowhere {
         true => failure.help("another command is another plan: give it with --force"),
         false => failure,

@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::output::count;
 use crate::exit::Exit;
 use crate::plan::Plan;
-use crate::space::Interval;
+use crate::space::{Interval, Rows, Space};
 
 /// A chunk: its number, or the name that DAGMan shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,12 +83,17 @@ impl What {
             let chunk = name.find(plan)?;
             return Ok(Self { chunk, items: plan.chunk(chunk), is_chunk: true });
         }
-        plan.space.find(text).map(item).ok_or_else(|| {
+        plan.space.find(text, Rows::NONE).map(item).map_err(|error| {
             let last = plan.cut.chunks() - 1;
             let chunks =
                 if last == 0 { "chunk-0 is all of them".to_owned() } else { format!("chunk-0 to chunk-{last}") };
-            Failure::new(Exit::Usage, format!("there is no item {text}"))
-                .help(format!("items are named by their values, {}; chunks as {chunks}", plan.space))
+            let how = match &plan.space {
+                Space::Range(range) => format!("by their values, {range}"),
+                Space::Parameters(parameters) => {
+                    format!("by their numbers, 0 to {}, or by NAME=VALUE,...", parameters.count() - 1)
+                }
+            };
+            Failure::from_error(Exit::Usage, &error).help(format!("items are named {how}; chunks as {chunks}"))
         })
     }
 }

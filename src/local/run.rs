@@ -120,6 +120,7 @@ pub fn run(
         code: copies.code(),
         copies: (!plan.resources.shared_filesystem).then_some(&copies),
         base: &base,
+        chunks: &layout.chunks(),
         outputs: &outputs,
         host: &host,
         environment: Base::Here { cpus: plan.resources.cpus },
@@ -173,6 +174,8 @@ struct Shared<'a> {
     /// What to lay out for each run; on a shared file system programs run among the user's files.
     copies: Option<&'a Copies>,
     base: &'a Path,
+    /// The folder with those of the chunks' own rows and files.
+    chunks: &'a Path,
     outputs: &'a Path,
     host: &'a str,
     environment: Base,
@@ -233,6 +236,7 @@ impl Shared<'_> {
     /// Tries a chunk until it is done, hopeless, or told to stop (which is no failure). What some of its items yielded is
     /// not computed again.
     fn chunk(&self, desk: &mut Desk, chunk: u64, items: Interval) -> Result<Option<ChunkFailure>, LocalError> {
+        let laid = self.chunks.join(rows::folder_place(chunk));
         let mut left = vec![items];
         let mut retry = 0;
         loop {
@@ -256,8 +260,8 @@ impl Shared<'_> {
                 host: self.host,
             };
             let from = match self.copies {
-                Some(_) => rows::From::Planned(self.base),
-                None => rows::From::Shared(self.base),
+                Some(_) => rows::Origin::Laid(&laid, self.base),
+                None => rows::Origin::Shared(self.base),
             };
             let folders = (desk.tree.as_path(), start_in);
             for &items in &left {

@@ -393,8 +393,9 @@ impl<'a> Sandboxes<'a> {
         if self.plan.resources.shared_filesystem {
             return Ok(());
         }
+        let laid = Layout::new(&self.root).chunks().join(rows::folder_place(chunk));
         for file in rows::files_of(&self.plan.space, items, self.rows) {
-            let from = self.base.join(file.path);
+            let from = file.source(&laid, &self.base);
             // One that is gone is left out, and the runner misses it.
             if !jobs.stopped() && from.exists() {
                 copy(&from, &folder.join(file.name))?;

@@ -1,6 +1,7 @@
 //! Laying down what each chunk's job is sent, and how much that is.
 
 use std::fs;
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
@@ -139,13 +140,14 @@ impl Sizes {
 }
 
 /// Links `from`, which keeps what it holds now where it is replaced later. Where there can be no such link (another file
-/// system, a file of others, too many of them) it is a symbolic one, by the path `way`.
+/// system, a file of others, too many of them) it is a symbolic one, by the path `way`. One that is gone is left out, which
+/// its job says: others are not kept from being computed by it.
 fn link(from: &Path, way: &Path, to: &Path) -> Result<(), StoreError> {
     // The file itself, and not a symbolic link that leads to it.
-    let real = from.canonicalize().map_err(StoreError::on("find", from))?;
-    match fs::hard_link(real, to) {
-        Ok(()) => Ok(()),
-        Err(_) => {
+    match from.canonicalize().map(|real| fs::hard_link(real, to)) {
+        Ok(Ok(())) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(Err(_)) | Err(_) => {
             store::make_link(&way.components().filter(|part| *part != Component::CurDir).collect::<PathBuf>(), to)
         }
     }
@@ -226,6 +228,8 @@ mod tests {
         // A folder can have no hard link, as a file of another file system.
         link(folder.path(), Path::new("../.."), &to).expect("linked");
         assert_eq!(fs::read_to_string(to.join("file")).expect("there"), "text");
-        assert!(link(&folder.path().join("none"), Path::new("../none"), &to).is_err());
+        let none = folder.path().join("plan/deep/none");
+        link(&folder.path().join("none"), Path::new("../none"), &none).expect("left out");
+        assert!(none.symlink_metadata().is_err());
     }
 }

@@ -32,12 +32,12 @@ pub struct ChunkFile<'a> {
 
 /// Where a chunk's files come from.
 #[derive(Clone, Copy, Debug)]
-pub enum From<'a> {
+pub enum Origin<'a> {
     /// The chunk's folder, as it arrived: they are moved.
     Arrived(&'a Path),
-    /// Where they were planned, their relative paths starting from here: they are copied.
-    Planned(&'a Path),
-    /// The same, and there they stay.
+    /// The chunk's folder in the plan's, and where they were planned, for those that are not in it: they are copied.
+    Laid(&'a Path, &'a Path),
+    /// Where they were planned, and there they stay.
     Shared(&'a Path),
 }
 
@@ -159,7 +159,7 @@ pub fn place_files(
     space: &Space,
     items: Interval,
     rows: &Rows,
-    from: From<'_>,
+    from: Origin<'_>,
     (tree, start_in): (&Path, &Path),
 ) -> Result<(), PlaceError> {
     let most_up = start_in.strip_prefix(tree).map_or(0, |below| below.components().count());
@@ -167,7 +167,15 @@ pub fn place_files(
 }
 
 impl ChunkFile<'_> {
-    fn put(&self, from: From<'_>, start_in: &Path, most_up: usize) -> Result<(), PlaceError> {
+    /// Where it can be copied from: the chunk's folder `laid`, which keeps it as it was when it was planned where the file
+    /// itself has been replaced, or else that file, relative to `base`.
+    #[must_use]
+    pub fn source(&self, laid: &Path, base: &Path) -> PathBuf {
+        let laid = laid.join(&self.name);
+        if laid.exists() { laid } else { base.join(self.path) }
+    }
+
+    fn put(&self, from: Origin<'_>, start_in: &Path, most_up: usize) -> Result<(), PlaceError> {
         let shown = || Word::from(self.path.as_os_str().to_owned()).quoted();
         let missing = |source| PlaceError::Missing { path: shown(), source };
         let check = |path: &Path| match hash_file(path) {
@@ -178,9 +186,9 @@ impl ChunkFile<'_> {
         let to = start_in.join(&self.place);
         let taken = |why| PlaceError::Taken { path: shown(), place: self.place.clone(), why };
         let here = match from {
-            From::Shared(base) => return check(&base.join(self.path)),
-            From::Planned(base) => base.join(self.path),
-            From::Arrived(folder) => folder.join(&self.name),
+            Origin::Shared(base) => return check(&base.join(self.path)),
+            Origin::Laid(folder, base) => self.source(folder, base),
+            Origin::Arrived(folder) => folder.join(&self.name),
         };
         if depth(&self.place).0 > most_up {
             return Err(taken("it is outside of the job's folder"));
@@ -195,8 +203,8 @@ impl ChunkFile<'_> {
             fs::create_dir_all(above).map_err(missing)?;
         }
         match from {
-            From::Arrived(_) => fs::rename(&here, &to).map_err(missing)?,
-            From::Planned(_) | From::Shared(_) => drop(fs::copy(&here, &to).map_err(missing)?),
+            Origin::Arrived(_) => fs::rename(&here, &to).map_err(missing)?,
+            Origin::Laid(..) | Origin::Shared(_) => drop(fs::copy(&here, &to).map_err(missing)?),
         }
         check(&to)
     }
@@ -247,7 +255,7 @@ mod tests {
         for (number, (_, content)) in named.iter().enumerate() {
             write(&arrived.join(format!("file-0-{number}")), content);
         }
-        let place = || place_files(&space, space.whole(), &rows, From::Arrived(&arrived), (&tree, &start_in));
+        let place = || place_files(&space, space.whole(), &rows, Origin::Arrived(&arrived), (&tree, &start_in));
         place().expect("placed");
         // And once more, as a runner does that starts itself again.
         place().expect("all are there");
@@ -264,38 +272,44 @@ mod tests {
     #[test]
     fn copies_leave_the_users_files_alone() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (base, tree) = (folder.path().join("base"), folder.path().join("job"));
+        let (base, tree, laid) = (folder.path().join("base"), folder.path().join("job"), folder.path().join("laid"));
         write(&base.join("a/x"), b"text");
         let (space, rows) = files(&[(b"a/x", b"text")]);
         let place = |from| place_files(&space, space.whole(), &rows, from, (&tree, &tree));
-        place(From::Shared(&base)).expect("as it was planned");
+        place(Origin::Shared(&base)).expect("as it was planned");
         assert!(!tree.exists(), "nothing is copied where jobs see it");
-        place(From::Planned(&base)).expect("copied");
+        place(Origin::Laid(&laid, &base)).expect("copied");
         write(&tree.join("a/x"), b"changed by a program");
         assert_eq!(fs::read(base.join("a/x")).expect("there"), b"text");
+        // What was laid out when it was planned is kept where the file is another one by now.
+        write(&laid.join("file-0-0"), b"text");
+        write(&base.join("a/x"), b"other");
+        fs::remove_dir_all(&tree).expect("removed");
+        place(Origin::Laid(&laid, &base)).expect("copied");
+        assert_eq!(fs::read(tree.join("a/x")).expect("there"), b"text");
     }
 
     #[test]
     fn what_is_gone_changed_or_outside_is_refused() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (base, tree) = (folder.path().join("base"), folder.path().join("job"));
-        let place = |path: &str, from: From<'_>| {
+        let (base, tree, laid) = (folder.path().join("base"), folder.path().join("job"), folder.path().join("laid"));
+        let place = |path: &str, from: Origin<'_>| {
             let (space, rows) = files(&[(path.as_bytes(), b"text")]);
             place_files(&space, space.whole(), &rows, from, (&tree, &tree)).map_err(|error| error.to_string())
         };
         write(&base.join("changed"), b"tex");
         write(&base.join("folder"), b"text");
         fs::create_dir_all(tree.join("folder")).expect("made");
-        for from in [From::Planned(&base), From::Shared(&base)] {
+        for from in [Origin::Laid(&laid, &base), Origin::Shared(&base)] {
             let gone = place("gone", from).expect_err("not there");
             assert!(gone.starts_with("gone did not arrive: "), "{gone}");
             assert_eq!(place("changed", from).expect_err("other"), "changed is not what it was when it was planned");
         }
-        let taken = place("folder", From::Planned(&base)).expect_err("a folder");
+        let taken = place("folder", Origin::Laid(&laid, &base)).expect_err("a folder");
         assert_eq!(taken, "folder cannot be put at its place, folder: something else is there");
         write(&folder.path().join("out"), b"text");
-        let outside = place("../out", From::Planned(&base)).expect_err("outside");
+        let outside = place("../out", Origin::Laid(&laid, &base)).expect_err("outside");
         assert_eq!(outside, "../out cannot be put at its place, ../out: it is outside of the job's folder");
-        assert!(place("file", From::Arrived(&base)).is_err());
+        assert!(place("file", Origin::Arrived(&base)).is_err());
     }
 }

@@ -133,7 +133,7 @@ fn values(
         _ => arrived,
     };
     let found = rows::read_rows(&folder, job.plan, &job.space, items).map_err(|error| in_one_line(&error))?;
-    let from = if job.shared_filesystem { rows::From::Shared(start_in) } else { rows::From::Arrived(&folder) };
+    let from = if job.shared_filesystem { rows::Origin::Shared(start_in) } else { rows::Origin::Arrived(&folder) };
     rows::place_files(&job.space, items, &found, from, (tree, start_in)).map_err(|error| error.to_string())?;
     Ok(rows::as_given(&job.space, found, job.shared_filesystem))
 }

@@ -5,8 +5,12 @@
 //! Invariant: a space that exists holds at least one item, and every item number below [`Space::count`] has a value.
 
 mod condition;
+mod decimals;
+mod expression;
 mod identity;
 mod interval;
+mod list;
+mod number;
 mod parameters;
 mod range;
 mod rows;
@@ -14,9 +18,11 @@ mod seed;
 mod word;
 
 pub use condition::{Condition, ConditionError};
+pub use decimals::{Decimals, DecimalsError, is_number};
 pub use identity::Identity;
 pub use interval::{Interval, Items};
-pub use parameters::{Axis, Column, Listed, Parameters, ParametersError, Values};
+pub use list::{Field, ListError, split};
+pub use parameters::{Axis, Column, Listed, NoItem, Parameters, ParametersError, Values};
 pub use range::{Range, RangeError};
 pub use rows::{RowBlock, Rows};
 pub use seed::{seed, seed31};
@@ -55,12 +61,18 @@ impl Space {
         Interval::new(0, self.count()).expect("a space holds at least one item")
     }
 
-    /// The number of the item that a person means by `text`: its value.
-    #[must_use]
-    pub fn find(&self, text: &str) -> Option<u128> {
+    /// The number of the item that a person means by `text`: its value in a range; else its number, or its values,
+    /// `alpha=0.1,beta=2`, as many as tell it from all others.
+    ///
+    /// # Errors
+    /// Where no item is meant, or several are.
+    pub fn find(&self, text: &str, rows: &Rows) -> Result<u128, NoItem> {
         match self {
-            Self::Range(range) => range.item(range::number(text).ok()?),
-            Self::Parameters(parameters) => text.parse().ok().filter(|item| *item < parameters.count()),
+            Self::Range(range) => {
+                let item = range::number(text).ok().and_then(|number| range.item(number));
+                item.ok_or_else(|| NoItem::None(text.to_owned()))
+            }
+            Self::Parameters(parameters) => parameters.find(text, rows),
         }
     }
 
@@ -75,6 +87,39 @@ impl Space {
             Self::Parameters(_) if items.count() == 1 => items.start().to_string(),
             Self::Parameters(_) => format!("{}..={}", items.start(), items.last()),
         }
+    }
+
+    /// One item in the user's own terms: its value in a range, else its number and its values: `5 (alpha=0.1, beta=2)`; without
+    /// these where the rows that it needs are not at hand.
+    ///
+    /// # Panics
+    /// Where the space has no such item.
+    #[must_use]
+    pub fn describe_item(&self, item: u128, rows: &Rows) -> String {
+        match self {
+            Self::Range(range) => range.value(item).to_string(),
+            Self::Parameters(parameters) => match parameters.row(item, rows) {
+                Some(row) => format!("{item} ({})", describe_row(&self.names(), &row)),
+                None => item.to_string(),
+            },
+        }
+    }
+
+    /// Whether the item counts: all do where there is no condition.
+    ///
+    /// # Errors
+    /// Where the condition has no value for the item, or the rows that it needs are not at hand.
+    ///
+    /// # Panics
+    /// Where the space has no such item.
+    pub fn keeps(&self, item: u128, rows: &Rows) -> Result<bool, ConditionError> {
+        let Self::Parameters(parameters) = self else { return Ok(true) };
+        let Some(condition) = parameters.condition() else { return Ok(true) };
+        let row = parameters.row(item, rows).ok_or_else(|| ConditionError::NoValue {
+            row: format!("item {item}"),
+            why: "its values are not at hand".to_owned(),
+        })?;
+        condition.holds(&self.names(), &row)
     }
 
     /// The names of an item's values, in order: [`ITEM`] alone for a range.
@@ -98,15 +143,6 @@ impl Space {
         }
     }
 
-    /// Whether the item counts: where the space has a condition, it is true for the item.
-    ///
-    /// # Errors
-    /// Where the condition says nothing of the item.
-    #[expect(clippy::unnecessary_wraps, reason = "a condition need not have a value")]
-    pub fn keeps(&self, _item: u128, _rows: &Rows) -> Result<bool, ConditionError> {
-        Ok(true)
-    }
-
     /// The parts of it that are kept beside the plan, in the order of [`Rows::blocks`].
     #[must_use]
     pub fn listed(&self) -> Vec<&Listed> {
@@ -121,12 +157,22 @@ impl std::fmt::Display for Space {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Range(range) => range.fmt(out),
-            Self::Parameters(parameters) => {
-                let names: Vec<_> = parameters.names().collect();
-                write!(out, "{} items of {}", parameters.count(), names.join(", "))
-            }
+            Self::Parameters(parameters) => parameters.fmt(out),
         }
     }
+}
+
+/// An item's values with their names, long ones cut: `alpha=0.1, name='a b'`.
+fn describe_row<V: AsRef<[u8]>>(names: &[&str], row: &[V]) -> String {
+    // So many bytes of a value are shown.
+    const SHOWN: usize = 60;
+    let shown = |value: &[u8]| match value.get(..SHOWN) {
+        Some(start) if value.len() > SHOWN => Word::from(start.to_vec()).quoted() + "...",
+        _ => Word::from(value.to_vec()).quoted(),
+    };
+    let pairs: Vec<_> =
+        names.iter().zip(row).map(|(name, value)| format!("{name}={}", shown(value.as_ref()))).collect();
+    pairs.join(", ")
 }
 
 #[cfg(test)]
@@ -135,7 +181,7 @@ mod tests {
 
     #[test]
     fn an_item_is_found_by_its_value() {
-        let find = |total: &str, text: &str| Space::Range(total.parse().expect("a range")).find(text);
+        let find = |total: &str, text: &str| Space::Range(total.parse().expect("a range")).find(text, Rows::NONE).ok();
         assert_eq!(find("1..=100", "37"), Some(36));
         assert_eq!(find("-5..=5", "-5"), Some(0));
         assert_eq!(find("0..=1e6:5", "1_000"), Some(200));
@@ -143,5 +189,25 @@ mod tests {
         for (total, text) in [("1..=100", "0"), ("1..=100", "101"), ("0..=1000:5", "7"), ("1..=100", "x")] {
             assert_eq!(find(total, text), None, "{text} in {total}");
         }
+    }
+
+    #[test]
+    fn an_item_is_described_by_its_values() {
+        let column = |name: &str, values: &[&str]| Column {
+            name: name.to_owned(),
+            values: Values::List(values.iter().map(|&value| Word::from(value)).collect()),
+        };
+        let long = "x".repeat(100);
+        let axes = vec![
+            Axis::Columns(vec![column("alpha", &["0.1", "0.2"])]),
+            Axis::Columns(vec![column("name", &["a b", &long])]),
+        ];
+        let space = Space::Parameters(Parameters::new(axes.clone(), None).expect("a space"));
+        assert_eq!(space.describe_item(2, Rows::NONE), "2 (alpha=0.2, name='a b')");
+        assert_eq!(space.describe_item(1, Rows::NONE), format!("1 (alpha=0.1, name={}...)", "x".repeat(60)));
+        assert_eq!(Space::Range("5..9".parse().expect("a range")).describe_item(1, Rows::NONE), "6");
+        let condition = "alpha > 0.15".to_owned().try_into().expect("a condition");
+        let space = Space::Parameters(Parameters::new(axes, Some(condition)).expect("a space"));
+        assert_eq!([0, 1, 2, 3].map(|item| space.keeps(item, Rows::NONE)), [Ok(false), Ok(false), Ok(true), Ok(true)]);
     }
 }

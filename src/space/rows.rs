@@ -21,6 +21,18 @@ impl RowBlock {
         Self { columns, first, of, bytes: Vec::new(), ends: Vec::new() }
     }
 
+    /// All rows of an axis: their fields' texts one after another, and where each field ends in them.
+    ///
+    /// # Panics
+    /// Where the fields are no whole number of rows, or do not follow one another in `bytes`.
+    #[must_use]
+    pub fn whole(columns: usize, bytes: Vec<u8>, ends: Vec<usize>) -> Self {
+        assert!(columns > 0 && ends.len() % columns == 0, "each row has a field for each column");
+        assert!(ends.is_sorted() && ends.last().is_none_or(|end| *end == bytes.len()), "fields follow one another");
+        let of = (ends.len() / columns) as u64;
+        Self { columns, first: 0, of, bytes, ends }
+    }
+
     /// Adds the next row.
     ///
     /// # Panics

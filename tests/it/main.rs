@@ -11,6 +11,7 @@ mod kit;
 mod plan;
 mod reduce;
 mod reducers;
+mod rows;
 mod run;
 mod setup;
 mod show;
