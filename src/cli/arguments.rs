@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::simulate::SimulateOptions;
 use super::what::ChunkName;
@@ -216,16 +216,110 @@ pub(super) struct VerifyOptions {
     pub(super) jobs: Option<u16>,
 }
 
+/// The options that name items, as clap reads them.
+#[derive(Debug, Args)]
+struct ItemsArguments {
+    /// The items, a range: 1..=100, 0..1000, N (for 0..N), 1e6, 1_000_000, with a step 0..=1000:5; beside other options
+    /// its name is `item`
+    #[arg(long, value_name = "RANGE", allow_hyphen_values = true, help_heading = "Items")]
+    total: Option<String>,
+
+    /// A name and its values (repeatable): all combinations, also with what other options name; what stands last on the
+    /// command line varies fastest. VALUES: a,b,c (as in CSV: '"a,b",c'), 1..=100, 0..1:0.1, lin:0:1:11,
+    /// log:1e-3:1e3:7, @FILE (one a line)
+    #[arg(long, value_name = "NAME=VALUES", help_heading = "Items")]
+    grid: Vec<OsString>,
+
+    /// The same side by side, first with first (repeatable): all of them have equally many values
+    #[arg(long, value_name = "NAME=VALUES", help_heading = "Items")]
+    zip: Vec<OsString>,
+
+    /// The rows of a table, CSV or the like with tabs or semicolons, whose first row names the columns (-: standard input)
+    #[arg(long, value_name = "FILE", help_heading = "Items")]
+    table: Option<PathBuf>,
+
+    /// The names of the columns of a table without a header; its fields may also stand between blanks, as in a file of
+    /// HTCondor's `queue a, b from FILE`
+    #[arg(long, value_name = "NAME,...", requires = "table", help_heading = "Items")]
+    columns: Option<OsString>,
+
+    /// The lines of a file, named `line`; empty ones do not count (-: standard input)
+    #[arg(long, value_name = "FILE", help_heading = "Items")]
+    lines: Option<PathBuf>,
+
+    /// The files that a pattern finds, named `file`: 'data/*.csv', '**/*.dat' (repeatable); each job is sent those of its
+    /// chunk
+    #[arg(long, value_name = "GLOB", num_args = 1.., help_heading = "Items")]
+    files: Vec<OsString>,
+
+    /// Only the items for which this is true, such as 'i < j && n % 2 == 0 && name != "test"'; with + - * / % ^,
+    /// abs ceil floor max min round sqrt, contains starts_with ends_with
+    #[arg(long = "where", value_name = "EXPR", allow_hyphen_values = true, help_heading = "Items")]
+    condition: Option<OsString>,
+}
+
+/// What names items, in the order of the command line.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct ItemsOptions {
+    pub(super) ordered: Vec<ItemsOption>,
+    pub(super) columns: Option<OsString>,
+    pub(super) condition: Option<OsString>,
+}
+
+/// An option that names items; those of which there may be several and that belong together stand where the first does.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ItemsOption {
+    Total(String),
+    Grid(OsString),
+    Zip(Vec<OsString>),
+    Table(PathBuf),
+    Lines(PathBuf),
+    Files(Vec<OsString>),
+}
+
+impl Args for ItemsOptions {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        ItemsArguments::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        ItemsArguments::augment_args_for_update(command)
+    }
+}
+
+impl FromArgMatches for ItemsOptions {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let ItemsArguments { total, grid, zip, table, columns, lines, files, condition } =
+            ItemsArguments::from_arg_matches(matches)?;
+        let places = |id: &str| matches.indices_of(id).into_iter().flatten();
+        let place = |id: &str| places(id).next().unwrap_or(0);
+        let mut ordered: Vec<(usize, ItemsOption)> =
+            places("grid").zip(grid.into_iter().map(ItemsOption::Grid)).collect();
+        ordered.extend(total.map(|total| (place("total"), ItemsOption::Total(total))));
+        ordered.extend(table.map(|table| (place("table"), ItemsOption::Table(table))));
+        ordered.extend(lines.map(|lines| (place("lines"), ItemsOption::Lines(lines))));
+        if !zip.is_empty() {
+            ordered.push((place("zip"), ItemsOption::Zip(zip)));
+        }
+        if !files.is_empty() {
+            ordered.push((place("files"), ItemsOption::Files(files)));
+        }
+        ordered.sort_by_key(|(place, _)| *place);
+        let ordered = ordered.into_iter().map(|(_, option)| option).collect();
+        Ok(Self { ordered, columns, condition })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
 /// What to compute and how: the same for `plan` and `run`.
 #[derive(Debug, PartialEq, Eq, Args)]
 pub(super) struct WhatOptions {
-    /// The items, a range: 1..=100, 0..1000, N (for 0..N), 1e6, 1_000_000, with a step 0..=1000:5
-    #[arg(long, value_name = "RANGE", allow_hyphen_values = true, help_heading = "Items")]
-    pub(super) total: Option<String>,
-
-    /// A name and its values, NAME=VALUES (repeatable): all combinations, of which the last name varies fastest
-    #[arg(long, value_name = "NAME=VALUES", help_heading = "Items")]
-    pub(super) grid: Vec<OsString>,
+    #[command(flatten)]
+    pub(super) items: ItemsOptions,
 
     /// Cut into N chunks, whose sizes differ by at most one item
     #[arg(long, value_name = "N", help_heading = "Cut", conflicts_with = "chunk_size")]

@@ -135,6 +135,7 @@ pub(super) fn describe(request: &Request) -> Vec<String> {
     let each = if least == most { count(most, "item") } else { format!("{least} or {}", count(most, "item")) };
     let mut lines =
         vec![format!("{} of {each} each, over {}, merged by {}", count(chunks, "chunk"), plan.space, plan.reduce)];
+    lines.extend(request.found.iter().cloned());
     lines.extend(travel::words(request));
     if let Some(setup) = &plan.setup {
         let how = if plan.resources.shared_filesystem { "read" } else { "transferred, and read" };
@@ -186,7 +187,7 @@ pub(super) fn size(file: &Path) -> u64 {
 /// What may not be meant.
 fn notes(request: &Request) -> Vec<String> {
     let plan = &request.plan;
-    let mut notes = Vec::new();
+    let mut notes = request.notes.clone();
     notes.extend(yields::notes(plan));
     let is_shells =
         |word: &&WordFate| [&b"|"[..], b">", b">>", b"<", b"&&", b";", b"2>&1"].contains(&word.word.as_bytes());

@@ -1,13 +1,13 @@
 //! What was asked for, validated: after this nothing is "maybe".
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use super::arguments::WhatOptions;
 use super::failure::Failure;
+use super::items::Items;
 use super::jobs::{self, JobSettings};
 use super::progress;
 use super::target;
@@ -22,7 +22,7 @@ use crate::plan::{
 };
 use crate::rows;
 use crate::site::Profile;
-use crate::space::{self, Axis, Column, Parameters, Range, Rows, Space, Values};
+use crate::space::{self, Range, Rows, Space};
 
 /// Without a command the items themselves are the results: more of them than this is a mistake, or a disk full.
 const MOST_LISTED: u128 = 1_000_000_000;
@@ -31,8 +31,12 @@ const MOST_LISTED: u128 = 1_000_000_000;
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) plan: Plan,
-    /// The values of its items that are kept beside it.
+    /// The rows that the plan's space keeps beside it.
     pub(super) rows: Rows,
+    /// What was found of the items, for people.
+    pub(super) found: Vec<String>,
+    /// What of them may not be meant.
+    pub(super) notes: Vec<String>,
     /// The folder as the user named it.
     pub(super) folder: PathBuf,
     /// The same, absolute and without links.
@@ -58,7 +62,10 @@ impl Request {
     /// where some of it has been computed.
     pub(super) fn new(options: &WhatOptions, renew: bool) -> Result<Self, Failure> {
         let site = jobs::site(options.site.as_deref())?;
-        let (space, rows) = (items(options)?, Rows::default());
+        let here = std::env::current_dir()
+            .map_err(|error| Failure::new(Exit::Machine, format!("the current folder is gone: {error}")))?;
+        let items = Items::new(&options.items, &here)?;
+        let space = items.space.clone();
         let cut = cut(options, space.count(), &site.profile)?;
         let command = command(options, &space)?;
         let yields = yields(options, command.as_ref(), &space)?;
@@ -74,8 +81,6 @@ impl Request {
             check_setup(setup, command.is_some())?;
         }
 
-        let here = std::env::current_dir()
-            .map_err(|error| Failure::new(Exit::Machine, format!("the current folder is gone: {error}")))?;
         let folder = absolute(&here, &options.dir);
         let base = pathdiff::diff_paths(&here, &folder).filter(|base| !base.as_os_str().is_empty());
         let base = base.unwrap_or_else(|| PathBuf::from("."));
@@ -99,7 +104,7 @@ impl Request {
             &inputs,
             setup,
             &environment,
-            JobFolder { shared_filesystem: shared, up: rows::up(&space, &rows) },
+            JobFolder { shared_filesystem: shared, up: rows::up(&space, &items.rows) },
             &leave_out,
         );
         spinner.finish_and_clear();
@@ -128,7 +133,8 @@ impl Request {
             templates: templates.identity(),
         };
         plan.to = target::planned(options.to.as_deref(), &plan, &folder, &here)?;
-        let own = rows::sent(&plan, &rows);
+        items.check_lengths(&plan)?;
+        let own = rows::sent(&plan, &items.rows);
         jobs.settle_disk(&mut plan, super::plan::size(&super::plan::programs()?.runner), own);
         let existing = match (options.keep, options.force) {
             (true, _) => Existing::Keep { renew },
@@ -137,7 +143,9 @@ impl Request {
         };
         Ok(Self {
             plan,
-            rows,
+            rows: items.rows,
+            found: items.found,
+            notes: items.notes,
             folder: options.dir.clone(),
             place: folder,
             templates,
@@ -148,33 +156,6 @@ impl Request {
             jobs,
         })
     }
-}
-
-fn items(options: &WhatOptions) -> Result<Space, Failure> {
-    if !options.grid.is_empty() {
-        let axes = options.grid.iter().map(grid).collect::<Result<_, _>>()?;
-        let parameters = Parameters::new(axes, None).map_err(|error| usage(format!("--grid: {error}")))?;
-        return Ok(Space::Parameters(parameters));
-    }
-    let Some(total) = &options.total else {
-        return Err(usage("nothing says what to compute").help("name a range, such as: --total 1..=100"));
-    };
-    let range: Result<Range, _> = total.parse();
-    range.map(Space::Range).map_err(|error| {
-        usage(format!("--total {}: {error}", Word::from(total.as_str()).quoted()))
-            .help("ranges are written 1..=100, 0..1000, 1000 (for 0..1000), 0..=1e6, -5..=5, 0..=1000:5")
-    })
-}
-
-fn grid(text: &OsString) -> Result<Axis, Failure> {
-    let bytes = text.as_bytes();
-    let split = bytes.iter().position(|&byte| byte == b'=');
-    let name = split.and_then(|at| std::str::from_utf8(&bytes[..at]).ok());
-    let (Some(at), Some(name)) = (split, name) else {
-        return Err(usage(format!("--grid {}: not of the form NAME=VALUES", Word::from(text.clone()).quoted())));
-    };
-    let values = bytes[at + 1..].split(|&byte| byte == b',').map(|value| Word::from(value.to_vec())).collect();
-    Ok(Axis::Columns(vec![Column { name: name.to_owned(), values: Values::List(values) }]))
 }
 
 fn cut(options: &WhatOptions, items: u128, site: &Profile) -> Result<Cut, Failure> {

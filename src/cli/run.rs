@@ -30,7 +30,9 @@ const SHOWN: usize = 5;
 pub(super) fn run(options: &RunOptions) -> Done {
     let (layout, plan, threads) = match &options.planned {
         Some(folder) => existing(folder, options)?,
-        None if options.what.total.is_none() && Path::new("plan.json").is_file() => existing(Path::new("."), options)?,
+        None if options.what.items.ordered.is_empty() && Path::new("plan.json").is_file() => {
+            existing(Path::new("."), options)?
+        }
         None => planned(options)?,
     };
     let mut gathered = reduce::read(&layout, &plan)?;

@@ -56,7 +56,7 @@ const MOST_DIGITS: u32 = 38;
 
 /// `digits` times 10^-`scale`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Decimal {
+pub(super) struct Decimal {
     digits: i128,
     scale: u32,
 }
@@ -171,6 +171,12 @@ impl From<Decimals> for Bounds {
 }
 
 impl Decimal {
+    /// Whole digits, and how many of them stand behind the point.
+    #[cfg(feature = "cli")]
+    pub(super) fn parts(self) -> (i128, u32) {
+        (self.digits, self.scale)
+    }
+
     /// The same in units of 10^-`scale`, which are no coarser than its own; `None` where that is too large.
     fn scaled(self, scale: u32) -> Option<i128> {
         self.digits.checked_mul(10i128.checked_pow(scale.checked_sub(self.scale)?)?)
@@ -202,7 +208,7 @@ pub fn is_number(text: &str) -> bool {
 }
 
 /// Reads a number exactly, with as many digits behind the point as are written.
-fn number(text: &str) -> Result<Decimal, DecimalsError> {
+pub(super) fn number(text: &str) -> Result<Decimal, DecimalsError> {
     let not_a_number = || DecimalsError::NotANumber(text.to_owned());
     let too_large = || DecimalsError::TooLarge(text.to_owned());
     let trimmed = text.trim();

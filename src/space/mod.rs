@@ -15,6 +15,8 @@ mod parameters;
 mod range;
 mod rows;
 mod seed;
+#[cfg(feature = "cli")]
+mod spaced;
 mod word;
 
 pub use condition::{Condition, ConditionError};
@@ -26,6 +28,8 @@ pub use parameters::{Axis, Column, Listed, NoItem, Parameters, ParametersError, 
 pub use range::{Range, RangeError};
 pub use rows::{RowBlock, Rows};
 pub use seed::{seed, seed31};
+#[cfg(feature = "cli")]
+pub use spaced::{MOST_SPACED, SpacedError, Spacing};
 pub use word::Word;
 
 use std::borrow::Cow;
@@ -163,7 +167,8 @@ impl std::fmt::Display for Space {
 }
 
 /// An item's values with their names, long ones cut: `alpha=0.1, name='a b'`.
-fn describe_row<V: AsRef<[u8]>>(names: &[&str], row: &[V]) -> String {
+#[must_use]
+pub fn describe_row<V: AsRef<[u8]>>(names: &[&str], row: &[V]) -> String {
     // So many bytes of a value are shown.
     const SHOWN: usize = 60;
     let shown = |value: &[u8]| match value.get(..SHOWN) {

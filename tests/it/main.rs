@@ -17,6 +17,7 @@ mod setup;
 mod show;
 mod simulate;
 mod site;
+mod space;
 mod try_one;
 mod urls;
 mod verify;
