@@ -3,6 +3,7 @@
 
 mod coreutils;
 mod damage;
+mod examples;
 mod folder;
 mod inputs;
 mod interrupt;

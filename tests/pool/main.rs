@@ -10,6 +10,7 @@
 
 mod condor;
 mod damage;
+mod examples;
 mod failures;
 mod first;
 mod folder;
@@ -58,7 +59,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 42] = tests![
+const TESTS: [Test; 51] = tests![
     TwoMachines  failures::two_machines_are_enough_to_retry_and_to_stop,
     EveryRelease programs::a_url_that_cannot_be_fetched_ends_the_dag,
     Transfer     failures::a_machine_without_the_program_is_survived,
@@ -100,6 +101,15 @@ const TESTS: [Test; 42] = tests![
     SharedHome   site::results_are_merged_in_a_job_that_is_sent_nothing,
     Transfer     site::gpus_requirements_and_lines_of_the_site_are_asked_for,
     Transfer     site::a_container_is_started_by_the_runner,
+    Transfer     examples::squares_of_a_list,
+    Transfer     examples::products_of_pairs,
+    Transfer     examples::digits_of_a_range,
+    Transfer     examples::words_in_order,
+    Transfer     examples::a_matrix_product,
+    Transfer     examples::frames_in_a_zip,
+    Transfer     examples::pi_by_monte_carlo,
+    Transfer     examples::words_of_many_files,
+    Transfer     examples::a_grid_search,
     Own          pool::a_pool_leaves_nothing_behind,
 ];
 

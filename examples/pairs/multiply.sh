@@ -1,0 +1,2 @@
+# Prints the product of two numbers.
+echo $(($1 * $2))
