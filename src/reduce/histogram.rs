@@ -14,7 +14,8 @@ use crate::plan::Bins;
 /// lower edge and not its upper one, but for the last, which holds both (as `numpy.histogram` has it); what lies outside is
 /// counted as from -inf, or to inf, and NaN as from NaN to NaN if there is any.
 ///
-/// A result is a number, or counts: an object `{"key": count}`, or lines `key count`. Counts may stand for several items.
+/// A result is a number, or counts: an object `{"key": count}`, or lines `key count`. Counts may stand for several items, and
+/// without edges their keys may be any text, such as words.
 ///
 /// Laws: counts are integers of any size, which are added, so that neither cut, order nor tree shows.
 #[derive(Debug, Clone)]
@@ -23,25 +24,35 @@ pub struct Histogram {
     edges: Option<Vec<f64>>,
 }
 
+/// What is counted: numbers come before texts, which are in the order of their bytes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bin {
+    /// An integer, or the number of a bin between edges.
+    Number(Integer),
+    /// A text that was counted by the program.
+    Text(String),
+}
+
 /// Counts by bin: of edges, bin 0 lies below the first, the last but one above the last edge, the last is for NaN.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "Vec<(Integer, Integer)>", from = "Vec<(Integer, Integer)>")]
-pub struct Counts(BTreeMap<Integer, Integer>);
+#[serde(into = "Vec<(Bin, Integer)>", from = "Vec<(Bin, Integer)>")]
+pub struct Counts(BTreeMap<Bin, Integer>);
 
-impl From<Counts> for Vec<(Integer, Integer)> {
+impl From<Counts> for Vec<(Bin, Integer)> {
     fn from(counts: Counts) -> Self {
         counts.0.into_iter().collect()
     }
 }
 
-impl From<Vec<(Integer, Integer)>> for Counts {
-    fn from(pairs: Vec<(Integer, Integer)>) -> Self {
+impl From<Vec<(Bin, Integer)>> for Counts {
+    fn from(pairs: Vec<(Bin, Integer)>) -> Self {
         Self(pairs.into_iter().collect())
     }
 }
 
 impl Counts {
-    fn add(&mut self, bin: Integer, count: &Integer) {
+    fn add(&mut self, bin: Bin, count: &Integer) {
         *self.0.entry(bin).or_insert(Integer::ZERO) += count;
     }
 }
@@ -57,9 +68,9 @@ impl Histogram {
     }
 
     /// The bin of a number; `None` where it belongs to none.
-    fn bin(&self, number: &Number) -> Option<Integer> {
+    fn bin(&self, number: &Number) -> Option<Bin> {
         let (edges, number) = match (&self.edges, number) {
-            (None, Number::Integer(value)) => return Some(value.clone()),
+            (None, Number::Integer(value)) => return Some(Bin::Number(value.clone())),
             (None, Number::Decimal(_)) => return None,
             (Some(edges), number) => (edges, number),
         };
@@ -72,13 +83,13 @@ impl Histogram {
             let place = edges.partition_point(|edge| compared(edge) != Some(Ordering::Less));
             if is_last_edge { last - 1 } else { place }
         };
-        Some(Integer::from(place as i128))
+        Some(Bin::Number(Integer::from(place as i128)))
     }
 
     /// What is due.
     fn due(&self) -> &'static str {
         match self.edges {
-            None => "an integer, or counts of integers",
+            None => "an integer, or counts by key",
             Some(_) => "a number, or counts of numbers",
         }
     }
@@ -86,7 +97,11 @@ impl Histogram {
     /// Adds a count, both written as texts or numbers.
     fn add(&self, state: &mut Counts, key: &[u8], count: &Number) -> Option<()> {
         let Number::Integer(count) = count else { return None };
-        let bin = self.bin(&Number::parse(key)?)?;
+        let bin = match Number::parse(key) {
+            Some(number) => self.bin(&number)?,
+            None if self.edges.is_none() => Bin::Text(std::str::from_utf8(key).ok()?.to_owned()),
+            None => return None,
+        };
         (*count >= Integer::ZERO).then(|| state.add(bin, count))
     }
 
@@ -148,11 +163,15 @@ impl Reducer for Histogram {
         };
         let number = |integer: Integer| Value::Number(Number::Integer(integer));
         let Some(edges) = &self.edges else {
-            let rows = state.0.into_iter().map(|(key, count)| row(&[("key", number(key)), ("count", number(count))]));
+            let key = |bin: Bin| match bin {
+                Bin::Number(key) => number(key),
+                Bin::Text(text) => Value::Text(text.into_bytes()),
+            };
+            let rows = state.0.into_iter().map(|(bin, count)| row(&[("key", key(bin)), ("count", number(count))]));
             return Ok(Value::Rows(rows.collect()));
         };
         let bounds: Vec<f64> = [f64::NEG_INFINITY].iter().chain(edges).chain(&[f64::INFINITY]).copied().collect();
-        let mut count = |place: usize| number(state.0.remove(&Integer::from(place as i128)).unwrap_or(Integer::ZERO));
+        let mut count = |place: usize| number(state.0.remove(&Bin::Number(Integer::from(place as i128))).unwrap_or(Integer::ZERO));
         let mut rows: Vec<Value> = Vec::with_capacity(bounds.len());
         for (place, pair) in bounds.windows(2).enumerate() {
             rows.push(row(&[("from", edge(pair[0])), ("to", edge(pair[1])), ("count", count(place))]));
@@ -196,6 +215,13 @@ mod tests {
     }
 
     #[test]
+    fn texts_are_counted_by_programs() {
+        let expected = r#"[{"key":9,"count":1},{"key":"a","count":3},{"key":"b","count":2}]"#;
+        assert_eq!(reduced(&integers(), &["b 2\na 1\n", "{\"a\": 2, \"9\": 1}"]).as_deref(), Some(expected));
+        assert_eq!(refused(&edges("0,1"), "x 1"), "line 1 is not a number, or counts of numbers: \"x 1\"");
+    }
+
+    #[test]
     fn bins_hold_their_lower_edge_and_the_last_one_both() {
         let counts = |texts: &[&str]| {
             let text = reduced(&edges("0,0.1,20"), texts).expect("an answer");
@@ -219,8 +245,8 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        let due = "line 1 is not an integer, or counts of integers";
-        for text in ["1.0", "x", "1 2 3", "1 -2", "x 1", "{\"x\":1}", "{\"1\":-1}", "{\"1\":1.5}", "[1]", "true"] {
+        let due = "line 1 is not an integer, or counts by key";
+        for text in ["1.0", "x", "1 2 3", "1 -2", "1.5 2", "x y", "{\"1\":-1}", "{\"1\":1.5}", "[1]", "true"] {
             assert_eq!(refused(&integers(), text), format!("{due}: \"{text}\""));
         }
         assert_eq!(refused(&edges("0,1"), "x"), "line 1 is not a number, or counts of numbers: \"x\"");
