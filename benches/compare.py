@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times split against its peers: whole processes, peers and split in turn, in the same run.
 
-    cargo build --release && benches/compare.py [plan] [reduce] [run] [pool]
+    cargo build --release && benches/compare.py [plan] [reduce] [run] [items] [pool]
 
 Prints a table of medians and ratios; machines differ and are noisy, so that the ratios are what counts. Peers that
 are not on this machine are named and left out: GNU parallel (Debian: parallel), the Python DAG writer (PyPI: htcondor,
@@ -192,6 +192,24 @@ def run(folder):
     print(f"  the runner's size: {os.path.getsize(runner) / 2**20:.2f} MiB   aim: under 2 MiB")
 
 
+def items(folder):
+    """5,000 items of one chunk, a program run for each, against what starts the same program as often and does nothing else."""
+    target = folder / "items"
+
+    def split():
+        shutil.rmtree(target, ignore_errors=True)
+        options = ["--total", "5000", "--chunks", "1", "--reduce", "concat", "--dir", target]
+        return once([BUILT, "run", *options, "--", "true", "{item}"])
+
+    rivals = {"split": split, "xargs -n1 true": lambda: once(["sh", "-c", "seq 0 4999 | xargs -n1 true"])}
+    loop = "for item in $(seq 0 4999); do /bin/true $item; done"
+    rivals["a loop of sh"] = lambda: once(["sh", "-c", loop])
+    medians, memory = in_turn(rivals, 5)
+    show("split run, 5,000 items of true in one chunk", medians, memory, {})
+    own = (medians["split"] - min(median for name, median in medians.items() if name != "split")) / 5
+    print(f"  an item's own cost beyond fork and exec: {own:.2f} ms   aim: under 1 ms: {'met' if own < 1 else 'MISSED'}")
+
+
 def pool(folder):
     """The first example from submission to answer, against a hand-written DAG of 60 shell jobs."""
     script, state, home = HERE.parent / "tests/pool/pool", folder / "state", folder / "home"
@@ -245,8 +263,8 @@ def pool(folder):
 
 
 def main():
-    benchmarks = {"plan": plan, "reduce": reduce, "run": run, "pool": pool}
-    wanted = sys.argv[1:] or ["plan", "reduce", "run"]
+    benchmarks = {"plan": plan, "reduce": reduce, "run": run, "items": items, "pool": pool}
+    wanted = sys.argv[1:] or ["plan", "reduce", "run", "items"]
     if not BUILT:
         sys.exit("there is no release build: cargo build --release")
     if any(name not in benchmarks for name in wanted):

@@ -465,7 +465,7 @@ mod tests {
             (b"\xff \n'", b"c"),
         ]);
         let written = put(&plan, folder.path(), "all", Format::Folder).expect("written");
-        assert_eq!((written.files, written.renamed, written.bytes), (8, 5, 18));
+        assert_eq!((written.files, written.renamed, written.bytes), (8, 5, 19));
         assert_eq!(below(&folder.path().join("all")), expected);
         let other = put(&plan, folder.path(), "all.zip", Format::Zip).expect("written");
         assert_eq!(other, written);

@@ -4,6 +4,7 @@
 //! format. Rows are streamed: no format needs more memory than a few of them. Invariant of this room: what a reader finds
 //! under a name is what was there before, or the whole of what was written, never a part.
 
+mod archive;
 mod cell;
 mod csv;
 mod error;
@@ -21,6 +22,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use archive::{ArchiveError, Packed, noted, pack, remove_packed, unpack};
 pub use cell::{Cell, CellKind, Column, Kinds};
 pub use error::AnswerError;
 pub use files::{FilesError, FilesWritten, write_files};

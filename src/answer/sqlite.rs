@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::types::ValueRef;
+use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Statement, ToSql, TransactionBehavior};
 
 use super::cell::Common;
@@ -42,6 +42,20 @@ pub(super) fn write<E: From<AnswerError>>(
         let columns = table.columns.len();
         return Err(AnswerError::TooManyColumns { columns, format: "a SQLite table", most: MOST_COLUMNS }.into());
     }
+    let is_new = path.symlink_metadata().is_err();
+    let written = replace(path, table, fill);
+    if written.is_err() && is_new {
+        // SQLite makes the file before anything is in it; where that cannot be deleted, an empty one stays.
+        let _ = std::fs::remove_file(path);
+    }
+    written
+}
+
+fn replace<E: From<AnswerError>>(
+    path: &Path,
+    table: &Table<'_>,
+    fill: impl FnOnce(&mut dyn TableSink) -> Result<(), E>,
+) -> Result<Written, E> {
     let failed = |source| AnswerError::Sqlite { path: path.to_owned(), source };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut database = Connection::open_with_flags(path, flags).map_err(failed)?;
@@ -111,10 +125,11 @@ fn write_provenance(database: &Connection, provenance: &[(String, String)]) -> r
     for (key, json) in provenance {
         // A text is one, without JSON's quotes; a number is one.
         let text: Option<String> = serde_json::from_str(json).ok();
-        let value: &dyn ToSql = match (&text, &json.parse::<i64>().ok()) {
-            (Some(text), _) => text,
-            (None, Some(number)) => &number.clone(),
-            (None, None) => json,
+        let value = match (text, json.parse::<i64>(), json.parse::<f64>()) {
+            (Some(text), ..) => Value::Text(text),
+            (None, Ok(integer), _) => Value::Integer(integer),
+            (None, _, Ok(real)) => Value::Real(real),
+            _ => Value::Text(json.clone()),
         };
         insert.execute((key, value))?;
     }

@@ -441,3 +441,152 @@ impl Block {
         self.items.iter().zip(self.cells.chunks(self.columns)).map(move |(item, row)| (*item, row.iter().map(cell)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::cut::Cut;
+    use crate::plan::Word;
+    use crate::plan::testing::plan;
+    use crate::record::{self, Head, Header, Kind, gather, write_file_head, write_head};
+    use crate::space::{Column as Values, Interval, Parameters, Values as List};
+
+    /// Writes a partial with one record.
+    fn partial(plan: &Plan, folder: &Path, (start, stop): (u128, u128), kind: Kind, payload: &[u8]) {
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(payload);
+        let header = Header {
+            plan: plan.identity,
+            code: plan.code,
+            items: Interval::new(start, stop).expect("not empty"),
+            kind,
+            seconds: 0.0,
+            host: "here".into(),
+            attempt: "0-00000000".into(),
+        };
+        let mut bytes = Vec::new();
+        record::write(&mut bytes, &header, &mut &payload[..], payload.len() as u64, &crc).expect("in memory");
+        fs::write(folder.join(format!("chunk-{start:06}.0-00000000.part")), bytes).expect("written");
+    }
+
+    fn entries(texts: &[Option<&str>]) -> Vec<u8> {
+        let mut payload = Vec::new();
+        for text in texts {
+            let head = text.map_or(Head::LeftOut, |text| Head::Result { bytes: text.len() as u64, files: 0 });
+            write_head(&mut payload, head).expect("in memory");
+            payload.extend_from_slice(text.unwrap_or_default().as_bytes());
+        }
+        payload
+    }
+
+    fn table(plan: &Plan, folder: &Path, format: Format) -> Result<(String, TableWritten), TableError> {
+        let gathered = gather(folder, plan, &|_| {}).expect("read");
+        let path = folder.join("table");
+        let written = write_results(plan, &gathered, Rows::NONE, &path, Some(format), &[], &|_| {})?;
+        Ok((String::from_utf8_lossy(&fs::read(path).expect("there")).into_owned(), written))
+    }
+
+    #[test]
+    fn every_kind_of_record_has_its_rows() {
+        let plan = plan("1..=9", Cut::into_chunks(9, 3).expect("a cut"));
+        let folder = tempfile::tempdir().expect("a folder");
+        let texts = [Some("0.5"), None, Some("x=1\ny=a b")];
+        partial(&plan, folder.path(), (0, 3), Kind::Each, &entries(&texts));
+        let mut bundle = Vec::new();
+        write_head(&mut bundle, Head::Result { bytes: 20, files: 1 }).expect("in memory");
+        bundle.extend_from_slice(b"4\n\n{\"y\": 1,\n\"z\":2}\n7");
+        write_file_head(&mut bundle, b"frame.png", 3).expect("in memory");
+        bundle.extend_from_slice(b"999");
+        partial(&plan, folder.path(), (3, 6), Kind::Bundle, &bundle);
+        partial(&plan, folder.path(), (8, 9), Kind::Whole, b"two\nlines\n");
+        let (text, written) = table(&plan, folder.path(), Format::Csv).expect("a table");
+        let expected = "item,result,x,y,z\n1,0.5,,,\n3,,1,a b,\n4,4,,,\n5,,,1,2\n6,7,,,\n9,\"two\nlines\",,,\n";
+        assert_eq!(text, expected);
+        assert_eq!((written.rows, written.columns), (6, 5));
+        let missing = [("result", 2), ("x", 5), ("y", 4), ("z", 5)].map(|(name, missing)| (name.to_owned(), missing));
+        assert_eq!(written.missing, missing);
+    }
+
+    #[test]
+    fn names_of_the_space_stay_and_results_step_aside() {
+        let column = |name: &str, values: &[&str]| {
+            let values = List::List(values.iter().map(|&value| Word::from(value)).collect());
+            Axis::Columns(vec![Values { name: name.to_owned(), values }])
+        };
+        let space = |axes| Space::Parameters(Parameters::new(axes, None).expect("a space"));
+        let axes = vec![column("result", &["a", "b"]), column("x", &["0.1", "0.2", "0.3"])];
+        let plan = Plan { space: space(axes), ..plan("0..6", Cut::into_chunks(6, 2).expect("a cut")) };
+        let folder = tempfile::tempdir().expect("a folder");
+        let texts = [Some("1"), Some(r#"{"x": 2, "x_result": 3}"#), Some(""), Some("4"), Some("5"), Some("6")];
+        partial(&plan, folder.path(), (0, 6), Kind::Each, &entries(&texts));
+        let (text, _) = table(&plan, folder.path(), Format::Csv).expect("a table");
+        assert_eq!(
+            text,
+            "result,x,result_result,x_result_result,x_result\na,0.1,1,,\na,0.2,,2,3\na,0.3,,,\nb,0.1,4,,\nb,0.2,5,,\nb,0.3,6,,\n"
+        );
+        // A place for each item of a product, which are found by the numbers of their values.
+        let texts = [Some("1"), Some("2"), Some("3"), Some("4"), Some("5"), Some("6")];
+        partial(&plan, folder.path(), (0, 6), Kind::Each, &entries(&texts));
+        let (text, _) = table(&plan, folder.path(), Format::Npy).expect("an array");
+        assert!(text.contains("'descr': '<i8', 'fortran_order': False, 'shape': (2, 3), }"), "{text}");
+    }
+
+    #[test]
+    fn a_text_for_several_items_needs_a_result_for_each() {
+        let plan = plan("0..4", Cut::into_chunks(4, 1).expect("a cut"));
+        let folder = tempfile::tempdir().expect("a folder");
+        for (text, results) in [("1\n2\n3\n", 3), ("1\n2\n3\n4\n5\n", 5), ("", 0)] {
+            partial(&plan, folder.path(), (0, 4), Kind::Whole, text.as_bytes());
+            match table(&plan, folder.path(), Format::Csv) {
+                Err(TableError::Merge(MergeError::BadResult { source, .. })) => {
+                    let holds = format!("{results} result{} for 4 items", if results == 1 { "" } else { "s" });
+                    assert!(source.to_string().contains(&holds), "{source}");
+                }
+                other => panic!("{other:?}"),
+            }
+            assert_eq!(folder.path().read_dir().expect("listed").count(), 1, "nothing was written");
+        }
+    }
+
+    #[test]
+    fn large_records_are_streamed_and_give_the_same_rows() {
+        let items = 300_000;
+        let plan = plan("0..300000", Cut::into_chunks(items, 1).expect("a cut"));
+        let line = |item: u128| format!("{{\"square\": {}, \"name\": \"n{item}\"}}", item * item);
+        let expected: String = (0..items).map(|item| format!("{item},{},n{item}\n", item * item)).collect();
+        let expected = format!("item,square,name\n{expected}");
+        let folder = tempfile::tempdir().expect("a folder");
+        let all: String = (0..items).map(|item| line(item) + "\n").collect();
+        partial(&plan, folder.path(), (0, items), Kind::Whole, all.as_bytes());
+        let whole = table(&plan, folder.path(), Format::Csv).expect("a table").0;
+        assert!(whole == expected);
+        // A large record between many small ones.
+        let folder = tempfile::tempdir().expect("a folder");
+        for item in (0..2000).chain(298_000..items) {
+            partial(&plan, folder.path(), (item, item + 1), Kind::Whole, line(item).as_bytes());
+        }
+        let texts: Vec<String> = (2000..298_000).map(line).collect();
+        let texts: Vec<Option<&str>> = texts.iter().map(|text| Some(&**text)).collect();
+        partial(&plan, folder.path(), (2000, 298_000), Kind::Each, &entries(&texts));
+        assert!(table(&plan, folder.path(), Format::Csv).expect("a table").0 == expected);
+    }
+
+    #[test]
+    fn more_columns_than_anyone_reads_are_refused() {
+        let plan = plan("0..2", Cut::into_chunks(2, 1).expect("a cut"));
+        let folder = tempfile::tempdir().expect("a folder");
+        let object = |start: usize| {
+            let fields: Vec<_> = (start..start + 6000).map(|number| format!("\"f{number}\":1")).collect();
+            format!("{{{}}}", fields.join(","))
+        };
+        partial(&plan, folder.path(), (0, 2), Kind::Each, &entries(&[Some(&object(0)), Some(&object(6000))]));
+        let error = table(&plan, folder.path(), Format::Csv).expect_err("too many").to_string();
+        assert_eq!(error, "the results have 12001 columns, and a table holds 10000");
+        partial(&plan, folder.path(), (0, 2), Kind::Each, &entries(&[Some(&object(0)), Some(&object(0))]));
+        let error = table(&plan, folder.path(), Format::Sqlite).expect_err("too many").to_string();
+        assert_eq!(error, "the results have 6001 columns, and a SQLite table holds 2000");
+        assert_eq!(folder.path().read_dir().expect("listed").count(), 1, "nothing was written");
+    }
+}

@@ -31,7 +31,7 @@ In COMMAND:
   {item} {NAME}     the value of an item, or one of its named values: the program then runs once for each item
   {items}           a path: a CSV file with the values of all its items, by their names, and a seed for each
   {seed} {seed31}   64 bits for random numbers, or 31 (R, MATLAB, NumPy's RandomState): an item's are the same
-                    whatever the cut, output number ITEM of the generator SplitMix64 from --seed on
+                    whatever the cut: the outputs of the generator SplitMix64, in item order, from the state --seed on
   {result}          a path: what the program writes there is its result, and what it prints is not
   {item:05}         a whole number with zeros before it, at least 5 letters
   {{ }}             a brace
@@ -343,7 +343,7 @@ pub(super) struct WhatOptions {
 
     /// The plan's seed: {seed} and {seed31} are made from it and the item's number, by the generator SplitMix64
     /// [default: 0]
-    #[arg(long, value_name = "N", help_heading = "Program")]
+    #[arg(long, value_name = "N", help_heading = "Program", allow_negative_numbers = true)]
     pub(super) seed: Option<u64>,
 
     /// Give the program its items on standard input: a JSON object a line, with the values by their names, and `seed`

@@ -3,6 +3,7 @@
 
 mod access_point;
 mod answer;
+mod archive;
 mod arguments;
 mod coreutils;
 mod cure;

@@ -8,7 +8,7 @@ use super::answer::{Wanted, answer};
 use super::arguments::ReduceOptions;
 use super::failure::Failure;
 use super::output::{count, last_lines};
-use super::{Done, access_point, progress};
+use super::{Done, access_point, archive, progress};
 use crate::exit::Exit;
 use crate::folder::{FolderError, Layout, locate};
 use crate::plan::{Identity, Plan, Reduction, Word};
@@ -24,13 +24,39 @@ use crate::store::StoreError;
 const LISTED: usize = 20;
 
 pub(super) fn reduce(options: &ReduceOptions) -> Done {
+    if options.folder.is_file() {
+        if options.archive.is_some() {
+            return Err(Failure::new(Exit::Usage, "the partials are in an archive already"));
+        }
+        return of_archive(&options.folder, options);
+    }
     let (layout, plan) = find(&options.folder)?;
+    if let Some(file) = &options.archive
+        && archive::check(&layout, file)?
+    {
+        // It was cut short when all was packed.
+        archive::remove(&layout, file)?;
+        return of_archive(file, options);
+    }
+    merged(&layout, &plan, options)?;
+    if let Some(file) = &options.archive {
+        archive::write(&layout, file)?;
+    }
+    Ok(Exit::Success)
+}
+
+fn of_archive(file: &Path, options: &ReduceOptions) -> Done {
+    let unpacked = archive::read(file)?;
+    merged(&unpacked.layout, &unpacked.plan, options)
+}
+
+fn merged(layout: &Layout, plan: &Plan, options: &ReduceOptions) -> Done {
     let threads = access_point::be_gentle(&plan.site.access_point, options.threads, "--threads");
     access_point::limit_merging(threads.or(options.threads))?;
-    let gathered = read(&layout, &plan)?;
+    let gathered = read(layout, plan)?;
     let wanted = Wanted { partial: options.partial, mixed: options.mixed, to: options.to.as_deref() };
-    let done = answer(&layout, &plan, &gathered, &wanted);
-    // The process ends here: giving back half a million pieces of memory one by one would only take time.
+    let done = answer(layout, plan, &gathered, &wanted);
+    // The process ends soon: giving back half a million pieces of memory one by one would only take time.
     std::mem::forget(gathered);
     done
 }
@@ -64,7 +90,9 @@ pub(super) fn read(layout: &Layout, plan: &Plan) -> Result<Gathered, Failure> {
     let bar = progress::bar(plan.cut.chunks(), "reading");
     let gathered = gather(layout.outputs(), plan, &|read| bar.inc(read));
     bar.finish_and_clear();
-    Ok(gathered.map_err(StoreError::on("read", layout.outputs()))?)
+    let gathered = gathered.map_err(StoreError::on("read", layout.outputs()))?;
+    archive::refuse_packed(layout, &gathered)?;
+    Ok(gathered)
 }
 
 /// The values of a plan's items that are kept beside it.

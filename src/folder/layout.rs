@@ -137,6 +137,14 @@ impl Layout {
         }
     }
 
+    /// The plan that lies with the partials.
+    ///
+    /// # Errors
+    /// Where there is none, or none that can be used.
+    pub fn packed_plan(&self) -> Result<Plan, FolderError> {
+        read_plan(&self.outputs.join("plan.json"))?.ok_or_else(|| FolderError::NoPlan(self.outputs.clone()))
+    }
+
     /// The plan.
     ///
     /// # Errors

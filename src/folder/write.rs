@@ -203,7 +203,9 @@ fn generated(layout: &Layout, keep: bool) -> Result<Vec<PathBuf>, StoreError> {
     }
     if !keep {
         // Others may keep things in folders of these names too: those stay.
-        found.extend(ours(layout, "outputs", &|name| is_partial(name) || is_kept(name) || name == b"plan.json")?);
+        found.extend(ours(layout, "outputs", &|name| {
+            is_partial(name) || is_kept(name) || name == b"plan.json" || name == b"archived.txt"
+        })?);
         let logs: [&[u8]; 4] = [b"events.log", b"reduce.out", b"reduce.err", b"stopped.txt"];
         found.extend(ours(layout, "logs", &|name| logs.contains(&name))?);
     }
