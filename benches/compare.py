@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Times split against its peers: whole processes, peers and split in turn, in the same run.
 
-    cargo build --release && benches/compare.py [plan] [reduce] [run] [items] [pool]
+    cargo build --release && benches/compare.py [plan] [table] [reduce] [run] [items] [pool]
 
 Prints a table of medians and ratios; machines differ and are noisy, so that the ratios are what counts. Peers that
 are not on this machine are named and left out: GNU parallel (Debian: parallel), the Python DAG writer (PyPI: htcondor,
-for the python3 that runs this), a C compiler. `pool` needs root and Debian (tests/pool/README.md).
+for the python3 that runs this), a C compiler,
+the reader of tables (cargo bench --no-run --bench csv_read). `pool` needs root and Debian (tests/pool/README.md).
 """
 
 import glob
@@ -140,6 +141,27 @@ def plan(folder):
     show("split plan, 1,000,000 chunks", *in_turn(rivals, 5), {"cat of the same bytes": 4, "htcondor2.dags": 0.2})
 
 
+def table(folder):
+    """A table of 1,000,000 rows in 1,000 chunks, against the csv crate only reading it."""
+    rows, target = folder / "rows.csv", folder / "table"
+    with open(rows, "w") as out:
+        out.write("n,rho,name\n")
+        out.writelines(f"{i},{i * 0.37 % 1:.6f},sample {i % 977}\n" for i in range(1_000_000))
+
+    def split():
+        shutil.rmtree(target, ignore_errors=True)
+        return once([BUILT, "plan", "--table", rows, "--chunks", "1000", "--dir", target, "--", "true", "{n}", "{rho}"])
+
+    rivals = {"split": split}
+    readers = glob.glob(str(HERE.parent / "target/*/release/deps/csv_read-*"))
+    readers = [reader for reader in readers if os.access(reader, os.X_OK)]
+    if readers:
+        rivals["the csv crate only reading it"] = lambda: once([max(readers, key=os.path.getmtime), rows])
+    else:
+        print("  (the reader is not built: left out)")
+    show("split plan, a table of 1,000,000 rows", *in_turn(rivals, 5), {"the csv crate only reading it": 3})
+
+
 def reduce(folder):
     """200,000 partials, against a C program that only reads them."""
     target = folder / "reduce"
@@ -263,8 +285,8 @@ def pool(folder):
 
 
 def main():
-    benchmarks = {"plan": plan, "reduce": reduce, "run": run, "items": items, "pool": pool}
-    wanted = sys.argv[1:] or ["plan", "reduce", "run", "items"]
+    benchmarks = {"plan": plan, "table": table, "reduce": reduce, "run": run, "items": items, "pool": pool}
+    wanted = sys.argv[1:] or ["plan", "table", "reduce", "run", "items"]
     if not BUILT:
         sys.exit("there is no release build: cargo build --release")
     if any(name not in benchmarks for name in wanted):

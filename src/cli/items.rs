@@ -421,9 +421,12 @@ fn names_of_columns(text: &OsStr) -> Result<Vec<String>, Failure> {
     let names: Vec<_> =
         fields.iter().map(|field| std::str::from_utf8(&field.text).map(|name| name.trim().to_owned())).collect();
     let names: Vec<String> = names.into_iter().collect::<Result<_, _>>().map_err(|_| fail(&"it is not UTF-8 text"))?;
-    match names.iter().any(String::is_empty) {
-        true => Err(fail(&"a name is empty")),
-        false => Ok(names),
+    if names.iter().any(String::is_empty) {
+        return Err(fail(&"a name is empty"));
+    }
+    match names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)) {
+        Some((_, name)) => Err(fail(&format!("two columns are called `{name}`"))),
+        None => Ok(names),
     }
 }
 
@@ -446,14 +449,10 @@ const LINE: &str = "line";
 const FILE: &str = "file";
 
 fn files(here: &Path, patterns: &[OsString]) -> Result<Part, Failure> {
-    let fail = |error: FilesError| {
-        let failure = Failure::from_error(Exit::Usage, &error);
-        match error {
-            FilesError::None { .. } | FilesError::Pattern { .. } => failure
-                .within("--files")
-                .help("patterns are written 'data/*.csv', '**/*.dat', and found from the current folder"),
-            FilesError::Unreadable { .. } => failure,
-        }
+    let fail = |error: FilesError| match error {
+        FilesError::None { .. } | FilesError::Pattern { .. } => usage(format!("--files {error}"))
+            .help("patterns are written 'data/*.csv', '**/*.dat', and found from the current folder"),
+        FilesError::Unreadable { .. } => Failure::from_error(Exit::Usage, &error),
     };
     let found: Vec<PathBuf> = find_files(here, patterns).map_err(fail)?;
     let bar = progress::bar(found.len() as u64, "reading the files");
