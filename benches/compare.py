@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times split against its peers: whole processes, peers and split in turn, in the same run.
 
-    cargo build --release && benches/compare.py [plan] [table] [reduce] [run] [items] [pool]
+    cargo build --release && benches/compare.py [plan] [table] [reduce] [run] [items] [status] [pool]
 
 Prints a table of medians and ratios; machines differ and are noisy, so that the ratios are what counts. Peers that
 are not on this machine are named and left out: GNU parallel (Debian: parallel), the Python DAG writer (PyPI: htcondor,
@@ -232,6 +232,50 @@ def items(folder):
     print(f"  an item's own cost beyond fork and exec: {own:.2f} ms   aim: under 1 ms: {'met' if own < 1 else 'MISSED'}")
 
 
+def event_log(jobs):
+    """The event log of a DAG whose jobs all ended well, ten events each, as HTCondor 25 writes them."""
+    host = "<127.0.1.{n}:9618?addrs=127.0.1.{n}-9618&alias=ep{n}&noUDP&sock=slot1_{n}_7_ae99_{n}>"
+    usage = "".join(f"\t\tUsr 0 00:00:00, Sys 0 00:00:00  -  {what} Usage\n" for what in ("Run Remote", "Run Local"))
+    table = "".join(f"\t   {what:<21}:        0        1         1 \n" for what in ("Cpus", "Disk (KB)", "Memory (MB)"))
+    events = (
+        ("000", "Job submitted from host: " + host, '    [ DAGNodeName = "chunk-{j:06}-g1"; JobBatchName = "plan.dag+1" ]\n'),
+        ("040", "Started transferring input files", "\tTransferring to host: " + host + "\n"),
+        ("040", "Finished transferring input files", ""),
+        ("001", "Job executing on host: " + host, "\tSlotName: slot1_{n}@ep{n}\n\tCpus = 1\n\tDisk = 1\n\tMemory = 1024\n"),
+        ("006", "Image size of job updated: 3750", "\t5  -  MemoryUsage of job (MB)\n\t4476  -  ResidentSetSize of job (KB)\n"),
+        ("006", "Image size of job updated: 143560", "\t5  -  MemoryUsage of job (MB)\n\t5476  -  ResidentSetSize of job (KB)\n"),
+        ("006", "Image size of job updated: 143572", "\t5  -  MemoryUsage of job (MB)\n\t5676  -  ResidentSetSize of job (KB)\n"),
+        ("040", "Started transferring output files", ""),
+        ("040", "Finished transferring output files", ""),
+        ("005", "Job terminated.", "\t(1) Normal termination (return value 0)\n" + usage + table),
+    )
+    for j in range(jobs):
+        minute, second = divmod(j // 500 % 3600, 60)
+        for code, title, body in events:
+            first = f"{code} ({j + 2}.000.000) 2026-11-22 10:{minute:02}:{second:02} "
+            yield first + (title + "\n" + body).format(j=j, n=j % 9 + 1) + "...\n"
+
+
+def status(folder):
+    """A log of 1,000,000 events of 100,000 chunks, against cat and grep over the same file."""
+    target = folder / "status"
+    once([BUILT, "run", "--total", "1..=100000", "--chunks", "100000", "--dir", target])
+    log = target / "logs/events.log"
+    with open(log, "w") as out:
+        out.writelines(event_log(100_000))
+    bare = folder / "bare"
+    once([BUILT, "plan", "--total", "1..=100000", "--chunks", "100000", "--dir", bare])
+    os.link(log, bare / "logs/events.log")
+    rivals = {
+        "split": lambda: once([BUILT, "status", target]),
+        "split status, without 100,000 partials": lambda: once([BUILT, "status", bare]),
+        "cat of the log": lambda: once(["sh", "-c", f"cat {log} | cat >/dev/null"]),
+        "grep -c ^005 of the log": lambda: once(["sh", "-c", f"grep -c ^005 {log} | cat"]),
+    }
+    print(f"\n  the log has {os.path.getsize(log) / 1e6:.0f} MB")
+    show("split status, 1,000,000 events and 100,000 partials", *in_turn(rivals, 9), {})
+
+
 def pool(folder):
     """The first example from submission to answer, against a hand-written DAG of 60 shell jobs."""
     script, state, home = HERE.parent / "tests/pool/pool", folder / "state", folder / "home"
@@ -285,8 +329,8 @@ def pool(folder):
 
 
 def main():
-    benchmarks = {"plan": plan, "table": table, "reduce": reduce, "run": run, "items": items, "pool": pool}
-    wanted = sys.argv[1:] or ["plan", "table", "reduce", "run", "items"]
+    benchmarks = {"plan": plan, "table": table, "reduce": reduce, "run": run, "items": items, "status": status, "pool": pool}
+    wanted = sys.argv[1:] or ["plan", "table", "reduce", "run", "items", "status"]
     if not BUILT:
         sys.exit("there is no release build: cargo build --release")
     if any(name not in benchmarks for name in wanted):

@@ -18,7 +18,7 @@
 //! | `folder` | a plan's folder: its layout, laying a plan down, finding it again | yes |
 //! | [`runner`] | a chunk's run inside a job | yes |
 //! | `local` | a plan's run on this machine | yes |
-//! | `pool` | what HTCondor runs and wrote here: locks of DAGMan, whether this is an access point | reads |
+//! | `pool` | what HTCondor runs and wrote here: event logs, locks of DAGMan, whether this is an access point | reads |
 //! | `site` | what the administrators of a pool ask of every plan | reads profiles |
 //! | `model` | what a pool would make of a plan: closed forms and a simulation | no |
 //! | [`exit`] | every exit code, in one place | no |

@@ -40,6 +40,17 @@ nor digit; SPLIT_ITEMS only where the command names it or {items}; values of mor
 prints on standard output is its result, unless it writes to {result}.
 With no COMMAND the items themselves are the results.";
 
+const STATUS: &str = "\
+All of it is read from the event log and from what came back; the queue is not asked.
+  running    has a machine
+  idle       waits for one
+  held       waits for somebody: split why says for what
+  failed     has left the queue, and what it brought back does not cover its items
+Time with results is that of jobs that ended with exit code 0, as long as they had their machines, and what others
+had carried back before they were taken away. The end is told by playing the rest through many times, with chunks
+that take as long as those that have finished, as many side by side as of late, and as much lost to evictions as
+until now. Four of five plays end within the spread. What failed or is held is not part of it.";
+
 /// Everything after `split`.
 #[derive(Debug, Parser)]
 #[command(name = "split", version, about = ABOUT, after_help = EXAMPLE, after_long_help = exit_codes())]
@@ -58,6 +69,11 @@ pub(super) enum Task {
     Run(RunOptions),
     /// Prove that no item is missing or counted twice, merge the results and print the answer
     Reduce(ReduceOptions),
+    /// Say how far a planned folder is, and when it will be done
+    #[command(after_help = STATUS)]
+    Status(StatusOptions),
+    /// Say what went wrong, and how to see it again here
+    Why(WhyOptions),
     /// Show a chunk: its items, its command, its records
     Show(ShowOptions),
     /// Write plan.dag for what a planned folder still lacks
@@ -174,6 +190,31 @@ pub(super) struct ResumeOptions {
     /// The folder with templates of your own that it was planned with
     #[arg(long, value_name = "DIR")]
     pub(super) templates: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StatusOptions {
+    /// The planned folder, or its outputs/
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub(super) folder: PathBuf,
+
+    /// Follow the DAG until it ends
+    #[arg(long, conflicts_with = "json")]
+    pub(super) watch: bool,
+
+    /// Print a JSON document
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WhyOptions {
+    /// A chunk: its number from 0, or its name, such as chunk-3 or chunk-000003-g1 [default: all that went wrong]
+    pub(super) chunk: Option<ChunkName>,
+
+    /// The planned folder
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(super) dir: PathBuf,
 }
 
 #[derive(Debug, Args)]

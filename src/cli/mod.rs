@@ -23,6 +23,8 @@ mod show;
 mod signals;
 mod simulate;
 mod site;
+mod standing;
+mod status;
 mod target;
 mod travel;
 mod try_one;
@@ -30,6 +32,7 @@ mod values;
 mod verify;
 mod versions;
 mod what;
+mod why;
 mod yields;
 
 use std::ffi::OsString;
@@ -60,6 +63,8 @@ pub fn main() -> ExitCode {
             Task::Plan(options) => plan::plan(&options),
             Task::Run(options) => run::run(&options),
             Task::Reduce(options) => reduce::reduce(&options),
+            Task::Status(options) => status::status(&options),
+            Task::Why(options) => why::why(&options),
             Task::Show(options) => show::show(&options),
             Task::Resume(options) => resume::resume(&options),
             Task::Try(options) => try_one::try_one(&options),

@@ -54,6 +54,11 @@ pub(super) fn seconds(seconds: f64) -> String {
     }
 }
 
+/// A length of time that is known to the second.
+pub(super) fn whole_seconds(length: u64) -> String {
+    if length < 120 { format!("{length} s") } else { seconds(length as f64) }
+}
+
 /// `1 chunk`, `2 chunks`.
 pub(super) fn count(number: impl Into<u128>, thing: &str) -> String {
     match number.into() {
@@ -106,6 +111,15 @@ impl Files {
             lines.push(format!("    ... and {} more", self.others));
         }
         lines
+    }
+}
+
+/// `once`, `twice`, `3 times`.
+pub(super) fn times(number: u64) -> String {
+    match number {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        number => format!("{number} times"),
     }
 }
 

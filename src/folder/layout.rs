@@ -94,6 +94,12 @@ impl Layout {
         self.root.join(PLAN_FILES).join("chunks")
     }
 
+    /// The event log of its jobs.
+    #[must_use]
+    pub fn event_log(&self) -> PathBuf {
+        self.root.join("logs/events.log")
+    }
+
     /// What was said of the plan when it was made, a line each.
     #[must_use]
     pub fn notes(&self) -> PathBuf {

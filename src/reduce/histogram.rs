@@ -171,7 +171,8 @@ impl Reducer for Histogram {
             return Ok(Value::Rows(rows.collect()));
         };
         let bounds: Vec<f64> = [f64::NEG_INFINITY].iter().chain(edges).chain(&[f64::INFINITY]).copied().collect();
-        let mut count = |place: usize| number(state.0.remove(&Bin::Number(Integer::from(place as i128))).unwrap_or(Integer::ZERO));
+        let mut count =
+            |place: usize| number(state.0.remove(&Bin::Number(Integer::from(place as i128))).unwrap_or(Integer::ZERO));
         let mut rows: Vec<Value> = Vec::with_capacity(bounds.len());
         for (place, pair) in bounds.windows(2).enumerate() {
             rows.push(row(&[("from", edge(pair[0])), ("to", edge(pair[1])), ("count", count(place))]));

@@ -18,6 +18,7 @@ mod planning;
 mod pool;
 mod programs;
 mod site;
+mod status;
 mod trials;
 mod values;
 mod versions;
@@ -59,7 +60,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 51] = tests![
+const TESTS: [Test; 52] = tests![
     TwoMachines  failures::two_machines_are_enough_to_retry_and_to_stop,
     EveryRelease programs::a_url_that_cannot_be_fetched_ends_the_dag,
     Transfer     failures::a_machine_without_the_program_is_survived,
@@ -70,6 +71,7 @@ const TESTS: [Test; 51] = tests![
     Transfer     failures::one_chunk_fails_and_is_mended,
     Transfer     planning::a_live_dag_is_not_planned_over,
     Transfer     planning::a_removed_dag_goes_on,
+    EveryRelease status::counts_and_costs_agree_with_htcondor,
     EveryRelease first::the_three_commands,
     EveryRelease first::a_python_program_of_the_users_own,
     SharedHome   first::a_shared_file_system_transfers_nothing,

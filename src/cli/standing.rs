@@ -1,0 +1,212 @@
+//! Where each chunk of a plan stands, from the event log and from what came back. The queue is not asked.
+//!
+//! What came back decides first: a chunk is done when valid records cover its items, whoever computed them. Of the others
+//! the log says where their jobs are. Only nodes of the plan's own generation count, and of several jobs of one node, as
+//! after a rescue, the last.
+
+use std::path::PathBuf;
+
+use super::failure::Failure;
+use super::reduce;
+use crate::folder::Layout;
+use crate::plan::{Plan, Word};
+use crate::pool::{Dagman, DagmanEnd, EventLog, Exit, History, Job, LockState, NodeName, State, lock_state};
+use crate::record::{Gathered, gather};
+use crate::store::StoreError;
+
+/// Where a chunk stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Its items are covered.
+    Done,
+    /// It has a machine.
+    Running,
+    /// It waits for one.
+    Idle,
+    /// Its job is on hold.
+    Held,
+    /// Its job has left the queue, or it was computed on this machine, and its items are not covered.
+    Failed,
+    /// It has no job yet.
+    Waiting,
+}
+
+/// What DAGMan does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum DagState {
+    /// The plan was never submitted.
+    NotSubmitted,
+    /// A DAGMan is at work; how that is known.
+    AtWork(String),
+    /// It ended; `None` where its log does not say how.
+    Ended(Option<Exit>),
+    /// It was removed.
+    Removed,
+}
+
+/// What is read, and read again while a DAG is followed.
+pub(super) struct Sources {
+    pub(super) layout: Layout,
+    pub(super) plan: Plan,
+    pub(super) log: EventLog,
+    pub(super) gathered: Gathered,
+    pub(super) dagman: Option<Dagman>,
+    pub(super) dag: DagState,
+}
+
+/// Where all chunks stand.
+pub(super) struct Standing<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) history: &'a History,
+    /// A place for each chunk.
+    pub(super) places: Vec<Place>,
+    /// A job for each chunk, by its place in the history.
+    jobs: Vec<Option<u32>>,
+    /// Chunks with a failure among the records.
+    pub(super) failures: Vec<bool>,
+    /// The job that merges.
+    pub(super) merge: Option<&'a Job>,
+}
+
+impl Sources {
+    pub(super) fn read(layout: Layout, plan: Plan) -> Result<Self, Failure> {
+        let gathered = reduce::read(&layout, &plan)?;
+        let log = EventLog::new(&layout.event_log());
+        let mut sources = Self { layout, plan, log, gathered, dagman: None, dag: DagState::NotSubmitted };
+        sources.follow()?;
+        Ok(sources)
+    }
+
+    /// Reads what is new of the logs.
+    pub(super) fn follow(&mut self) -> Result<(), Failure> {
+        let dag = self.layout.dag();
+        // What is at work is asked first: then all that a DAGMan did before it ended is read.
+        let lock = lock_state(&dag);
+        self.dagman = Dagman::read(&dag).map_err(StoreError::on("read the log of DAGMan beside", &dag))?;
+        self.log.read().map_err(StoreError::on("read", &self.layout.event_log()))?;
+        self.dag = match (lock, self.dagman.and_then(|dagman| dagman.end)) {
+            (LockState::Live { why, .. }, _) => DagState::AtWork(why),
+            (LockState::Free, Some(DagmanEnd::Exited(exit))) => DagState::Ended(exit),
+            (LockState::Free, Some(DagmanEnd::Removed)) => DagState::Removed,
+            // Somebody may have tidied up what DAGMan left.
+            (LockState::Free, None) if self.has_jobs() => DagState::Ended(None),
+            (LockState::Free, None) => DagState::NotSubmitted,
+        };
+        Ok(())
+    }
+
+    /// Whether the log tells of jobs of this plan's own generation.
+    fn has_jobs(&self) -> bool {
+        let is_own =
+            |job: &Job| matches!(job.node, NodeName::Chunk { generation, .. } if generation == self.plan.generation);
+        self.log.history().jobs().iter().any(is_own)
+    }
+
+    /// Reads the partials again, without a word.
+    pub(super) fn gather(&mut self) -> Result<(), Failure> {
+        let outputs = self.layout.outputs();
+        self.gathered = gather(outputs, &self.plan, &|_| ()).map_err(StoreError::on("read", outputs))?;
+        Ok(())
+    }
+
+    pub(super) fn standing(&self) -> Standing<'_> {
+        Standing::new(&self.plan, &self.gathered, self.log.history(), self.dagman, self.is_at_work())
+    }
+
+    pub(super) fn is_at_work(&self) -> bool {
+        matches!(self.dag, DagState::AtWork(_))
+    }
+
+    /// How to submit the plan.
+    pub(super) fn submit(&self) -> String {
+        match self.root().as_str() {
+            "." => "condor_submit_dag plan.dag".to_owned(),
+            root => format!("cd {root} && condor_submit_dag plan.dag"),
+        }
+    }
+
+    /// The plan's folder, as one types it.
+    pub(super) fn root(&self) -> String {
+        let root = self.layout.root().as_os_str().to_owned();
+        if root.is_empty() { ".".to_owned() } else { Word::from(root).quoted() }
+    }
+
+    /// A file of the plan's folder, as it is named to people.
+    pub(super) fn shown(&self, name: &str) -> String {
+        let root = self.layout.root();
+        let path = if root.as_os_str() == "." { PathBuf::from(name) } else { root.join(name) };
+        path.display().to_string()
+    }
+}
+
+impl<'a> Standing<'a> {
+    fn new(plan: &'a Plan, gathered: &Gathered, history: &'a History, dagman: Option<Dagman>, at_work: bool) -> Self {
+        let chunks = usize::try_from(plan.cut.chunks()).unwrap_or(usize::MAX);
+        let mut jobs = vec![None; chunks];
+        let mut merge = None;
+        for (place, job) in (0u32..).zip(history.jobs()) {
+            match job.node {
+                NodeName::Chunk { number, generation } if generation == plan.generation => {
+                    let number = usize::try_from(number).unwrap_or(usize::MAX);
+                    if let Some(entry) = jobs.get_mut(number) {
+                        *entry = Some(place);
+                    }
+                }
+                NodeName::Merge { generation } if generation == plan.generation => merge = Some(job),
+                NodeName::Chunk { .. } | NodeName::Merge { .. } | NodeName::Other => {}
+            }
+        }
+        let mut failures = vec![false; chunks];
+        for found in &gathered.failures {
+            let (first, last) = chunks_of(plan, found.record.header.items);
+            failures.get_mut(first..=last).into_iter().flatten().for_each(|failed| *failed = true);
+        }
+        // What an earlier DAGMan left undone the one at work has still to submit.
+        let is_of_before = |job: &Job| at_work && dagman.is_some_and(|dagman| job.changed < dagman.submitted);
+        let place = |(chunk, job): (usize, &Option<u32>)| {
+            if gathered.tiling.covers(plan.chunk(chunk as u64)) {
+                return Place::Done;
+            }
+            match job.map(|job| &history.jobs()[job as usize]) {
+                Some(Job { state: State::Running(_), .. }) => Place::Running,
+                Some(Job { state: State::Idle, .. }) => Place::Idle,
+                Some(Job { state: State::Held { .. }, .. }) => Place::Held,
+                Some(job) if is_of_before(job) => Place::Waiting,
+                Some(_) => Place::Failed,
+                None if failures[chunk] && !at_work => Place::Failed,
+                None => Place::Waiting,
+            }
+        };
+        let places = jobs.iter().enumerate().map(place).collect();
+        let merge = merge.filter(|job| !is_of_before(job));
+        Self { plan, history, places, jobs, failures, merge }
+    }
+
+    /// The last job of a chunk.
+    pub(super) fn job(&self, chunk: usize) -> Option<&'a Job> {
+        self.jobs[chunk].map(|job| &self.history.jobs()[job as usize])
+    }
+
+    /// How many chunks stand there.
+    pub(super) fn count(&self, place: Place) -> u64 {
+        self.places.iter().filter(|&&found| found == place).count() as u64
+    }
+
+    /// The chunks that stand there.
+    pub(super) fn chunks(&self, place: Place) -> impl Iterator<Item = usize> {
+        self.places.iter().enumerate().filter(move |&(_, &found)| found == place).map(|(chunk, _)| chunk)
+    }
+}
+
+/// The chunks that hold some of `items`, which may be of a damaged record and lie outside of the plan.
+pub(super) fn chunks_of(plan: &Plan, items: crate::space::Interval) -> (usize, usize) {
+    let whole = crate::space::Interval::new(0, plan.space.count());
+    match whole.and_then(|whole| whole.intersect(items)) {
+        Some(items) => {
+            let (first, last) = plan.chunks_of(items);
+            (usize::try_from(first).unwrap_or(usize::MAX), usize::try_from(last).unwrap_or(usize::MAX))
+        }
+        // Of no chunk at all: an empty range.
+        None => (1, 0),
+    }
+}

@@ -1,0 +1,64 @@
+//! The nodes of a DAG, by their names.
+
+/// What a node computes: read from its name, in which the generation of the plan stands last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeName {
+    /// A chunk, `chunk-000017-g1`.
+    Chunk {
+        /// The chunk's number.
+        number: u64,
+        /// The generation of the plan.
+        generation: u32,
+    },
+    /// The node that merges, `reduce-g1`.
+    Merge {
+        /// The generation of the plan.
+        generation: u32,
+    },
+    /// Anything else, or a job whose submission the log does not tell of.
+    Other,
+}
+
+impl NodeName {
+    /// What a name says.
+    #[must_use]
+    pub fn parse(name: &[u8]) -> Self {
+        fn number<N: std::str::FromStr>(digits: &str) -> Option<N> {
+            let plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+            plain.then(|| digits.parse().ok())?
+        }
+        let parse = || {
+            let (name, generation) = std::str::from_utf8(name).ok()?.rsplit_once("-g")?;
+            let generation = number(generation)?;
+            match name.strip_prefix("chunk-") {
+                Some(digits) => Some(Self::Chunk { number: number(digits)?, generation }),
+                None => (name == "reduce").then_some(Self::Merge { generation }),
+            }
+        };
+        parse().unwrap_or(Self::Other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_what_a_node_computes() {
+        let chunk = |number, generation| NodeName::Chunk { number, generation };
+        for (name, expected) in [
+            ("chunk-000017-g1", chunk(17, 1)),
+            ("chunk-1234567-g12", chunk(1_234_567, 12)),
+            ("reduce-g3", NodeName::Merge { generation: 3 }),
+            ("reduce", NodeName::Other),
+            ("chunk-g1", NodeName::Other),
+            ("chunk-x-g1", NodeName::Other),
+            ("chunk-1-g", NodeName::Other),
+            ("chunk-99999999999999999999-g1", NodeName::Other),
+            ("", NodeName::Other),
+        ] {
+            assert_eq!(NodeName::parse(name.as_bytes()), expected, "{name}");
+        }
+        assert_eq!(NodeName::parse(b"\xff-g1"), NodeName::Other);
+    }
+}
