@@ -17,6 +17,7 @@ mod folder;
 mod planning;
 mod pool;
 mod programs;
+mod rows;
 mod site;
 mod status;
 mod trials;
@@ -60,7 +61,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 52] = tests![
+const TESTS: [Test; 54] = tests![
     TwoMachines  failures::two_machines_are_enough_to_retry_and_to_stop,
     EveryRelease programs::a_url_that_cannot_be_fetched_ends_the_dag,
     Transfer     failures::a_machine_without_the_program_is_survived,
@@ -75,6 +76,8 @@ const TESTS: [Test; 52] = tests![
     EveryRelease first::the_three_commands,
     EveryRelease first::a_python_program_of_the_users_own,
     SharedHome   first::a_shared_file_system_transfers_nothing,
+    EveryRelease rows::files_of_any_name_reach_their_chunk_alone,
+    SharedHome   rows::rows_and_files_are_read_where_they_are,
     Transfer     programs::a_virtual_environment_travels,
     Transfer     programs::a_uv_project_travels,
     Transfer     programs::an_r_script_runs_unchanged,
