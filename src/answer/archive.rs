@@ -65,6 +65,15 @@ pub struct Packed {
     pub archive_bytes: u64,
 }
 
+/// Whether this is a zip archive, by how it starts.
+#[must_use]
+pub fn is_archive(path: &Path) -> bool {
+    let mut start = [0; 4];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    // An entry, or the end of an archive without one.
+    read.is_ok() && (start == *b"PK\x03\x04" || start == *b"PK\x05\x06")
+}
+
 /// Packs the partials in the folder `outputs`, and what explains them, into the archive `file`, and compares. Deletes nothing.
 ///
 /// # Errors

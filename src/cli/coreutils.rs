@@ -13,6 +13,23 @@ use super::arguments::Arguments;
 use super::failure::Failure;
 use crate::exit::Exit;
 
+/// The long options of coreutils' `split`.
+const THEIRS: [&str; 13] = [
+    "suffix-length",
+    "additional-suffix",
+    "bytes",
+    "line-bytes",
+    "numeric-suffixes",
+    "hex-suffixes",
+    "elide-empty-files",
+    "filter",
+    "lines",
+    "number",
+    "separator",
+    "unbuffered",
+    "verbose",
+];
+
 /// Whether the words are meant for coreutils' `split`: the first is an option that is not ours or names a file,
 /// or there is none and something is piped in. A command of ours that makes sense as such is ours even where a
 /// file has its name (`run`).
@@ -28,21 +45,6 @@ pub(super) fn is_meant(words: &[OsString], makes_sense: bool) -> bool {
 /// Whether words that start with a command of ours, and make no sense as such, hold an option that coreutils'
 /// `split` does not know either: then they are a mistake, and not the name of a file.
 fn is_mistake_in_ours(words: &[OsString]) -> bool {
-    const THEIRS: [&str; 13] = [
-        "suffix-length",
-        "additional-suffix",
-        "bytes",
-        "line-bytes",
-        "numeric-suffixes",
-        "hex-suffixes",
-        "elide-empty-files",
-        "filter",
-        "lines",
-        "number",
-        "separator",
-        "unbuffered",
-        "verbose",
-    ];
     let known = Arguments::command().get_subcommands().any(|command| words[0] == command.get_name());
     let options = words[1..].iter().filter_map(|word| word.to_str()?.strip_prefix("--"));
     let name = |option: &str| option.split('=').next().unwrap_or_default().to_owned();
@@ -61,13 +63,14 @@ pub(super) fn meant(word: &OsStr) -> Option<String> {
     (distance <= 2).then(|| command.get_name().to_owned())
 }
 
-/// Whether a word is an option that one of our commands takes, typed without the command.
+/// Whether a word is an option that one of our commands takes, typed without the command; one that coreutils' `split` takes
+/// as well is theirs.
 pub(super) fn is_option_of_ours(word: &OsStr) -> bool {
     let Some(name) = word.to_str().and_then(|word| word.strip_prefix("--")) else { return false };
     let name = name.split('=').next().unwrap_or_default();
     let commands = Arguments::command();
     let mut options = commands.get_subcommands().flat_map(clap::Command::get_arguments);
-    options.any(|option| option.get_long() == Some(name))
+    !THEIRS.contains(&name) && options.any(|option| option.get_long() == Some(name))
 }
 
 /// What to say to a call such as `split --total 1..=100`.

@@ -9,6 +9,7 @@ use super::arguments::ReduceOptions;
 use super::failure::Failure;
 use super::output::{count, last_lines};
 use super::{Done, access_point, archive, progress};
+use crate::answer::is_archive;
 use crate::exit::Exit;
 use crate::folder::{FolderError, Layout, locate};
 use crate::plan::{Identity, Plan, Reduction, Word};
@@ -24,7 +25,7 @@ use crate::store::StoreError;
 const LISTED: usize = 20;
 
 pub(super) fn reduce(options: &ReduceOptions) -> Done {
-    if options.folder.is_file() {
+    if is_archive(&options.folder) {
         if options.archive.is_some() {
             return Err(Failure::new(Exit::Usage, "the partials are in an archive already"));
         }

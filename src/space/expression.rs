@@ -493,18 +493,16 @@ fn quoted(text: &str, quote: char) -> Option<(String, &str)> {
     None
 }
 
-/// evalexpr's message as a fragment.
+/// What evalexpr found, in our words; its own would make the runner larger.
 fn readable(error: &evalexpr::EvalexprError) -> String {
     use evalexpr::EvalexprError as Error;
     match error {
-        Error::UnmatchedLBrace => "a ( is not closed".to_owned(),
-        Error::UnmatchedRBrace => "a ) closes nothing".to_owned(),
-        Error::MissingOperatorOutsideOfBrace => "two values stand side by side with nothing between them".to_owned(),
-        Error::AppendedToLeafNode => "two values stand side by side with nothing between them".to_owned(),
-        error => {
-            let text = error.to_string();
-            let mut letters = text.trim_end_matches('.').chars();
-            letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+        Error::UnmatchedLBrace => "a ( is not closed",
+        Error::UnmatchedRBrace => "a ) closes nothing",
+        Error::MissingOperatorOutsideOfBrace | Error::AppendedToLeafNode => {
+            "two values stand side by side with nothing between them"
         }
+        _ => "it is no expression",
     }
+    .to_owned()
 }

@@ -27,7 +27,7 @@ impl RowBlock {
     /// Where the fields are no whole number of rows, or do not follow one another in `bytes`.
     #[must_use]
     pub fn whole(columns: usize, bytes: Vec<u8>, ends: Vec<usize>) -> Self {
-        assert!(columns > 0 && ends.len() % columns == 0, "each row has a field for each column");
+        assert!(columns > 0 && ends.len().is_multiple_of(columns), "each row has a field for each column");
         assert!(ends.is_sorted() && ends.last().is_none_or(|end| *end == bytes.len()), "fields follow one another");
         let of = (ends.len() / columns) as u64;
         Self { columns, first: 0, of, bytes, ends }

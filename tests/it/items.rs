@@ -59,7 +59,7 @@ fn without_a_program_an_item_yields_its_row() {
     over_grid(&dir, "--chunks 3").answers(
         "{\"alpha\":0.1,\"beta\":1}\n{\"alpha\":0.1,\"beta\":2}\n{\"alpha\":\"x\",\"beta\":1}\n{\"alpha\":\"x\",\"beta\":2}\n",
     );
-    dir.split("run --force --grid n=1,2,39 --chunks 2").answers("42\n");
+    dir.split("run --force --grid n=1,2,39 --chunks 2 --reduce sum").answers("42\n");
     let nasty = OsString::from_vec(b"n=a\"b,\xff,".to_vec());
     let ended = dir.split("run --force --chunks 1 --reduce concat --grid").arg(nasty).ok();
     assert_eq!(ended.out, b"a\"b\n\xff\n\n");
@@ -367,7 +367,7 @@ fn trials_and_verification_know_items_and_files() {
         "echo $1 > out.txt; [ $1 != 2 ] || cat '{0}/addend' >> out.txt; echo $(($1 + $(cat '{0}/addend')))",
         dir.shown()
     );
-    let run = dir.split("run --total 1..=6 --chunks 2 --collect out.txt -- sh -c");
+    let run = dir.split("run --total 1..=6 --chunks 2 --reduce sum --collect out.txt -- sh -c");
     run.arg(&script).args(["sh", "{item}"]).answers("21\n");
     dir.split("verify").answers("2 of 2 records computed again: all the same\n");
     let tried = dir.split("try 2").answers("2\n");

@@ -130,7 +130,7 @@ fn a_million_million_points_are_planned_in_a_moment() {
     assert_eq!(
         line(&["--where", "i < j"]),
         [
-            "1000 chunks of 1000000000 items each, over i (1000000 values) x j (1000000 values) where i < j, merged by sum",
+            "1000 chunks of 1000000000 items each, over i (1000000 values) x j (1000000 values) where i < j, merged by table",
             "  --where              keeps about 51.1 % of the items (give or take 1.5 %, by a sample of 10000); jobs leave out \
              the others",
         ]
@@ -138,7 +138,7 @@ fn a_million_million_points_are_planned_in_a_moment() {
     let all = line(&["--force"]);
     assert_eq!(
         all[0],
-        "1000 chunks of 1000000000 items each, over i (1000000 values) x j (1000000 values), merged by sum"
+        "1000 chunks of 1000000000 items each, over i (1000000 values) x j (1000000 values), merged by table"
     );
     dir.split("plan --dry-run --chunks 1000").args(grid).args(["--where", "i == j", "--", "true"]).refuses(2);
 }

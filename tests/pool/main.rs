@@ -61,7 +61,8 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 54] = tests![
+const TESTS: [Test; 55] = tests![
+    EveryRelease rows::values_of_a_table_arrive_byte_for_byte,
     TwoMachines  failures::two_machines_are_enough_to_retry_and_to_stop,
     EveryRelease programs::a_url_that_cannot_be_fetched_ends_the_dag,
     Transfer     failures::a_machine_without_the_program_is_survived,
