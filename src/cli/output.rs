@@ -23,6 +23,11 @@ pub(super) fn tell(lines: &[String]) -> Done {
     printed(io::stdout().lock().write_all(as_called(&text).as_bytes()))
 }
 
+/// A line without what a terminal would take for a command.
+pub(super) fn harmless(line: &str) -> String {
+    line.chars().map(|letter| if letter.is_control() && letter != '\t' { '\u{fffd}' } else { letter }).collect()
+}
+
 /// A size in bytes for people.
 pub(super) fn bytes(bytes: u64) -> String {
     match bytes {
@@ -126,6 +131,11 @@ pub(super) fn times(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_does_no_harm() {
+        assert_eq!(harmless("ep1\x1b[2J\tü\n"), "ep1\u{fffd}[2J\tü\u{fffd}");
+    }
 
     #[test]
     fn amounts_are_short() {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::arguments::WhyOptions;
-use super::output::{count, last_lines, tell, times, whole_seconds};
+use super::output::{count, harmless, last_lines, tell, times, whole_seconds};
 use super::standing::{DagState, Place, Sources, Standing, chunks_of};
 use super::{Done, access_point, reduce};
 use crate::exit;
@@ -75,6 +75,8 @@ pub(super) fn why(options: &WhyOptions) -> Done {
         Some(chunk) => case.one(usize::try_from(chunk).unwrap_or(usize::MAX)),
         None => case.all(),
     };
+    // Causes and names of machines come from jobs.
+    let lines: Vec<String> = lines.iter().map(|line| harmless(line)).collect();
     tell(&lines)
 }
 
