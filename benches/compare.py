@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times split against its peers: whole processes, peers and split in turn, in the same run.
 
-    cargo build --release && benches/compare.py [plan] [table] [reduce] [run] [items] [status] [pool]
+    cargo build --release && benches/compare.py [plan] [table] [reduce] [answer] [sqlite] [run] [items] [status] [pool]
 
 Prints a table of medians and ratios; machines differ and are noisy, so that the ratios are what counts. Peers that
 are not on this machine are named and left out: GNU parallel (Debian: parallel), the Python DAG writer (PyPI: htcondor,
@@ -60,6 +60,12 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < 2; i++) pthread_join(threads[i], 0);
     return 0;
 }
+"""
+
+ROWS = """
+import sys
+for item in range(int(sys.argv[1]), int(sys.argv[2]) + 1):
+    print(f'{{"square":{item * item},"half":{item / 2},"name":"n{item}"}}')
 """
 
 DAG_WRITER = """
@@ -174,6 +180,51 @@ def reduce(folder):
         rivals["C: open, read, close, two threads"] = lambda: once([reader, target / "outputs"])
     aims = {"C: open, read, close, two threads": 1.5}
     show("split reduce, 200,000 partials", *in_turn(rivals, 9), aims)
+
+
+def answer(folder):
+    """200,000 partials to a table, against their sum."""
+    target = folder / "table"
+    once([BUILT, "run", "--total", "1..=200000", "--chunks", "200000", "--dir", target])
+    plan = target / "plan.json"
+    sums, tables = folder / "sum.json", folder / "table.json"
+    shutil.copy(plan, sums)
+    tables.write_text(sums.read_text().replace('"reduce": "sum"', '"reduce": "table"'))
+
+    def reduce(document, *options):
+        shutil.copy(document, plan)
+        shutil.copy(document, target / "outputs/plan.json")
+        return once([BUILT, "reduce", target, *options])
+
+    rivals = {"split": lambda: reduce(tables, "--to", folder / "x.csv"), "the same, summed": lambda: reduce(sums)}
+    show("split reduce, 200,000 partials to a table", *in_turn(rivals, 5), {"the same, summed": 2})
+
+
+def sqlite(folder):
+    """A table of 1,000,000 rows and 4 columns into a database, against the shell's import of the same rows as CSV."""
+    target = folder / "sqlite"
+    (folder / "rows.py").write_text(ROWS)
+    options = ["--total", "1..=1000000", "--chunks", "100", "--reduce", "table", "--to", "x.csv", "--dir", target]
+    once([BUILT, "run", *options, "--", "python3", "rows.py", "{first}", "{last}"], cwd=folder)
+    database = folder / "x.sqlite"
+
+    def split():
+        database.unlink(missing_ok=True)
+        return once([BUILT, "reduce", target, "--to", database])
+
+    rivals = {"split": split}
+    if have("sqlite3"):
+        def shell():
+            (folder / "shell.sqlite").unlink(missing_ok=True)
+            return once(["sqlite3", folder / "shell.sqlite", "-cmd", ".mode csv", f".import {folder / 'x.csv'} items"])
+
+        rivals["sqlite3's .import of the same CSV"] = shell
+    medians, memory = in_turn(rivals, 5)
+    show("1,000,000 rows into SQLite, results read twice", medians, memory, {})
+    speed = 1e6 / medians["split"]
+    close = medians["split"] <= 1.5 * medians.get("sqlite3's .import of the same CSV", 0)
+    verdict = "met" if speed >= 300_000 or close else "MISSED"
+    print(f"  {speed:,.0f} rows a second   aim: at least 300,000, or within 1.5 of sqlite3's: {verdict}")
 
 
 def run(folder):
@@ -329,8 +380,18 @@ def pool(folder):
 
 
 def main():
-    benchmarks = {"plan": plan, "table": table, "reduce": reduce, "run": run, "items": items, "status": status, "pool": pool}
-    wanted = sys.argv[1:] or ["plan", "table", "reduce", "run", "items", "status"]
+    benchmarks = {
+        "plan": plan,
+        "table": table,
+        "reduce": reduce,
+        "answer": answer,
+        "sqlite": sqlite,
+        "run": run,
+        "items": items,
+        "status": status,
+        "pool": pool,
+    }
+    wanted = sys.argv[1:] or [name for name in benchmarks if name != "pool"]
     if not BUILT:
         sys.exit("there is no release build: cargo build --release")
     if any(name not in benchmarks for name in wanted):

@@ -14,6 +14,7 @@
 //! | `dag` | plan to DAGMan and submit text | no |
 //! | [`record`] | records, partials, coverage | reads partials |
 //! | `reduce` | merging payloads, one file a reducer | no, but for the commands it is given |
+//! | `answer` | where answers go: tables in several formats, files, archives of partials | yes |
 //! | [`inputs`] | the files that travel with a job, and the identity of the code that ran | reads and stages files |
 //! | `folder` | a plan's folder: its layout, laying a plan down, finding it again | yes |
 //! | [`runner`] | a chunk's run inside a job | yes |
@@ -27,7 +28,7 @@
 //!
 //! Imports run downwards: `cli` may use everything, nothing uses `cli`, and `local` uses `folder` and `runner`, `folder`
 //! uses `dag`, `pool` and `cut`. These three, `inputs`, `record` and `reduce` use `plan`; `record` and `inputs` know nothing
-//! of each other. `site` uses `plan` and `dag`; `dag` uses `plan`; `plan` uses `cut`; `cut` uses `space`. Any room may use
+//! of each other. `answer` uses `reduce` and `record`, and only `cli` uses it. `site` uses `plan` and `dag`; `dag` uses `plan`; `plan` uses `cut`; `cut` uses `space`. Any room may use
 //! `space` and `exit`, and those that write use `store`; `pool` and `store` use no other room, and `model` uses `space` alone. Without the feature `cli` the
 //! crate holds what a job needs, and no dependency of the command line.
 

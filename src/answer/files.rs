@@ -19,7 +19,7 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::Format;
 use crate::plan::{FORMAT, Identity, Plan};
-use crate::record::{EntryReader, FileHead, Found, Gathered, Kind};
+use crate::record::{EntryReader, FileHead, Found, Gathered, Kind, PayloadReader};
 use crate::space::{Interval, Space};
 use crate::store::{self, Draft, StoreError};
 
@@ -99,10 +99,12 @@ pub fn write_files(
 ) -> Result<FilesWritten, FilesError> {
     let mut found: Vec<(Vec<u8>, Interval)> = Vec::new();
     for record in gathered.chosen() {
-        each_file(gathered, record, &mut |items, head, _| {
+        each_file(gathered, record, &mut |items, head, content| {
             check(items, &head.name)?;
             found.push((head.name, items));
-            Ok(())
+            // The names alone: the contents may be many times as long.
+            let left = content.leave();
+            left.map_err(|source| FilesError::Read { partial: gathered.path(record), source })
         })?;
     }
     let (names, renamed) = unique(&plan.space, &found);
@@ -150,11 +152,14 @@ impl Read for Hashing<'_> {
     }
 }
 
+/// A file's content, to be read from a record.
+type Content<'a> = EntryReader<BufReader<PayloadReader<'a>>>;
+
 /// Hands over the files of a record, each with the items that it belongs to.
 fn each_file(
     gathered: &Gathered,
     found: &Found,
-    take: &mut dyn FnMut(Interval, FileHead, &mut dyn Read) -> Result<(), FilesError>,
+    take: &mut dyn FnMut(Interval, FileHead, &mut Content<'_>) -> Result<(), FilesError>,
 ) -> Result<(), FilesError> {
     let is_each = match found.record.header.kind {
         Kind::Each => true,

@@ -30,5 +30,5 @@ pub use format::{Format, FormatError};
 pub use output::{Output, Written};
 pub use shape::Shape;
 pub use sink::{Table, TableSink, write_table};
-pub use table::{TableError, TableWritten, write_results};
+pub use table::{TableError, TableWritten, check_results, write_results};
 pub use value::write_value;

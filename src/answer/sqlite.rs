@@ -29,6 +29,8 @@ struct SqliteSink<'a> {
     insert: Statement<'a>,
     types: Vec<Common>,
     hasher: blake3::Hasher,
+    /// A row's bytes, for the hash.
+    line: Vec<u8>,
     path: &'a Path,
 }
 
@@ -68,7 +70,7 @@ fn replace<E: From<AnswerError>>(
         .map_err(failed)?;
     let types = table.columns.iter().map(|column| column.kinds.common()).collect();
     let insert = transaction.prepare(&insert).map_err(failed)?;
-    let mut sink = SqliteSink { insert, types, hasher: blake3::Hasher::new(), path };
+    let mut sink = SqliteSink { insert, types, hasher: blake3::Hasher::new(), line: Vec::new(), path };
     fill(&mut sink)?;
     let identity = Identity::of(&sink.hasher);
     drop(sink);
@@ -145,11 +147,14 @@ impl TableSink for SqliteSink<'_> {
             self.insert.raw_execute()
         };
         put().map_err(|source| AnswerError::Sqlite { path: self.path.to_owned(), source })?;
+        self.line.clear();
         for cell in cells {
-            self.hasher.update(&[cell.kind as u8]);
-            self.hasher.update(&(cell.text.len() as u64).to_le_bytes());
-            self.hasher.update(cell.text);
+            self.line.push(cell.kind as u8);
+            self.line.extend_from_slice(&(cell.text.len() as u64).to_le_bytes());
+            self.line.extend_from_slice(cell.text);
         }
+        // Once for all cells, which are short.
+        self.hasher.update(&self.line);
         Ok(())
     }
 }

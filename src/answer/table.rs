@@ -100,6 +100,14 @@ pub fn write_results(
     Ok(TableWritten { written, rows: count, columns: columns.len(), missing })
 }
 
+/// Checks that a table can be made of the results that count.
+///
+/// # Errors
+/// Where a text that stands for several items has no result for each.
+pub fn check_results(plan: &Plan, gathered: &Gathered, rows: &Rows) -> Result<(), TableError> {
+    Reader { plan, gathered, rows, format: None }.columns().map(drop)
+}
+
 /// The lengths of an array with a place for each item: of a product those of its axes. Where items are left out, a place for
 /// each row.
 fn lengths(space: &Space, rows: u128) -> Vec<u128> {

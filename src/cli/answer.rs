@@ -118,7 +118,11 @@ impl Making<'_> {
                 let (rows, columns) = (count(table.rows, "row"), count(table.columns as u128, "column"));
                 let file = AnswerFile { name: self.name(path), rows: Some(table.rows), files: None, bytes, identity };
                 let document = ResultDocument::of_file(self.plan, self.gathered, file);
-                let wrote = format!("wrote {}: {rows} of {columns}", shown(path));
+                let what = match format {
+                    Some(Format::Npy) => count(table.rows, "result"),
+                    _ => format!("{rows} of {columns}"),
+                };
+                let wrote = format!("wrote {}: {what}", shown(path));
                 Ok(Made { document, printed: None, said: std::iter::once(wrote).chain(said).collect() })
             }
         }

@@ -1,11 +1,12 @@
 //! What was asked for, validated: after this nothing is "maybe".
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use super::arguments::WhatOptions;
+use super::arguments::{ItemsOption, ItemsOptions, WhatOptions};
 use super::failure::Failure;
 use super::items::Items;
 use super::jobs::{self, JobSettings};
@@ -132,7 +133,8 @@ impl Request {
             site: rules,
             templates: templates.identity(),
         };
-        plan.to = target::planned(options.to.as_deref(), &plan, &folder, &here)?;
+        let sources = sources(&options.items, &items);
+        plan.to = target::planned(options.to.as_deref(), &plan, &folder, &here, sources)?;
         items.check_lengths(&plan)?;
         let own = rows::sent(&plan, &items.rows);
         jobs.settle_disk(&mut plan, super::plan::size(&super::plan::programs()?.runner), own);
@@ -231,6 +233,17 @@ fn reduction(options: &WhatOptions, space: &Space, yields: &Yields) -> Result<Re
             Space::Parameters(_) => Reduction::Table,
         }),
     }
+}
+
+/// The files that the items are made of.
+fn sources<'a>(options: &'a ItemsOptions, items: &'a Items) -> impl Iterator<Item = PathBuf> + 'a {
+    let named = options.ordered.iter().filter_map(|option| match option {
+        ItemsOption::Table(path) | ItemsOption::Lines(path) => Some(path.clone()),
+        _ => None,
+    });
+    let axes = items.space.listed().into_iter().zip(&items.rows.blocks).filter(|(listed, _)| listed.files);
+    let files = axes.flat_map(|(_, block)| (0..block.len()).filter_map(|row| block.field(row, 0)));
+    named.chain(files.map(|file| PathBuf::from(OsStr::from_bytes(file))))
 }
 
 /// The names that results are grouped by.

@@ -1,6 +1,7 @@
 //! Where an answer goes: `--to`, checked before anything is computed or written.
 
 use std::ffi::OsStr;
+use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -116,10 +117,7 @@ impl Target {
                 return Err(wrong("the plan itself is in it").help("name a folder of its own, such as frames/"));
             }
             let mut sources = plan.files.files.iter().map(|file| base.join(file.source.as_os_str()));
-            let is_it = |source: &PathBuf| {
-                source.metadata().is_ok_and(|source| (source.dev(), source.ino()) == (found.dev(), found.ino()))
-            };
-            if sources.any(|source| is_it(&source)) {
+            if sources.any(|source| is_file(&source, &found)) {
                 return Err(wrong("it is one of the files that the plan needs").help("name another file"));
             }
         }
@@ -131,7 +129,15 @@ impl Target {
 }
 
 /// Where the answer of a plan that is being made goes, as the plan has it.
-pub(super) fn planned(to: Option<&Path>, plan: &Plan, root: &Path, here: &Path) -> Result<Option<Word>, Failure> {
+///
+/// `sources` are files that the items are made of, beside those that the plan names.
+pub(super) fn planned(
+    to: Option<&Path>,
+    plan: &Plan,
+    root: &Path,
+    here: &Path,
+    mut sources: impl Iterator<Item = PathBuf>,
+) -> Result<Option<Word>, Failure> {
     let in_job = plan.site.reduce_on == ReduceOn::Job && !plan.resources.shared_filesystem;
     let Some(to) = to else {
         // Files come back from a job as one.
@@ -145,6 +151,11 @@ pub(super) fn planned(to: Option<&Path>, plan: &Plan, root: &Path, here: &Path) 
         return Err(wrong("that is what happens without it"));
     }
     target.check(plan, root, here)?;
+    if let Some(found) = to.metadata().ok().filter(|found| found.is_file())
+        && sources.any(|source| is_file(&source, &found))
+    {
+        return Err(wrong("the items are made of it").help("name another file"));
+    }
     if in_job {
         match target {
             Target::Table { format: Format::Sqlite, .. } => {
@@ -206,6 +217,11 @@ fn is_plans_own(root: &Path, folder: &Path, name: &OsStr) -> bool {
         return FILES.iter().chain(&FOLDERS).any(|own| name == *own) || starts(b"plan.dag") || starts(b"aside-");
     }
     FOLDERS.iter().any(|own| folder.starts_with(root.join(own)))
+}
+
+/// Whether `path` leads to the file that was `found`, by whatever name.
+fn is_file(path: &Path, found: &Metadata) -> bool {
+    path.metadata().is_ok_and(|there| (there.dev(), there.ino()) == (found.dev(), found.ino()))
 }
 
 /// A path as people type it.

@@ -12,6 +12,7 @@ use super::output::{Files, binary, in_pieces, last_lines, say, seconds};
 use super::signals::Listener;
 use super::what::What;
 use super::{progress, reduce};
+use crate::answer::{TableError, check_results};
 use crate::exit::Exit;
 use crate::folder::Layout;
 use crate::local::{Computed, Finished, Jobs, SandboxError, Sandboxes};
@@ -235,6 +236,18 @@ fn merged(plan: &Plan, rows: &Rows, finished: &Finished, again: &str) -> Result<
             Reduction::Count => "its result, which count counts as 1:".to_owned(),
             _ => format!("its result, as it is given to {reduce}:"),
         });
+    }
+    if *reduce == Reduction::Files {
+        return Ok("what it printed, beside its files:".to_owned());
+    }
+    if *reduce == Reduction::Table {
+        return match check_results(plan, finished.gathered(), rows) {
+            Ok(()) => Ok("its result, as it comes into the table:".to_owned()),
+            Err(TableError::Merge(MergeError::BadResult { source, .. })) => {
+                Err(bad_result(plan, finished, &source, again))
+            }
+            Err(error) => Err(Failure::from_error(Exit::BadResult, &error)),
+        };
     }
     match merge(plan, finished.gathered(), rows, finished.sandbox(), finished.sandbox(), &|_| {}) {
         Ok(Answer::Value(value @ (Value::Number(_) | Value::Boolean(_)))) => {

@@ -12,7 +12,9 @@
 //! Each part ends where its length says, with nothing after it, so that any bytes are carried as they are, and reading
 //! needs no more memory than a line of lengths does.
 
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
+
+use super::PayloadReader;
 
 /// A line of lengths is shorter than this.
 const LONGEST_LINE: u64 = 64;
@@ -133,6 +135,23 @@ impl<R: BufRead> EntryReader<R> {
             Some(b'\n') => Ok(Some(line)),
             Some(_) => Err(invalid()),
         }
+    }
+}
+
+impl EntryReader<BufReader<PayloadReader<'_>>> {
+    /// Passes over what is left of the part at hand without reading it, where it is long.
+    ///
+    /// # Errors
+    /// As [`PayloadReader::pass_over`].
+    pub fn leave(&mut self) -> io::Result<()> {
+        let here = self.input.buffer().len();
+        let beyond = self.left.saturating_sub(here as u64);
+        if beyond > 0 {
+            self.input.consume(here);
+            self.input.get_mut().pass_over(beyond)?;
+            self.left = 0;
+        }
+        Ok(())
     }
 }
 

@@ -101,8 +101,8 @@ pub enum PayloadReader<'a> {
     InFile {
         /// What is left of the payload.
         file: io::Take<File>,
-        /// The CRC-32 of what was read.
-        hasher: crc32fast::Hasher,
+        /// The CRC-32 of what was read; none where something was passed over.
+        hasher: Option<crc32fast::Hasher>,
         /// The CRC-32 that it had when its record was found valid.
         crc: u32,
     },
@@ -120,7 +120,7 @@ impl Payload {
             Self::InFile { offset, bytes, crc } => {
                 let mut file = File::open(path)?;
                 io::Seek::seek(&mut file, io::SeekFrom::Start(*offset))?;
-                PayloadReader::InFile { file: file.take(*bytes), hasher: crc32fast::Hasher::new(), crc: *crc }
+                PayloadReader::InFile { file: file.take(*bytes), hasher: Some(crc32fast::Hasher::new()), crc: *crc }
             }
         })
     }
@@ -132,13 +132,39 @@ impl Read for PayloadReader<'_> {
             Self::Inline(bytes) => bytes.read(buffer),
             Self::InFile { file, hasher, crc } => {
                 let got = file.read(buffer)?;
-                hasher.update(&buffer[..got]);
-                if got == 0 && !buffer.is_empty() && (file.limit() > 0 || hasher.clone().finalize() != *crc) {
+                if let Some(hasher) = hasher {
+                    hasher.update(&buffer[..got]);
+                }
+                let differs = || hasher.as_ref().is_some_and(|hasher| hasher.clone().finalize() != *crc);
+                if got == 0 && !buffer.is_empty() && (file.limit() > 0 || differs()) {
                     return Err(io::Error::new(io::ErrorKind::InvalidData, "it changed while it was read"));
                 }
                 Ok(got)
             }
         }
+    }
+}
+
+impl PayloadReader<'_> {
+    /// Passes over the next bytes without reading them. Whether the payload has changed does not show after that.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` where there are no so many.
+    pub fn pass_over(&mut self, bytes: u64) -> io::Result<()> {
+        match self {
+            Self::Inline(left) => {
+                let bytes = usize::try_from(bytes).ok().filter(|&bytes| bytes <= left.len());
+                *left = &left[bytes.ok_or(io::ErrorKind::UnexpectedEof)?..];
+            }
+            Self::InFile { file, hasher, .. } => {
+                let left = file.limit().checked_sub(bytes).ok_or(io::ErrorKind::UnexpectedEof)?;
+                let step = i64::try_from(bytes).map_err(|_| io::ErrorKind::UnexpectedEof)?;
+                io::Seek::seek(file.get_mut(), io::SeekFrom::Current(step))?;
+                file.set_limit(left);
+                *hasher = None;
+            }
+        }
+        Ok(())
     }
 }
 

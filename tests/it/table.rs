@@ -313,3 +313,71 @@ fn archives_that_make_no_sense_are_refused() {
     dir.split("reduce . --archive x.zip").refuses(20);
     assert!(!Path::new(&dir.path("x.zip")).exists());
 }
+
+/// Leaves a frame of its own name, one of a name that all have, and a log in a folder; prints nothing.
+const FRAMES: &str =
+    "mkdir -p logs; echo \"$1 x\" > frame_$1.txt; echo \"$1 y\" > last.txt; echo \"$1 z\" > logs/run.log";
+
+#[test]
+fn files_go_into_one_folder_or_archive() {
+    let dir = Dir::new();
+    dir.write("p.sh", FRAMES);
+    let words = "run --total 8..=10 --chunks 2 --collect *.txt --collect logs/** -- sh p.sh {item}";
+    let run = dir.split(words).ok();
+    assert_eq!(run.text(), "9 files (45 bytes) in collected\n");
+    run.says("6 files of the same name as others: each has its item in its name now");
+    let names = [
+        ".split-files",
+        "frame_10.txt",
+        "frame_8.txt",
+        "frame_9.txt",
+        "last-item08.txt",
+        "last-item09.txt",
+        "last-item10.txt",
+        "logs",
+    ];
+    assert_eq!(dir.names("collected"), names);
+    assert_eq!(dir.names("collected/logs"), ["run-item08.log", "run-item09.log", "run-item10.log"]);
+    assert_eq!(dir.read("collected/last-item09.txt"), "9 y\n");
+    let file = &result(&dir, "result.json")["answer_file"];
+    assert_eq!((&file["name"], &file["files"]), (&"collected".into(), &9.into()));
+    dir.split("reduce . --to all.zip").answers("9 files (45 bytes) in all.zip\n");
+    assert_eq!(dir.command("unzip").args(["-p", "all.zip", "logs/run-item10.log"]).ok().text(), "10 z\n");
+    dir.split("reduce outputs --to frames/").answers("9 files (45 bytes) in frames\n");
+    fs::remove_file(dir.path("frames/frame_8.txt")).expect("removed");
+    dir.split("reduce outputs --to frames").answers("9 files (45 bytes) in frames\n");
+    assert_eq!(dir.read("frames/frame_8.txt"), "8 x\n");
+    dir.write("frames/mine.txt", "mine");
+    insta::assert_snapshot!(dir.split("reduce outputs --to frames").exits(1).transcript());
+    assert_eq!(dir.read("frames/mine.txt"), "mine");
+    // The same from an archive of the partials.
+    dir.split("reduce . --to frames2/ --archive kept.zip").answers("9 files (45 bytes) in frames2\n");
+    dir.split("reduce kept.zip").answers("9 files (45 bytes) in kept.collected\n");
+    assert_eq!(dir.read("kept.collected/last-item09.txt"), "9 y\n");
+}
+
+#[test]
+fn a_table_has_the_rows_of_a_file_and_does_not_replace_it() {
+    let dir = Dir::new();
+    dir.write("data.csv", "n,name\n1,\"a, b\"\n2,\n3,c\n");
+    let words = "run --table data.csv --chunks 2 --to t.csv -- echo {n}{name}";
+    dir.split(words).answers("");
+    assert_eq!(dir.read("t.csv"), "n,name,result\n1,\"a, b\",\"1a, b\"\n2,,2\n3,c,3c\n");
+    dir.split(&words.replace("t.csv", "data.csv").replace("run", "plan --force"))
+        .refuses(2)
+        .says("the items are made of it");
+    dir.split("reduce . --archive kept.zip").answers("");
+    assert_eq!(dir.names("outputs"), ["archived.txt", "plan.json"]);
+    fs::remove_file(dir.path("t.csv")).expect("removed");
+    dir.split("reduce kept.zip --to -").answers("n,name,result\n1,\"a, b\",\"1a, b\"\n2,,2\n3,c,3c\n");
+}
+
+#[test]
+fn a_trial_says_whether_the_result_is_one_for_a_table() {
+    let dir = Dir::new();
+    dir.write("p.py", PROGRAM);
+    dir.split("plan --grid a=0.5,1 --grid b=x,yy,zzz --chunks 6 -- python3 p.py {a} {b}").ok();
+    dir.split("try").ok().says("its result, as it comes into the table:");
+    dir.split("plan --force --total 4 --chunks 1 --reduce table -- seq 3").ok();
+    dir.split("try chunk-0").exits(24).says("3 results for 4 items");
+}
