@@ -113,7 +113,7 @@ pub fn write_files(
     let mut hasher = blake3::Hasher::new();
     let mut names_left = names.iter();
     let mut bytes = 0;
-    let mut write_all = |take: &mut dyn FnMut(&[u8], u64, &mut dyn Read) -> Result<(), FilesError>| {
+    let mut write_all = |take: &mut Take<'_>| {
         for record in gathered.chosen() {
             each_file(gathered, record, &mut |_, head, content| {
                 let name = names_left.next().ok_or_else(|| unlike(gathered, record))?;
@@ -134,9 +134,11 @@ pub fn write_files(
     Ok(FilesWritten { files: names.len() as u64, renamed, bytes, identity: Identity::of(&hasher) })
 }
 
+/// Takes a file: its name, its length in bytes, and its content.
+type Take<'a> = dyn FnMut(&[u8], u64, &mut dyn Read) -> Result<(), FilesError> + 'a;
+
 /// What writes files: it is handed each one's name, length and content.
-type WriteAll<'a> =
-    dyn FnMut(&mut dyn FnMut(&[u8], u64, &mut dyn Read) -> Result<(), FilesError>) -> Result<(), FilesError> + 'a;
+type WriteAll<'a> = dyn FnMut(&mut Take<'_>) -> Result<(), FilesError> + 'a;
 
 /// Reads, and hashes what it reads.
 struct Hashing<'a> {

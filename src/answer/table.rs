@@ -31,10 +31,16 @@ const MOST_COLUMNS: usize = 10_000;
 pub enum TableError {
     /// A result is not what a table takes, or a partial cannot be read.
     #[error(transparent)]
-    Merge(#[from] MergeError),
+    Merge(Box<MergeError>),
     /// It cannot be written.
     #[error(transparent)]
     Answer(#[from] AnswerError),
+}
+
+impl From<MergeError> for TableError {
+    fn from(error: MergeError) -> Self {
+        Self::Merge(Box::new(error))
+    }
 }
 
 /// What became of a table.
@@ -548,7 +554,8 @@ mod tests {
         for (text, results) in [("1\n2\n3\n", 3), ("1\n2\n3\n4\n5\n", 5), ("", 0)] {
             partial(&plan, folder.path(), (0, 4), Kind::Whole, text.as_bytes());
             match table(&plan, folder.path(), Format::Csv) {
-                Err(TableError::Merge(MergeError::BadResult { source, .. })) => {
+                Err(TableError::Merge(error)) => {
+                    let MergeError::BadResult { source, .. } = *error else { panic!("{error:?}") };
                     let holds = format!("{results} result{} for 4 items", if results == 1 { "" } else { "s" });
                     assert!(source.to_string().contains(&holds), "{source}");
                 }

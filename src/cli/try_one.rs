@@ -243,9 +243,10 @@ fn merged(plan: &Plan, rows: &Rows, finished: &Finished, again: &str) -> Result<
     if *reduce == Reduction::Table {
         return match check_results(plan, finished.gathered(), rows) {
             Ok(()) => Ok("its result, as it comes into the table:".to_owned()),
-            Err(TableError::Merge(MergeError::BadResult { source, .. })) => {
-                Err(bad_result(plan, finished, &source, again))
-            }
+            Err(TableError::Merge(error)) => match *error {
+                MergeError::BadResult { source, .. } => Err(bad_result(plan, finished, &source, again)),
+                error => Err(Failure::from_error(Exit::BadResult, &error)),
+            },
             Err(error) => Err(Failure::from_error(Exit::BadResult, &error)),
         };
     }

@@ -324,7 +324,7 @@ fn files_go_into_one_folder_or_archive() {
     dir.write("p.sh", FRAMES);
     let words = "run --total 8..=10 --chunks 2 --collect *.txt --collect logs/** -- sh p.sh {item}";
     let run = dir.split(words).ok();
-    assert_eq!(run.text(), "9 files (45 bytes) in collected\n");
+    assert_eq!(run.text(), "9 files (39 bytes) in collected\n");
     run.says("6 files of the same name as others: each has its item in its name now");
     let names = [
         ".split-files",
@@ -341,18 +341,18 @@ fn files_go_into_one_folder_or_archive() {
     assert_eq!(dir.read("collected/last-item09.txt"), "9 y\n");
     let file = &result(&dir, "result.json")["answer_file"];
     assert_eq!((&file["name"], &file["files"]), (&"collected".into(), &9.into()));
-    dir.split("reduce . --to all.zip").answers("9 files (45 bytes) in all.zip\n");
+    dir.split("reduce . --to all.zip").answers("9 files (39 bytes) in all.zip\n");
     assert_eq!(dir.command("unzip").args(["-p", "all.zip", "logs/run-item10.log"]).ok().text(), "10 z\n");
-    dir.split("reduce outputs --to frames/").answers("9 files (45 bytes) in frames\n");
+    dir.split("reduce outputs --to frames/").answers("9 files (39 bytes) in frames\n");
     fs::remove_file(dir.path("frames/frame_8.txt")).expect("removed");
-    dir.split("reduce outputs --to frames").answers("9 files (45 bytes) in frames\n");
+    dir.split("reduce outputs --to frames").answers("9 files (39 bytes) in frames\n");
     assert_eq!(dir.read("frames/frame_8.txt"), "8 x\n");
     dir.write("frames/mine.txt", "mine");
     insta::assert_snapshot!(dir.split("reduce outputs --to frames").exits(1).transcript());
     assert_eq!(dir.read("frames/mine.txt"), "mine");
     // The same from an archive of the partials.
-    dir.split("reduce . --to frames2/ --archive kept.zip").answers("9 files (45 bytes) in frames2\n");
-    dir.split("reduce kept.zip").answers("9 files (45 bytes) in kept.collected\n");
+    dir.split("reduce . --to frames2/ --archive kept.zip").answers("9 files (39 bytes) in frames2\n");
+    dir.split("reduce kept.zip").answers("9 files (39 bytes) in kept.collected\n");
     assert_eq!(dir.read("kept.collected/last-item09.txt"), "9 y\n");
 }
 

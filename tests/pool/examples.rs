@@ -45,8 +45,9 @@ fn follow(pool: &Pool, name: &str) {
     for line in on_a_pool.lines() {
         if line == "condor_submit_dag plan.dag" {
             assert_eq!(folder.submit(), Some(0), "{name}");
+            printed.clear();
         } else {
-            printed = folder.run(["sh", "-c", line]).ok();
+            printed += &folder.run(["sh", "-c", line]).ok();
         }
     }
     assert_eq!(printed.trim_end(), answer.trim_end(), "{name}");
