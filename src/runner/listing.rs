@@ -106,7 +106,8 @@ impl<'a> Listing<'a> {
         if let Some(seed) = seed {
             write!(out, ",\"{SEED}\":{seed}")?;
         }
-        Ok(out.extend_from_slice(b"}\n"))
+        out.extend_from_slice(b"}\n");
+        Ok(())
     }
 }
 

@@ -210,13 +210,21 @@ fn what_is_too_large_for_a_variable_is_left_out_and_for_an_argument_named() {
     let dir = Dir::new();
     let value = |length: usize| format!("v={}", "x".repeat(length));
     let script = "echo ${{#1}} ${{#SPLIT_V}}";
-    let run = |length: usize, argument: &str| {
+    let run = |length: usize, times: usize| {
         let run = dir.split("run --force --chunks 1 --retries 0 --reduce concat --grid").arg(value(length));
-        run.args(["--", "sh", "-c", script, "sh", argument])
+        run.args(["--", "sh", "-c", script, "sh"]).args(vec!["{v}"; times])
     };
-    run(100_000, "{v}").answers("100000 100000\n");
-    run(110_000, "{v}").answers("110000 0\n");
-    run(70_000, "{v}{v}").exits(2).says("{v}{v}");
+    run(100_000, 1).answers("100000 100000\n");
+    run(110_000, 1).answers("110000 0\n");
+    // On a machine that passes less than this one.
+    let planned = dir.split("plan --force --chunks 1 --grid").arg(value(70_000));
+    planned.args(["--", "sh", "-c", script, "sh"]).args(vec!["{v}"; 9]).ok();
+    sandbox(&dir, "sandbox");
+    let exec = "ulimit -s 1024 && exec ./condor_exec.exe exec job.json 0 0 1";
+    dir.command("sh").args(["-c", exec]).within("sandbox").exits(73).says(
+        "could not be started: sh: the arguments and variables are larger than this machine passes: arguments of 630041 bytes, \
+         the longest of 70001; the items' variables are 70",
+    );
 }
 
 #[test]
@@ -267,6 +275,44 @@ fn a_run_that_is_stopped_keeps_the_items_that_are_done() {
     dir.write("go", "");
     dir.split("run .").answers("15\n").says("2 of 5 items have results already");
     assert_eq!(dir.log(), [1, 2, 3, 3, 4, 5]);
+}
+
+#[test]
+fn items_that_a_condition_leaves_out_are_not_run() {
+    // More points than are listed when it is planned: the runner applies the condition.
+    let dir = Dir::new();
+    let log = format!("echo run >> '{}/log-of-runs'", dir.shown());
+    let job = |words: &[&str], items: [&str; 2]| {
+        let planned = dir.split("plan --force --grid i=1..=2000000 --where i%3==0 --chunks 200000 --reduce concat --");
+        let planned = planned.args(words).ok();
+        let _ = fs::remove_dir_all(dir.path("sandbox"));
+        let _ = fs::remove_file(dir.path("log-of-runs"));
+        sandbox(&dir, "sandbox");
+        let runner = dir.path("sandbox/condor_exec.exe");
+        bare(&dir, &runner).args(["exec", "job.json", "0"]).args(items).within("sandbox").ok();
+        let partial = dir.names("sandbox").remove(0);
+        fs::copy(dir.path("sandbox").join(&partial), dir.path("outputs").join(&partial)).expect("brought back");
+        let runs = fs::read_to_string(dir.path("log-of-runs")).unwrap_or_default().lines().count();
+        (planned, dir.split("reduce . --partial").ok().text(), runs)
+    };
+    let note = "note: between {first} and {last} are items that --where leaves out";
+    let script = format!("{log}; echo $0");
+    let (planned, answer, runs) = job(&["sh", "-c", &script, "{i}"], ["0", "10"]);
+    planned.is_silent_on(note);
+    assert_eq!((&*answer, runs, records(&dir, 0)), ("3\n6\n9\n", 3, vec!["0..=9 each".to_owned()]));
+    dir.split("show 0").ok().says("7 items left out by --where");
+    dir.split("try chunk-0").answers("3\n6\n9\n");
+    dir.split("try 0").answers("").says("left out by --where: there is nothing to compute");
+    dir.split("verify").answers("1 of 1 record computed again: all the same\n");
+
+    let script = format!("{log}; cut -d, -f1 \"$0\"");
+    let (planned, answer, runs) = job(&["sh", "-c", &script, "{items}"], ["0", "10"]);
+    planned.is_silent_on(note);
+    assert_eq!((&*answer, runs, records(&dir, 0)), ("i\n3\n6\n9\n", 1, vec!["0..=9 whole".to_owned()]));
+    let (_, answer, runs) = job(&["sh", "-c", &script, "{items}"], ["0", "2"]);
+    assert_eq!((&*answer, runs, records(&dir, 0)), ("", 0, vec!["0..=1 each".to_owned()]));
+    let (planned, ..) = job(&["sh", "-c", &script, "{first}", "{last}"], ["0", "2"]);
+    planned.says(note);
 }
 
 /// Writes one file of the same name for each item, one of a name of its own, and, from item 1 on, changes its input.
