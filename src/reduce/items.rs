@@ -89,6 +89,7 @@ fn field(value: Value, text: &[u8]) -> Field<'_> {
 /// # Errors
 /// [`MergeError::BadResult`] where a text has not as many results as items, [`MergeError::File`] where the partial cannot be
 /// read, and what `take` gives.
+#[expect(clippy::type_complexity, reason = "what is handed over is an item and its text")]
 pub fn each_result<E: From<MergeError>>(
     gathered: &Gathered,
     found: &Found,

@@ -120,8 +120,8 @@ mod tests {
             write_csv(&mut text, &listed, &block, numbers()).expect("in memory");
             let read = read_csv(&text[..], &listed, first, count).expect("as written");
             for row in numbers() {
-                for column in 0..listed.names.len() {
-                    prop_assert_eq!(read.field(row, column), Some(&rows[row as usize][column][..]));
+                for (column, field) in rows[row as usize].iter().enumerate() {
+                    prop_assert_eq!(read.field(row, column), Some(&field[..]));
                 }
             }
             prop_assert!(read_csv(&text[..], &listed, first, count + 1).is_err());
