@@ -25,6 +25,15 @@ pub(super) fn read_gently(rules: &AccessPoint) -> Result<(), Failure> {
     limit_merging(is_access_point().then(|| rules.threads.unwrap_or(AccessPoint::THREADS)))
 }
 
+/// Does some work in threads of its own, few where this machine is an access point: before a plan is known, nothing says yet how
+/// many all the rest may use.
+pub(super) fn in_own_threads<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
+    let threads = if is_access_point() { AccessPoint::THREADS.into() } else { 0 };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|error| Failure::new(Exit::Machine, format!("cannot start threads: {error}")))?;
+    Ok(pool.install(work))
+}
+
 /// Reading and merging use so many threads from here on.
 pub(super) fn limit_merging(threads: Option<u16>) -> Result<(), Failure> {
     let Some(threads) = threads else { return Ok(()) };

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::access_point::in_own_threads;
 use super::arguments::{ItemsOption, ItemsOptions};
 use super::failure::Failure;
 use super::output::count;
@@ -142,7 +143,7 @@ impl Items {
             return Ok(());
         }
         let spinner = progress::spinner("looking for the items that count");
-        let kept = self.kept().map_err(fail);
+        let kept = in_own_threads(|| self.kept())?.map_err(fail);
         spinner.finish_and_clear();
         let kept = kept?;
         if kept.is_empty() {
@@ -456,7 +457,7 @@ fn files(here: &Path, patterns: &[OsString]) -> Result<Part, Failure> {
     };
     let found: Vec<PathBuf> = find_files(here, patterns).map_err(fail)?;
     let bar = progress::bar(found.len() as u64, "reading the files");
-    let block = read_files(here, &found, &|| bar.inc(1));
+    let block = in_own_threads(|| read_files(here, &found, &|| bar.inc(1)))?;
     bar.finish_and_clear();
     let block = block.map_err(fail)?;
     Ok(Part::new(listed(vec![FILE.to_owned()], &block, true), Some(block), Vec::new()))
