@@ -112,7 +112,7 @@ pub(super) fn around(first: u64, place: u64, of: u64) -> u64 {
     if place < left { first + place } else { place - left }
 }
 
-/// Reads what [`write_rows`] wrote into `folder`, which has to hold the rows of `items`.
+/// Reads what `write_rows` wrote into `folder`, which has to hold the rows of `items`.
 ///
 /// # Errors
 /// Where it does not.
