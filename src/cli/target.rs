@@ -224,8 +224,10 @@ fn is_file(path: &Path, found: &Metadata) -> bool {
     path.metadata().is_ok_and(|there| (there.dev(), there.ino()) == (found.dev(), found.ino()))
 }
 
-/// A path as people type it.
+/// A path as people type it from the current folder.
 pub(super) fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().ok();
+    let path = here.and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path);
     let path: PathBuf = path.components().filter(|part| *part != std::path::Component::CurDir).collect();
     quoted(&path)
 }
