@@ -15,6 +15,7 @@
 //! | [`record`] | records, partials, coverage | reads partials |
 //! | `reduce` | merging payloads, one file a reducer | no, but for the commands it is given |
 //! | `answer` | where answers go: tables in several formats, files, archives of partials | yes |
+//! | [`rows`] | items' values out of tables, lines and files; what each chunk gets of them | reads them, writes each chunk's |
 //! | [`inputs`] | the files that travel with a job, and the identity of the code that ran | reads and stages files |
 //! | `folder` | a plan's folder: its layout, laying a plan down, finding it again | yes |
 //! | [`runner`] | a chunk's run inside a job | yes |

@@ -1,7 +1,6 @@
 //! What was asked for, validated: after this nothing is "maybe".
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -19,7 +18,8 @@ use crate::exit::Exit;
 use crate::folder::Existing;
 use crate::inputs::{Doubt, FindError, FoundEnvironment, JobFolder, UrlError, WordFate, find};
 use crate::plan::{
-    Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Word, Yields,
+    Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Slot, Word,
+    Yields, variables,
 };
 use crate::rows;
 use crate::site::Profile;
@@ -77,7 +77,7 @@ impl Request {
         }
         let reduce = reduction(options, &space, &yields)?;
         let by = grouping(options, &space, &reduce)?;
-        let environment = environment(options)?;
+        let environment = environment(options, &space)?;
         if let Some(setup) = &options.setup {
             check_setup(setup, command.is_some())?;
         }
@@ -123,6 +123,7 @@ impl Request {
             reduce,
             by,
             to: None,
+            sources: sources(&options.items),
             base: base.into_os_string().into(),
             environment,
             files: found.files,
@@ -133,8 +134,7 @@ impl Request {
             site: rules,
             templates: templates.identity(),
         };
-        let sources = sources(&options.items, &items);
-        plan.to = target::planned(options.to.as_deref(), &plan, &folder, &here, sources)?;
+        plan.to = target::planned(options.to.as_deref(), &plan, &items.rows, &folder, &here)?;
         items.check_lengths(&plan)?;
         let own = rows::sent(&plan, &items.rows);
         jobs.settle_disk(&mut plan, super::plan::size(&super::plan::programs()?.runner), own);
@@ -235,15 +235,13 @@ fn reduction(options: &WhatOptions, space: &Space, yields: &Yields) -> Result<Re
     }
 }
 
-/// The files that the items are made of.
-fn sources<'a>(options: &'a ItemsOptions, items: &'a Items) -> impl Iterator<Item = PathBuf> + 'a {
+/// The files that tables and lines are read from.
+fn sources(options: &ItemsOptions) -> Vec<Word> {
     let named = options.ordered.iter().filter_map(|option| match option {
-        ItemsOption::Table(path) | ItemsOption::Lines(path) => Some(path.clone()),
+        ItemsOption::Table(path) | ItemsOption::Lines(path) if path != Path::new("-") => Some(path.as_os_str()),
         _ => None,
     });
-    let axes = items.space.listed().into_iter().zip(&items.rows.blocks).filter(|(listed, _)| listed.files);
-    let files = axes.flat_map(|(_, block)| (0..block.len()).filter_map(|row| block.field(row, 0)));
-    named.chain(files.map(|file| PathBuf::from(OsStr::from_bytes(file))))
+    named.map(|path| Word::from(path.to_owned())).collect()
 }
 
 /// The names that results are grouped by.
@@ -263,14 +261,16 @@ fn grouping(options: &WhatOptions, space: &Space, reduce: &Reduction) -> Result<
     Ok(options.by.clone())
 }
 
-fn environment(options: &WhatOptions) -> Result<BTreeMap<String, Word>, Failure> {
+fn environment(options: &WhatOptions, space: &Space) -> Result<BTreeMap<String, Word>, Failure> {
+    let of_runs = variables(space);
     let mut environment = BTreeMap::new();
     let mut set = |option: &str, name: &str, value: Word| {
         if name.is_empty() || name.contains('=') {
             return Err(usage(format!("{option}: `{name}` is no name of a variable")));
         }
-        if Placeholder::ALL.iter().any(|placeholder| placeholder.variable() == name) {
-            return Err(usage(format!("{option}: {name} is set for each chunk")));
+        if let Some((slot, _)) = of_runs.iter().find(|(_, variable)| variable == name) {
+            let run = if matches!(slot, Slot::Known(_)) { "chunk" } else { "item" };
+            return Err(usage(format!("{option}: {name} is set for each {run}")));
         }
         environment.insert(name.to_owned(), value);
         Ok(())

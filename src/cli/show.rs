@@ -11,9 +11,9 @@ use super::{access_point, reduce};
 use crate::plan::{Plan, Word};
 use crate::record::{Found, Gathered, Kind, Part};
 use crate::rows::as_given;
-use crate::space::Rows;
+use crate::space::{Rows, Space};
 
-/// So many lines of a result are shown.
+/// So many lines of a result are shown, and so many items.
 const LINES: usize = 10;
 /// Of a longer result the end is looked at alone.
 const BYTES: usize = 1 << 16;
@@ -32,6 +32,14 @@ pub(super) fn show(options: &ShowOptions) -> Done {
 fn describe(plan: &Plan, rows: &Rows, gathered: &Gathered, chunk: u64) -> Vec<String> {
     let items = plan.chunk(chunk);
     let mut lines = vec![format!("chunk {chunk} of {}: {}", plan.cut.chunks(), reduce::items(plan, items))];
+    if let Space::Parameters(_) = plan.space {
+        let listed = (items.start()..items.stop()).take(LINES);
+        lines.extend(listed.map(|item| format!("  item {}", plan.space.describe_item(item, rows))));
+        let more = items.count().saturating_sub(LINES as u128);
+        if more > 0 {
+            lines.push(format!("  ... and {more} more"));
+        }
+    }
     match &plan.command {
         Some(_) => {
             let words = plan.words(chunk, items, rows).unwrap_or_default();

@@ -11,6 +11,7 @@ use super::request::usage;
 use crate::answer::{Format, FormatError};
 use crate::folder::Layout;
 use crate::plan::{PLAN_FILES, Plan, ReduceOn, Reduction, Word};
+use crate::space::Rows;
 
 /// The name of standard output.
 const STDOUT: &str = "-";
@@ -49,7 +50,9 @@ impl Target {
             None if plan.reduce == Reduction::Files => Self::Files { path: layout.collected(), format: Format::Folder },
             None => Self::Print,
         };
-        target.check(plan, layout.root(), &layout.root().join(plan.base.as_os_str()))?;
+        let base = layout.root().join(plan.base.as_os_str());
+        target.check(plan, layout.root(), &base)?;
+        target.check_items(plan, &base, || super::reduce::rows(layout, plan))?;
         Ok(target)
     }
 
@@ -126,17 +129,45 @@ impl Target {
         }
         Ok(())
     }
+
+    /// Checks that it is none of the files that the items are made of. `rows` are those that name files, and are asked for
+    /// only where there is something to lose.
+    fn check_items<R: std::borrow::Borrow<Rows>>(
+        &self,
+        plan: &Plan,
+        base: &Path,
+        rows: impl FnOnce() -> Result<R, Failure>,
+    ) -> Result<(), Failure> {
+        let path = match self {
+            Self::Table { path, .. } | Self::Bytes(path) | Self::Files { path, format: Format::Zip } => path,
+            Self::Print | Self::Files { .. } => return Ok(()),
+        };
+        let Some(found) = path.metadata().ok().filter(Metadata::is_file) else { return Ok(()) };
+        let is_source = |source: &OsStr| is_file(&base.join(source), &found);
+        let listed = plan.space.listed();
+        let is_item = match listed.iter().any(|listed| listed.files) {
+            false => false,
+            true => {
+                let rows = rows()?;
+                let axes = listed.iter().zip(&rows.borrow().blocks).filter(|(listed, _)| listed.files);
+                let mut files = axes.flat_map(|(_, block)| (0..block.len()).filter_map(|row| block.field(row, 0)));
+                files.any(|file| is_source(OsStr::from_bytes(file)))
+            }
+        };
+        if is_item || plan.sources.iter().any(|source| is_source(source.as_os_str())) {
+            return Err(usage(format!("--to {}: the items are made of it", quoted(path))).help("name another file"));
+        }
+        Ok(())
+    }
 }
 
-/// Where the answer of a plan that is being made goes, as the plan has it.
-///
-/// `sources` are files that the items are made of, beside those that the plan names.
+/// Where the answer of a plan that is being made goes, as the plan has it; `rows` are those of its items.
 pub(super) fn planned(
     to: Option<&Path>,
     plan: &Plan,
+    rows: &Rows,
     root: &Path,
     here: &Path,
-    mut sources: impl Iterator<Item = PathBuf>,
 ) -> Result<Option<Word>, Failure> {
     let in_job = plan.site.reduce_on == ReduceOn::Job && !plan.resources.shared_filesystem;
     let Some(to) = to else {
@@ -151,11 +182,7 @@ pub(super) fn planned(
         return Err(wrong("that is what happens without it"));
     }
     target.check(plan, root, here)?;
-    if let Some(found) = to.metadata().ok().filter(|found| found.is_file())
-        && sources.any(|source| is_file(&source, &found))
-    {
-        return Err(wrong("the items are made of it").help("name another file"));
-    }
+    target.check_items(plan, here, || Ok(rows))?;
     if in_job {
         match target {
             Target::Table { format: Format::Sqlite, .. } => {

@@ -43,6 +43,9 @@ pub struct Plan {
     /// The file that the answer goes to, relative to the folder that was planned in; its ending says the format.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub to: Option<Word>,
+    /// The files that tables and lines were read from, relative to the folder that was planned in.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub sources: Vec<Word>,
     /// The folder that the command's relative paths start from, relative to the plan's folder.
     pub base: Word,
     /// What a job's program finds in its environment, besides what the runner sets.

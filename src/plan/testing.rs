@@ -20,6 +20,7 @@ pub(crate) fn plan(total: &str, cut: Cut) -> Plan {
         reduce: Reduction::Sum,
         by: vec![],
         to: None,
+        sources: vec![],
         base: Word::from("."),
         environment: BTreeMap::new(),
         files: JobFiles::default(),

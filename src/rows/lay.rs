@@ -84,7 +84,7 @@ pub fn sent(plan: &Plan, rows: &Rows) -> Sent {
     if rows.blocks.is_empty() || plan.resources.shared_filesystem {
         return Sent::default();
     }
-    let sizes: Vec<Sizes> =
+    let sizes: Vec<Sizes<'_>> =
         parameters.listed().zip(&rows.blocks).map(|(listed, block)| Sizes::new(block, listed.files)).collect();
     let of_chunk = |chunk: u64| {
         let items = plan.chunk(chunk);
@@ -93,7 +93,7 @@ pub fn sent(plan: &Plan, rows: &Rows) -> Sent {
             let (first, count) = parameters.rows_needed(number, items);
             let bytes = sizes.sum(first, count);
             sent.all = sent.all.saturating_add(bytes);
-            sent.files = sent.files.saturating_add(if sizes.are_files { count } else { 0 });
+            sent.files = sent.files.saturating_add(if sizes.files.is_some() { count } else { 0 });
         }
         Sent { most: sent.all, ..sent }
     };
@@ -106,36 +106,43 @@ pub fn sent(plan: &Plan, rows: &Rows) -> Sent {
 }
 
 /// How large the rows of an axis are, with the files that they name.
-struct Sizes {
-    /// Up to each row.
-    sums: Vec<u64>,
-    are_files: bool,
+struct Sizes<'a> {
+    block: &'a RowBlock,
+    /// The sum of the files' sizes up to each row, where the rows name files.
+    files: Option<Vec<u64>>,
 }
 
-impl Sizes {
-    fn new(block: &RowBlock, are_files: bool) -> Self {
-        let mut sums = vec![0];
-        let mut sum = 0u64;
-        for row in 0..block.len() {
-            let fields = (0..block.columns()).filter_map(|column| block.field(row, column));
-            // With what stands between the fields.
-            sum = fields.fold(sum, |sum, field| sum.saturating_add(field.len() as u64 + 1));
-            let file = block.field(row, 1).filter(|_| are_files).and_then(|bytes| std::str::from_utf8(bytes).ok());
-            sum = sum.saturating_add(file.and_then(|bytes| bytes.parse().ok()).unwrap_or(0));
-            sums.push(sum);
-        }
-        Self { sums, are_files }
+impl<'a> Sizes<'a> {
+    fn new(block: &'a RowBlock, are_files: bool) -> Self {
+        let size = |row| {
+            let bytes = block.field(row, 1).and_then(|bytes| std::str::from_utf8(bytes).ok());
+            bytes.and_then(|bytes| bytes.parse().ok()).unwrap_or(0u64)
+        };
+        let up_to = |sum: &mut u64, row| {
+            *sum = sum.saturating_add(size(row));
+            Some(*sum)
+        };
+        let files = are_files.then(|| std::iter::once(0).chain((0..block.len()).scan(0, up_to)).collect());
+        Self { block, files }
     }
 
     /// Of `count` rows from row `first` on, around the end.
     fn sum(&self, first: u64, count: u64) -> u64 {
-        let at = |row: u64| usize::try_from(row).ok().and_then(|row| self.sums.get(row)).copied().unwrap_or(0);
-        let of = self.sums.len() as u64 - 1;
+        let of = self.block.len();
         let stop = first.saturating_add(count);
-        match stop.checked_sub(of) {
-            None | Some(0) => at(stop).saturating_sub(at(first)),
-            Some(around) => at(of).saturating_sub(at(first)).saturating_add(at(around)),
-        }
+        let (straight, around) = if stop <= of { (stop, 0) } else { (of, stop - of) };
+        let sum = |from: u64, to: u64| self.up_to(to).saturating_sub(self.up_to(from));
+        sum(first, straight).saturating_add(sum(0, around))
+    }
+
+    /// Of the rows before number `row`: their fields, a byte between two of them, and the files.
+    fn up_to(&self, row: u64) -> u64 {
+        let at = usize::try_from(row).ok();
+        let files = self.files.as_ref().zip(at).and_then(|(sums, row)| sums.get(row)).copied().unwrap_or(0);
+        let fields = at.map_or(0, |row| row.saturating_mul(self.block.columns()));
+        let (_, ends) = self.block.texts();
+        let texts = fields.checked_sub(1).and_then(|last| ends.get(last)).copied().unwrap_or(0);
+        files.saturating_add(texts as u64).saturating_add(fields as u64)
     }
 }
 

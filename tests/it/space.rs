@@ -326,3 +326,20 @@ fn values_that_no_program_can_be_given() {
     let texts: Vec<_> = refused.iter().map(crate::kit::Ended::transcript).collect();
     insta::assert_snapshot!(texts.join("\n"));
 }
+
+#[test]
+fn a_chunk_shows_its_items_values() {
+    let dir = Dir::new();
+    dir.split("plan --grid a=1..=15 --grid b=x,y --chunks 2 -- echo {a}{b}").ok();
+    let shown = dir.split("show 1").ok().text();
+    assert!(shown.contains("  item 15 (a=8, b=y)\n  item 16 (a=9, b=x)\n"), "{shown}");
+    assert!(shown.contains("  ... and 5 more\n"), "{shown}");
+}
+
+#[test]
+fn a_variable_that_each_item_sets_is_not_set_for_all() {
+    let dir = Dir::new();
+    dir.split("plan --grid a=1,2 --chunks 2 --env SPLIT_A=3 -- echo {a}")
+        .refuses(2)
+        .says("--env: SPLIT_A is set for each item");
+}

@@ -366,6 +366,8 @@ fn a_table_has_the_rows_of_a_file_and_does_not_replace_it() {
     dir.split(&words.replace("t.csv", "data.csv").replace("run", "plan --force"))
         .refuses(2)
         .says("the items are made of it");
+    dir.split("reduce . --to data.csv").refuses(2).says("the items are made of it");
+    assert_eq!(dir.read("data.csv"), "n,name\n1,\"a, b\"\n2,\n3,c\n");
     dir.split("reduce . --archive kept.zip").answers("");
     assert_eq!(dir.names("outputs"), ["archived.txt", "plan.json"]);
     fs::remove_file(dir.path("t.csv")).expect("removed");
@@ -380,4 +382,16 @@ fn a_trial_says_whether_the_result_is_one_for_a_table() {
     dir.split("try").ok().says("its result, as it comes into the table:");
     dir.split("plan --force --total 4 --chunks 1 --reduce table -- seq 3").ok();
     dir.split("try chunk-0").exits(24).says("3 results for 4 items");
+}
+
+#[test]
+fn files_that_are_items_are_not_replaced() {
+    let dir = Dir::new();
+    dir.write("one.txt", "1\n");
+    dir.write("two.txt", "2\n");
+    dir.split("run --files *.txt --chunks 2 --reduce concat -- cat {file}").answers("1\n2\n");
+    dir.split("reduce . --to two.txt").refuses(2).says("the items are made of it");
+    assert_eq!(dir.read("two.txt"), "2\n");
+    dir.split("reduce . --to three.txt").answers("");
+    assert_eq!(dir.read("three.txt"), "1\n2\n");
 }
