@@ -51,13 +51,17 @@ pub enum Exit {
     StopDag = 76,
     /// In a job: the program did not write a file of `--expect`.
     FileMissing = 77,
+    /// In a job: a run of the program took too long.
+    TimedOut = 78,
+    /// In a job: what is finished is to be carried to the access point, and the job then goes on (`checkpoint_exit_code`).
+    Carry = 85,
     /// Ended by Ctrl-C or SIGTERM; what was done is kept.
     Interrupted = 130,
 }
 
 impl Exit {
     /// Every exit code, for the table that `split --help` and the README show.
-    pub const ALL: [(Exit, &'static str); 24] = [
+    pub const ALL: [(Exit, &'static str); 26] = [
         (Exit::Success, "done"),
         (Exit::Machine, "this machine would not: a file or a process"),
         (Exit::Usage, "the arguments make no sense; nothing was written"),
@@ -81,6 +85,8 @@ impl Exit {
         (Exit::SetupFailed, "in a job: the set-up failed"),
         (Exit::StopDag, "from the POST script: the program fails everywhere"),
         (Exit::FileMissing, "in a job: the program did not write a file of --expect"),
+        (Exit::TimedOut, "in a job: a run of the program took too long"),
+        (Exit::Carry, "in a job: it carries what is finished to the access point, and goes on"),
         (Exit::Interrupted, "ended by Ctrl-C or a signal; what was done is kept"),
     ];
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -430,6 +431,23 @@ pub(super) struct WhatOptions {
     #[arg(long, value_name = "N", help_heading = "Jobs", allow_negative_numbers = true)]
     pub(super) retries: Option<u32>,
 
+    /// Cut each chunk into so many slices: what a job has finished of them it keeps when it is evicted
+    #[arg(long, value_name = "N", help_heading = "Jobs", default_value_t = 1, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) slices: u64,
+
+    /// How often a job is evicted, on average (0s: never): tells how often what long chunks have finished is carried to the
+    /// access point on the way [default: 4h]
+    #[arg(long, value_name = "TIME", help_heading = "Jobs", value_parser = humantime::parse_duration)]
+    pub(super) eviction_every: Option<Duration>,
+
+    /// End a program that runs for longer than this for each of its items: it hangs
+    #[arg(long, value_name = "TIME", help_heading = "Jobs", value_parser = time)]
+    pub(super) item_timeout: Option<Duration>,
+
+    /// A job that has worked for so long brings back what it has finished, and yields the rest
+    #[arg(long, value_name = "TIME", help_heading = "Jobs", value_parser = time)]
+    pub(super) budget: Option<Duration>,
+
     /// Set a variable in the program's environment (repeatable)
     #[arg(long, value_name = "K=V", help_heading = "Jobs")]
     pub(super) env: Vec<OsString>,
@@ -514,4 +532,11 @@ impl WhatOptions {
 fn exit_codes() -> String {
     let lines: Vec<_> = Exit::ALL.iter().map(|(exit, what)| format!("  {:>3}  {what}", *exit as u8)).collect();
     format!("{EXAMPLE}\n\nExit codes:\n{}", lines.join("\n"))
+}
+
+/// A time of a millisecond or more.
+fn time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    let fits = time.as_millis() > 0 && u64::try_from(time.as_millis()).is_ok();
+    if fits { Ok(time) } else { Err("it has to be a millisecond at least".to_owned()) }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::arguments::{ItemsOption, ItemsOptions, WhatOptions};
 use super::failure::Failure;
@@ -18,8 +19,8 @@ use crate::exit::Exit;
 use crate::folder::Existing;
 use crate::inputs::{Doubt, FindError, FoundEnvironment, JobFolder, UrlError, WordFate, find};
 use crate::plan::{
-    Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Slot, Word,
-    Yields, variables,
+    Command, CommandError, FORMAT, Identity, MergeCommand, Pacing, Placeholder, Plan, Reduction, ReductionError, Slot,
+    Word, Yields, variables,
 };
 use crate::rows;
 use crate::site::Profile;
@@ -131,6 +132,7 @@ impl Request {
             home: std::env::var_os("HOME").filter(|home| shared && !home.is_empty()).map(Word::from),
             code: found.code,
             resources,
+            pacing: pacing(options),
             site: rules,
             templates: templates.identity(),
         };
@@ -210,6 +212,16 @@ fn command(options: &WhatOptions, space: &Space) -> Result<Option<Command>, Fail
         }
         usage(error.to_string()).help(format!("there are {}; a brace is written {{{{ or }}}}", known.join(" ")))
     })
+}
+
+fn pacing(options: &WhatOptions) -> Pacing {
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    Pacing {
+        slices: options.slices,
+        item_timeout: options.item_timeout.map(milliseconds),
+        budget: options.budget.map(milliseconds),
+        eviction_every: options.eviction_every.map(milliseconds),
+    }
 }
 
 /// The merge that is wanted; where nobody says, what fits what is computed.

@@ -7,7 +7,7 @@ use minijinja::context;
 use super::node::Node;
 use super::templates::{TemplateError, Templates};
 use crate::exit::Exit;
-use crate::plan::{ContainerMode, PLAN_FILES, Plan, ReduceOn, Resources, Size, SubmitLine};
+use crate::plan::{CARRIED, ContainerMode, PLAN_FILES, Plan, ReduceOn, Resources, Size, SubmitLine};
 use crate::rows::CHUNKS_A_FOLDER;
 use crate::space::Interval;
 
@@ -75,6 +75,8 @@ impl Text {
             chunks_a_folder => CHUNKS_A_FOLDER,
             urls => plan.files.urls.iter().map(|url| url.url.clone()).collect::<Vec<_>>(),
             log => "../logs/events.log",
+            carried => (plan.pacing.slices > 1).then_some(CARRIED),
+            carry_code => Exit::Carry as u8,
             reduce_in_job => site.reduce_on == ReduceOn::Job,
             reduce_memory => reduce_memory(plan).to_string(),
             site_submit => site.submit.clone(),

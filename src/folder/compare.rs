@@ -1,6 +1,7 @@
 //! What differs between two plans.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::plan::{JobFile, Plan, Word};
 
@@ -55,6 +56,15 @@ pub fn differences(before: &Plan, now: &Plan) -> Vec<Difference> {
     differ("--memory", was.memory.to_string(), is.memory.to_string());
     differ("--disk", was.disk.to_string(), is.disk.to_string());
     differ("--retries", was.retries.to_string(), is.retries.to_string());
+    let (pace_was, pace_is) = (&before.pacing, &now.pacing);
+    differ("--slices", pace_was.slices.to_string(), pace_is.slices.to_string());
+    let time = |milliseconds: Option<u64>| match milliseconds.map(Duration::from_millis) {
+        None => "none".to_owned(),
+        Some(time) => humantime::format_duration(time).to_string(),
+    };
+    differ("--item-timeout", time(pace_was.item_timeout), time(pace_is.item_timeout));
+    differ("--budget", time(pace_was.budget), time(pace_is.budget));
+    differ("--eviction-every", time(pace_was.eviction_every), time(pace_is.eviction_every));
     let container = |name: &Option<String>| name.clone().unwrap_or("none".to_owned());
     differ("--gpus", was.gpus.to_string(), is.gpus.to_string());
     differ("how GPUs are asked for", words(&was.gpu_lines), words(&is.gpu_lines));

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::tree::{self, OwnFolder};
 use crate::folder::Layout;
 use crate::inputs::{Copies, code_that_arrived};
-use crate::plan::{Identity, Job, Plan};
+use crate::plan::{Identity, Job, Pacing, Plan};
 use crate::record::{Cause, Gathered};
 use crate::rows;
 use crate::runner::{Attempt, Base, Failures, Outcome, Place, RunError, Running, Tally};
@@ -114,7 +114,8 @@ pub fn run(
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let given = rows::as_given(&plan.space, rows.clone(), plan.resources.shared_filesystem);
     let shared = Shared {
-        job: plan.job(),
+        // There is nobody here to yield items to.
+        job: Job { pacing: Pacing { budget: None, ..plan.pacing.clone() }, ..plan.job() },
         rows,
         given: &given,
         code: copies.code(),
@@ -256,6 +257,7 @@ impl Shared<'_> {
                 setup: setup.as_deref(),
                 scratch: &desk.scratch,
                 partials: self.outputs,
+                carried: None,
                 base: self.environment,
                 host: self.host,
             };
@@ -290,7 +292,7 @@ impl Shared<'_> {
                         without.extend(failed);
                         why = why.or(Some((cause, last_words)));
                     }
-                    Outcome::Stopped => {
+                    Outcome::Stopped | Outcome::Carry => {
                         let cause = Cause::Machine("told to stop".to_owned());
                         let tries = retry + 1;
                         return Ok(Some(ChunkFailure {

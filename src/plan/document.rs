@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Bindings, Command, Identity, JobFiles, PlanIdentity, Reduction, Resources, Run, SiteRules, TemplateError, Word,
-    Yields,
+    Bindings, Command, Identity, JobFiles, Pacing, PlanIdentity, Reduction, Resources, Run, SiteRules, TemplateError,
+    Word, Yields,
 };
 use crate::cut::Cut;
 use crate::space::{Interval, Rows, Space};
@@ -65,6 +65,9 @@ pub struct Plan {
     pub code: Identity,
     /// What each job asks for.
     pub resources: Resources,
+    /// How a chunk's job goes about its items.
+    #[serde(skip_serializing_if = "Pacing::is_plain", default)]
+    pub pacing: Pacing,
     /// What the site asks of every plan.
     #[serde(skip_serializing_if = "SiteRules::is_empty", default)]
     pub site: SiteRules,

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Command, ContainerMode, DocumentError, Due, Environment, FORMAT, Identity, JobLink, JobUrl, PlanIdentity, Word,
-    Yields,
+    Command, ContainerMode, DocumentError, Due, Environment, FORMAT, Identity, JobLink, JobUrl, Pacing, PlanIdentity,
+    Word, Yields,
 };
 use crate::cut::Cut;
-use crate::space::Space;
+use crate::space::{Interval, Space};
 
 /// What belongs to a plan and is not for people, relative to the plan's folder: the programs, and what each job is given.
 pub const PLAN_FILES: &str = "plan.files";
@@ -82,6 +82,9 @@ pub struct Job {
     pub yields: Yields,
     /// What a result must hold.
     pub due: Due,
+    /// How a chunk's job goes about its items.
+    #[serde(skip_serializing_if = "Pacing::is_plain", default)]
+    pub pacing: Pacing,
     /// What the program finds in its environment, besides what the runner sets.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub environment: BTreeMap<String, Word>,
@@ -145,6 +148,14 @@ impl FileSource {
 }
 
 impl Job {
+    /// The slices of chunk number `chunk` that lie in `items`, or as far as they do.
+    pub fn slices(&self, chunk: u64, items: Interval) -> impl Iterator<Item = Interval> {
+        // Where the cut has changed since, and has no such chunk any more, the items stand for themselves.
+        let whole = if chunk < self.cut.chunks() { self.cut.chunk(self.space.count(), chunk) } else { items };
+        let whole = if whole.intersect(items) == Some(items) { whole } else { items };
+        self.pacing.slices(whole).filter_map(move |slice| slice.intersect(items))
+    }
+
     /// The document's bytes.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
@@ -178,6 +189,7 @@ impl super::Plan {
             command: self.command.clone(),
             yields: self.yields.clone(),
             due: self.reduce.due(),
+            pacing: self.pacing.clone(),
             environment: self.environment.clone(),
             start_in: if shared { self.base.clone() } else { self.files.start_in.clone() },
             files: self.files.files.iter().map(source).collect(),

@@ -12,6 +12,7 @@ mod document;
 mod field;
 mod identity;
 mod job;
+mod pacing;
 mod quantile;
 mod reduction;
 mod resources;
@@ -31,6 +32,7 @@ pub use command::{Bindings, Command, CommandError, Placeholder, Run, Slot, varia
 pub use document::{DocumentError, FORMAT, Plan};
 pub use identity::PlanIdentity;
 pub use job::{DEFAULT_PATH, FileSource, Job, JobContainer, JobFile, JobFiles, PLAN_FILES};
+pub use pacing::{CARRIED, INTERRUPTION, Pacing};
 pub use quantile::{Quantile, QuantileError};
 pub use reduction::{Due, MergeCommand, Operand, Reduction, ReductionError, is_field_name};
 pub use resources::{ContainerMode, Resources, Size, SizeError};

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{ContainerMode, FORMAT, Identity, JobFiles, Plan, Reduction, Resources, SiteRules, Size, Word, Yields};
+use super::{
+    ContainerMode, FORMAT, Identity, JobFiles, Pacing, Plan, Reduction, Resources, SiteRules, Size, Word, Yields,
+};
 use crate::cut::Cut;
 use crate::space::Space;
 
@@ -41,6 +43,7 @@ pub(crate) fn plan(total: &str, cut: Cut) -> Plan {
             requirements: vec![],
             submit: vec![],
         },
+        pacing: Pacing::default(),
         site: SiteRules::default(),
         templates: Identity::of_bytes(b""),
     }

@@ -53,6 +53,10 @@ pub enum Cause {
     NotStarted(String),
     /// The set-up failed, so that the program was not started; how.
     Setup(String),
+    /// The program ran for longer than it may; for how many seconds it may.
+    TimedOut(u64),
+    /// The job had worked for as long as it may, and yielded the items; for how many seconds it may.
+    OverBudget(u64),
     /// The machine would not; why.
     Machine(String),
 }
@@ -76,6 +80,10 @@ impl std::fmt::Display for Cause {
             Self::Missing(file) => write!(out, "the program did not write a file that it has to leave: {file}"),
             Self::NotStarted(why) => write!(out, "the program could not be started: {why}"),
             Self::Setup(why) => write!(out, "the set-up failed: {why}"),
+            Self::TimedOut(seconds) => write!(out, "the program was ended: it ran for longer than {seconds} s"),
+            Self::OverBudget(seconds) => {
+                write!(out, "yielded: the job had worked for as long as it may, {seconds} s")
+            }
             Self::Machine(why) => write!(out, "the machine would not: {why}"),
         }
     }

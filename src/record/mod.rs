@@ -34,6 +34,8 @@ pub use entries::{EntryReader, FileHead, Head, LONGEST_NAME, write_file_head, wr
 pub use gather::{Found, Gathered, gather};
 pub use header::{Cause, Header, Kind};
 pub use last_lines::last_lines;
-pub use partial::{Damage, Payload, PayloadReader, Record, RecordRead, is_partial, partial_name, read, write};
+pub use partial::{
+    Damage, Payload, PayloadReader, Record, RecordRead, is_partial, partial_name, partial_start, read, write,
+};
 #[cfg(feature = "cli")]
 pub use versions::{Mixture, mixture};

@@ -209,7 +209,13 @@ pub struct RecordRead {
 /// comes back is written over a file of the same name while that may be read.
 #[must_use]
 pub fn partial_name(chunk: u64, attempt: &str) -> String {
-    format!("chunk-{chunk:06}.{attempt}.part")
+    format!("{}{attempt}.part", partial_start(chunk))
+}
+
+/// What the names of a chunk's partials start with, and of no other chunk's.
+#[must_use]
+pub fn partial_start(chunk: u64) -> String {
+    format!("chunk-{chunk:06}.")
 }
 
 /// Whether a file of this name is a partial.

@@ -38,6 +38,8 @@ pub enum Way {
     NotStarted,
     /// In its set-up.
     Setup,
+    /// It took too long.
+    TimedOut,
 }
 
 impl Way {
@@ -51,7 +53,8 @@ impl Way {
             Cause::Missing(_) => Some(Self::Missing),
             Cause::NotStarted(_) => Some(Self::NotStarted),
             Cause::Setup(_) => Some(Self::Setup),
-            Cause::Machine(_) => None,
+            Cause::TimedOut(_) => Some(Self::TimedOut),
+            Cause::OverBudget(_) | Cause::Machine(_) => None,
         }
     }
 

@@ -3,19 +3,22 @@
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use super::carry::Carry;
 use super::collect::Collector;
 use super::environment::Base;
+use super::kept::{Failed, Kept};
 use super::listing::ListingError;
-use super::program::Running;
+use super::program::{Limit, Running};
 use super::records::{Lost, Output, Records};
 use super::session::{CallFailed, Called, Session};
 use crate::exit::Exit;
 use crate::inputs::code_that_arrived;
 use crate::plan::{Command, Identity, Job};
-use crate::record::{self, Cause, Header, Kind};
+use crate::record::Cause;
 use crate::space::{Interval, Rows, Space};
-use crate::store::{Draft, StoreError};
+use crate::store::StoreError;
 
 /// So many items that fail before any has a result, and the others are not run: the program is broken.
 const HOPELESS: u32 = 3;
@@ -31,10 +34,21 @@ pub struct Place<'a> {
     pub scratch: &'a Path,
     /// The folder that the partial is put into.
     pub partials: &'a Path,
+    /// Where HTCondor carries what is finished of a chunk in slices.
+    pub carried: Option<Carried<'a>>,
     /// What the program's environment starts from.
     pub base: Base,
     /// The machine's name.
     pub host: &'a str,
+}
+
+/// What HTCondor carries to the access point on the way.
+#[derive(Clone, Copy, Debug)]
+pub struct Carried<'a> {
+    /// The partial as it grows.
+    pub path: &'a Path,
+    /// What a carry costs, in seconds, where that has been measured.
+    pub cost: Option<f64>,
 }
 
 /// What is to be run.
@@ -73,6 +87,8 @@ pub enum Outcome {
     },
     /// It was told to stop. Items that were done one by one are recorded, if any.
     Stopped,
+    /// It asks that what is finished be carried to the access point, and to be started again.
+    Carry,
 }
 
 /// An attempt could not even be recorded.
@@ -90,6 +106,7 @@ impl Outcome {
         match self {
             Self::Done { .. } => Exit::Success,
             Self::Stopped => Exit::Interrupted,
+            Self::Carry => Exit::Carry,
             Self::Failed { cause, .. } => match cause {
                 Cause::ExitCode(_) => Exit::ProgramFailed,
                 Cause::Signal(_) => Exit::ProgramKilled,
@@ -97,6 +114,9 @@ impl Outcome {
                 Cause::Missing(_) => Exit::FileMissing,
                 Cause::NotStarted(_) => Exit::NotStarted,
                 Cause::Setup(_) => Exit::SetupFailed,
+                Cause::TimedOut(_) => Exit::TimedOut,
+                // It did what it could in its time: the same again would end as this did.
+                Cause::OverBudget(_) => Exit::Success,
                 Cause::Machine(_) => Exit::JobMachine,
             },
         }
@@ -116,34 +136,33 @@ pub fn attempt_name(retry: u32) -> String {
 /// # Errors
 /// Where not even a record of the failure could be written (a full disk).
 pub fn run(attempt: &Attempt<'_>, place: &Place<'_>, running: &Running) -> Result<Outcome, RunError> {
+    let started = Instant::now();
     // Of this attempt alone: what an earlier program left running may still write to its own.
     let own = tempfile::Builder::new().prefix("attempt-").tempdir_in(place.scratch);
     let own = own.map_err(StoreError::on("make a folder in", place.scratch))?;
-    let mut records = Records::new(own.path().join("records"));
-    let stopped = match &attempt.job.command {
-        None => list(attempt, own.path(), &mut records),
-        Some(command) => compute(attempt, place, command, own.path(), &mut records, running),
+    let mut kept = Kept::open(attempt, place)?;
+    let end = match &attempt.job.command {
+        None => {
+            let mut records = Records::new(own.path().join("records"));
+            list(attempt, own.path(), &mut records);
+            kept.add(records)?;
+            End::All
+        }
+        Some(command) => compute(attempt, place, command, own.path(), &mut kept, running, started)?,
     };
-    // On a shared file system the user may change a file while the program reads it: then nobody knows what ran.
-    if records.has_results()
-        && attempt.job.command.is_some()
-        && attempt.job.shared_filesystem
-        && code_that_arrived(attempt.job, place.start_in).0 != attempt.code
-    {
-        let changed = Cause::Machine("the program or its files changed while it ran".to_owned());
-        records.take_back(attempt.items, changed);
+    match end {
+        End::Carry => return Ok(Outcome::Carry),
+        // In a sandbox nobody sees what is not carried, and the next run of the job goes on from what is.
+        End::Stopped if place.carried.is_some() && kept.grows() => return Ok(Outcome::Stopped),
+        End::All | End::Stopped => {}
     }
-    if stopped && records.is_empty() {
+    let (seconds, failed) = kept.finish()?;
+    if end == End::Stopped {
         return Ok(Outcome::Stopped);
     }
-    save(attempt, place, &mut records)?;
-    if stopped {
-        return Ok(Outcome::Stopped);
-    }
-    let seconds = records.seconds();
-    Ok(match records.into_failure() {
+    Ok(match failed {
         None => Outcome::Done { seconds },
-        Some((cause, last_words, failed)) => Outcome::Failed { cause, last_words, failed },
+        Some(Failed { cause, last_words, items }) => Outcome::Failed { cause, last_words, failed: items },
     })
 }
 
@@ -157,173 +176,305 @@ pub(super) fn give_up(
     cause: Cause,
     last_words: Vec<u8>,
 ) -> Result<Outcome, RunError> {
+    let mut kept = Kept::open(attempt, place)?;
+    let left = kept.left();
     let mut records = Records::new(place.scratch.join("records"));
-    records.failure(attempt.items, cause.clone(), 0.0, last_words.clone());
-    save(attempt, place, &mut records)?;
-    Ok(Outcome::Failed { cause, last_words, failed: vec![attempt.items] })
+    for &items in &left {
+        records.failure(items, cause.clone(), 0.0, last_words.clone());
+    }
+    kept.add(records)?;
+    kept.finish()?;
+    Ok(Outcome::Failed { cause, last_words, failed: left })
 }
 
-/// Runs the program, over all items or one by one; true where it was told to stop.
+/// How a run over the items ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// All items have been tried, or given up on.
+    All,
+    /// It was told to stop.
+    Stopped,
+    /// What is finished is to be carried to the access point before the rest is computed.
+    Carry,
+}
+
+/// Runs the program, slice after slice.
 fn compute(
     attempt: &Attempt<'_>,
     place: &Place<'_>,
     command: &Command,
     own: &Path,
-    records: &mut Records,
+    kept: &mut Kept<'_>,
     running: &Running,
-) -> bool {
-    let fail = |records: &mut Records, failed| {
-        fail(records, attempt.items, failed);
-        false
+    started: Instant,
+) -> Result<End, RunError> {
+    let mut left = kept.left();
+    let give_up = |kept: &mut Kept<'_>, left: &[Interval], failed: CallFailed| {
+        let mut records = Records::new(own.join("records"));
+        for &items in left {
+            fail(&mut records, items, failed.clone());
+        }
+        kept.add(records)
     };
     let session = match Session::start(attempt, place, command, own, running) {
         Called::Done(session) => session,
-        Called::Failed(failed) => return fail(records, failed),
-        Called::Stopped => return true,
+        Called::Failed(failed) => return Ok(give_up(kept, &left, failed).map(|()| End::All)?),
+        Called::Stopped => return Ok(End::Stopped),
     };
     let yields = &attempt.job.yields;
     let collector = yields.has_files().then(|| Collector::new(place.start_in, yields, !attempt.job.shared_filesystem));
     let mut collector = match collector.transpose() {
         Ok(collector) => collector,
-        Err(error) => return fail(records, unreadable(place, &error)),
+        Err(error) => return Ok(give_up(kept, &left, unreadable(place, &error)).map(|()| End::All)?),
     };
-    if session.runs_per_item() {
-        return each(attempt, place, &session, collector.as_mut(), records, running);
-    }
-    if attempt.may_leave_out() {
-        match attempt.listing().any(attempt.items) {
-            Ok(true) => {}
-            Ok(false) => {
-                for item in attempt.items.start()..attempt.items.stop() {
-                    if let Err(lost) = records.left_out(item) {
-                        give_up_on_rest(attempt, records, lost);
-                        break;
-                    }
-                }
-                return false;
+    let budget = attempt.job.pacing.budget();
+    let deadline = budget.and_then(|budget| started.checked_add(budget));
+    let mut hope = Hope { worked: kept.has_results(), failures: 0 };
+    let mut carry = place.carried.map(|carried| Carry::new(&attempt.job.pacing, carried.cost));
+    let slices = left.len();
+    for number in 0..slices {
+        let slice = left[0];
+        let mut records = Records::new(own.join(format!("records-{number}")));
+        let mut run = Slice { attempt, place, session: &session, items: slice, running, deadline };
+        let end = run.compute(collector.as_mut(), &mut records, &mut hope);
+        // On a shared file system the user may change a file while the program reads it: then nobody knows what ran.
+        if records.has_results()
+            && attempt.job.shared_filesystem
+            && code_that_arrived(attempt.job, place.start_in).0 != attempt.code
+        {
+            let changed = Cause::Machine("the program or its files changed while it ran".to_owned());
+            records.take_back(slice, changed);
+        }
+        kept.add(records)?;
+        left.remove(0);
+        match end {
+            SliceEnd::Done => {}
+            SliceEnd::Stopped => return Ok(End::Stopped),
+            SliceEnd::GaveUp(failed) => {
+                give_up(kept, &left, failed)?;
+                return Ok(End::All);
             }
-            Err(error) => return fail(records, error.into()),
+        }
+        if !left.is_empty() && carry.as_mut().is_some_and(|carry| carry.is_due(number + 1, left.len())) {
+            return Ok(End::Carry);
         }
     }
-    match once(place, &session, attempt.items, collector.as_mut(), running) {
-        Called::Stopped => true,
-        Called::Failed(failed) => fail(records, failed),
-        Called::Done((output, Some(files))) => {
-            if let Err(lost) = records.bundle(attempt.items, output, &files) {
-                give_up_on_rest(attempt, records, lost);
-            }
-            false
-        }
-        Called::Done((mut output, None)) => {
-            match checksum(&mut output) {
-                Ok(crc) => records.whole(attempt.items, output, crc),
-                Err(error) => {
-                    let cause = Cause::Machine(error.to_string());
-                    return fail(records, CallFailed { seconds: output.seconds, ..CallFailed::of_items(cause) });
-                }
-            }
-            false
-        }
+    Ok(End::All)
+}
+
+/// What is known of whether the program works.
+#[derive(Debug)]
+struct Hope {
+    /// Whether any item has a result.
+    worked: bool,
+    /// How many runs of it have failed.
+    failures: u32,
+}
+
+impl Hope {
+    /// Takes account of a failed run; whether the next one would fare the same.
+    fn is_lost(&mut self, failed: &CallFailed) -> bool {
+        self.failures += 1;
+        failed.is_final || (!self.worked && self.failures == HOPELESS)
     }
 }
 
-/// Runs the program once for each item; true where it was told to stop.
-fn each(
-    attempt: &Attempt<'_>,
-    place: &Place<'_>,
-    session: &Session<'_>,
-    mut collector: Option<&mut Collector<'_>>,
-    records: &mut Records,
-    running: &Running,
-) -> bool {
-    let stop = attempt.items.stop();
-    let (mut worked, mut failures) = (false, 0);
-    for item in attempt.items.start()..stop {
-        if running.stopped() {
-            return true;
+/// One slice's run.
+struct Slice<'a> {
+    attempt: &'a Attempt<'a>,
+    place: &'a Place<'a>,
+    session: &'a Session<'a>,
+    items: Interval,
+    running: &'a Running,
+    /// When the job has worked for as long as it may.
+    deadline: Option<Instant>,
+}
+
+/// How it ended.
+enum SliceEnd {
+    /// Its items have been tried.
+    Done,
+    /// It was told to stop.
+    Stopped,
+    /// No further item is tried, in this slice and those behind it; what is recorded of the latter.
+    GaveUp(CallFailed),
+}
+
+impl Slice<'_> {
+    /// Runs the program, over all items or one by one.
+    fn compute(&mut self, collector: Option<&mut Collector<'_>>, records: &mut Records, hope: &mut Hope) -> SliceEnd {
+        if self.is_over_budget() {
+            return self.yield_all(records, self.items);
         }
-        let one = Interval::new(item, item + 1).expect("one item");
-        let called = match session.keeps(item) {
-            Ok(false) => {
-                if let Err(lost) = records.left_out(item) {
-                    give_up_on_rest(attempt, records, lost);
-                    return false;
+        if self.session.runs_per_item() {
+            return self.each(collector, records, hope);
+        }
+        if self.attempt.may_leave_out() {
+            match self.attempt.listing().any(self.items) {
+                Ok(true) => {}
+                Ok(false) => {
+                    for item in self.items.start()..self.items.stop() {
+                        if let Err(lost) = records.left_out(item) {
+                            return self.give_up_on_rest(records, lost);
+                        }
+                    }
+                    return SliceEnd::Done;
                 }
-                continue;
+                Err(error) => {
+                    fail(records, self.items, error.into());
+                    return SliceEnd::Done;
+                }
             }
-            Ok(true) => once(place, session, one, collector.as_deref_mut(), running),
-            Err(failed) => Called::Failed(failed),
+        }
+        let failed = match self.once(self.items, collector) {
+            Called::Stopped => return SliceEnd::Stopped,
+            Called::Failed(failed) => failed,
+            Called::Done((output, Some(files))) => {
+                hope.worked = true;
+                return match records.bundle(self.items, output, &files) {
+                    Ok(()) => SliceEnd::Done,
+                    Err(lost) => self.give_up_on_rest(records, lost),
+                };
+            }
+            Called::Done((mut output, None)) => match checksum(&mut output) {
+                Ok(crc) => {
+                    hope.worked = true;
+                    records.whole(self.items, output, crc);
+                    return SliceEnd::Done;
+                }
+                Err(error) => {
+                    let cause = Cause::Machine(error.to_string());
+                    CallFailed { seconds: output.seconds, ..CallFailed::of_items(cause) }
+                }
+            },
         };
-        match called {
-            Called::Stopped => return true,
-            Called::Done((output, files)) => {
-                worked = true;
-                if let Err(lost) = records.entry(item, output, &files.unwrap_or_default()) {
-                    give_up_on_rest(attempt, records, lost);
-                    return false;
+        let is_lost = hope.is_lost(&failed);
+        let rest = failed.rest();
+        fail(records, self.items, failed);
+        if is_lost { SliceEnd::GaveUp(rest) } else { SliceEnd::Done }
+    }
+
+    fn is_over_budget(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// What is yielded where the job has worked for long enough.
+    fn over_budget(&self) -> CallFailed {
+        let budget = self.attempt.job.pacing.budget().unwrap_or_default();
+        CallFailed::of_items(Cause::OverBudget(budget.as_secs()))
+    }
+
+    fn yield_all(&self, records: &mut Records, items: Interval) -> SliceEnd {
+        fail(records, items, self.over_budget());
+        SliceEnd::GaveUp(self.over_budget())
+    }
+
+    /// Entries cannot be kept any more.
+    fn give_up_on_rest(&self, records: &mut Records, lost: Lost) -> SliceEnd {
+        let rest = Interval::new(lost.first, self.items.stop()).expect("one item is lost at least");
+        let cause = Cause::Machine(lost.error.to_string());
+        records.failure(rest, cause.clone(), 0.0, Vec::new());
+        SliceEnd::GaveUp(CallFailed::of_items(cause))
+    }
+
+    /// Runs the program once for each item.
+    fn each(&self, mut collector: Option<&mut Collector<'_>>, records: &mut Records, hope: &mut Hope) -> SliceEnd {
+        let stop = self.items.stop();
+        for item in self.items.start()..stop {
+            if self.running.stopped() {
+                return SliceEnd::Stopped;
+            }
+            let one = Interval::new(item, item + 1).expect("one item");
+            if self.is_over_budget() {
+                return self.yield_all(records, Interval::new(item, stop).expect("this one is left"));
+            }
+            let called = match self.session.keeps(item) {
+                Ok(false) => {
+                    if let Err(lost) = records.left_out(item) {
+                        return self.give_up_on_rest(records, lost);
+                    }
+                    continue;
+                }
+                Ok(true) => self.once(one, collector.as_deref_mut()),
+                Err(failed) => Called::Failed(failed),
+            };
+            match called {
+                Called::Stopped => return SliceEnd::Stopped,
+                Called::Done((output, files)) => {
+                    hope.worked = true;
+                    if let Err(lost) = records.entry(item, output, &files.unwrap_or_default()) {
+                        return self.give_up_on_rest(records, lost);
+                    }
+                }
+                Called::Failed(failed) => {
+                    let is_lost = hope.is_lost(&failed);
+                    let rest = failed.rest();
+                    fail(records, one, failed);
+                    if is_lost {
+                        if let Some(items) = Interval::new(item + 1, stop) {
+                            fail(records, items, rest.clone());
+                        }
+                        return SliceEnd::GaveUp(rest);
+                    }
                 }
             }
-            Called::Failed(failed) => {
-                failures += 1;
-                let (cause, is_final) = (failed.cause.clone(), failed.is_final);
-                fail(records, one, failed);
-                let is_hopeless = is_final || (!worked && failures == HOPELESS);
-                if let Some(rest) = Interval::new(item + 1, stop).filter(|_| is_hopeless) {
-                    let why = match is_final {
-                        true => "not run: the machine would not",
-                        false => "not run: the items before them all failed",
-                    };
-                    records.failure(rest, cause, 0.0, format!("{why}\n").into_bytes());
-                    return false;
-                }
-            }
+        }
+        SliceEnd::Done
+    }
+
+    /// One run of the program over `items`, and the files that it wrote.
+    fn once(&self, items: Interval, collector: Option<&mut Collector<'_>>) -> Called<Left> {
+        let Self { place, session, running, .. } = *self;
+        let timeout = self.attempt.job.pacing.timeout(items.count());
+        let limit = self.limit(timeout);
+        let bindings = match session.bindings(items) {
+            Ok(bindings) => bindings,
+            Err(failed) => return Called::Failed(failed),
+        };
+        let Some(collector) = collector else {
+            return match session.call(items, &bindings, limit, running) {
+                Called::Done(output) => Called::Done((output, None)),
+                Called::Failed(failed) => Called::Failed(failed),
+                Called::Stopped => Called::Stopped,
+            };
+        };
+        let expected = match session.expected(items, &bindings) {
+            Ok(expected) => expected,
+            Err(failed) => return Called::Failed(failed),
+        };
+        if let Err(error) = collector.before(&expected) {
+            return Called::Failed(unreadable(place, &error));
+        }
+        let failed = match session.call(items, &bindings, limit, running) {
+            Called::Stopped => return Called::Stopped,
+            Called::Failed(failed) => failed,
+            Called::Done(output) => match collector.after(&expected) {
+                Ok(files) => return Called::Done((output, Some(files))),
+                Err(cause) => CallFailed { seconds: output.seconds, ..CallFailed::of_items(cause) },
+            },
+        };
+        Called::Failed(match collector.discard(&expected) {
+            Ok(()) => failed,
+            Err(error) => unreadable(place, &error),
+        })
+    }
+
+    /// When a run that starts now is ended, and what for.
+    fn limit(&self, timeout: Option<Duration>) -> Option<Limit> {
+        let timeout = timeout.and_then(|timeout| {
+            let at = Instant::now().checked_add(timeout)?;
+            Some(Limit { at, cause: Cause::TimedOut(timeout.as_secs_f64().ceil() as u64) })
+        });
+        let budget = self.deadline.map(|at| Limit { at, cause: self.over_budget().cause });
+        match (timeout, budget) {
+            (Some(timeout), Some(budget)) => Some(if timeout.at <= budget.at { timeout } else { budget }),
+            (timeout, budget) => timeout.or(budget),
         }
     }
-    false
 }
 
 /// What a run leaves: its result, and its files where any are to come back.
 type Left = (Output, Option<Vec<super::collect::Collected>>);
-
-/// One run of the program over `items`, and the files that it wrote.
-fn once(
-    place: &Place<'_>,
-    session: &Session<'_>,
-    items: Interval,
-    collector: Option<&mut Collector<'_>>,
-    running: &Running,
-) -> Called<Left> {
-    let bindings = match session.bindings(items) {
-        Ok(bindings) => bindings,
-        Err(failed) => return Called::Failed(failed),
-    };
-    let Some(collector) = collector else {
-        return match session.call(items, &bindings, running) {
-            Called::Done(output) => Called::Done((output, None)),
-            Called::Failed(failed) => Called::Failed(failed),
-            Called::Stopped => Called::Stopped,
-        };
-    };
-    let expected = match session.expected(items, &bindings) {
-        Ok(expected) => expected,
-        Err(failed) => return Called::Failed(failed),
-    };
-    if let Err(error) = collector.before(&expected) {
-        return Called::Failed(unreadable(place, &error));
-    }
-    let failed = match session.call(items, &bindings, running) {
-        Called::Stopped => return Called::Stopped,
-        Called::Failed(failed) => failed,
-        Called::Done(output) => match collector.after(&expected) {
-            Ok(files) => return Called::Done((output, Some(files))),
-            Err(cause) => CallFailed { seconds: output.seconds, ..CallFailed::of_items(cause) },
-        },
-    };
-    Called::Failed(match collector.discard(&expected) {
-        Ok(()) => failed,
-        Err(error) => unreadable(place, &error),
-    })
-}
 
 fn unreadable(place: &Place<'_>, error: &io::Error) -> CallFailed {
     let cause = Cause::Machine(format!("{}: {error}", place.start_in.display()));
@@ -334,14 +485,8 @@ fn fail(records: &mut Records, items: Interval, failed: CallFailed) {
     records.failure(items, failed.cause, failed.seconds, failed.last_words);
 }
 
-/// Entries cannot be kept any more.
-fn give_up_on_rest(attempt: &Attempt<'_>, records: &mut Records, lost: Lost) {
-    let rest = Interval::new(lost.first, attempt.items.stop()).expect("one item is lost at least");
-    records.failure(rest, Cause::Machine(lost.error.to_string()), 0.0, Vec::new());
-}
-
 /// Without a command the items themselves are the results: those of a range one a line, rows one by one.
-fn list(attempt: &Attempt<'_>, own: &Path, records: &mut Records) -> bool {
+fn list(attempt: &Attempt<'_>, own: &Path, records: &mut Records) {
     let items = attempt.items;
     match &attempt.job.space {
         Space::Range(range) => {
@@ -385,13 +530,13 @@ fn list(attempt: &Attempt<'_>, own: &Path, records: &mut Records) -> bool {
                     },
                 };
                 if let Err(lost) = kept {
-                    give_up_on_rest(attempt, records, lost);
+                    let rest = Interval::new(lost.first, items.stop()).expect("one item is lost at least");
+                    records.failure(rest, Cause::Machine(lost.error.to_string()), 0.0, Vec::new());
                     break;
                 }
             }
         }
     }
-    false
 }
 
 /// The CRC-32 of a result, which is then read from its start again.
@@ -407,26 +552,4 @@ fn checksum(output: &mut Output) -> io::Result<crc32fast::Hasher> {
     }
     output.file.rewind()?;
     Ok(crc)
-}
-
-fn save(attempt: &Attempt<'_>, place: &Place<'_>, records: &mut Records) -> Result<(), StoreError> {
-    let name = attempt_name(attempt.retry);
-    let header = |items: Interval, kind: Kind, seconds: f64| Header {
-        plan: attempt.job.plan,
-        code: attempt.code,
-        items,
-        kind,
-        seconds,
-        host: place.host.into(),
-        attempt: name.as_str().into(),
-    };
-    let path = place.partials.join(record::partial_name(attempt.chunk, &name));
-    let mut draft = Draft::new(&path, 0o666)?;
-    records.write(&mut draft, header).map_err(StoreError::on("write", &path))?;
-    if attempt.job.shared_filesystem {
-        // A network file system tells only now that the disk was full.
-        draft.commit()
-    } else {
-        draft.commit_unsynced()
-    }
 }

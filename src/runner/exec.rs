@@ -8,13 +8,14 @@ use rustix::process::Signal;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::chunk::{Attempt, Outcome, Place, give_up, run};
+use super::carry::State;
+use super::chunk::{Attempt, Carried, Outcome, Place, give_up, run};
 use super::container::{self, Entered, Outside};
 use super::environment::Base;
 use super::program::Running;
 use crate::exit::Exit;
 use crate::inputs::{code_that_arrived, place_urls, settle};
-use crate::plan::{Job, PLAN_FILES};
+use crate::plan::{CARRIED, Job, PLAN_FILES};
 use crate::record::Cause;
 use crate::rows;
 use crate::space::{Interval, Rows};
@@ -55,16 +56,25 @@ pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
     forward_signals(&running).map_err(|error| (Exit::JobMachine, error.to_string()))?;
     let host = host();
     let setup = job.setup.as_ref().map(|setup| tree.join(setup.path().as_os_str()));
+    let before = State::read(&here);
+    let carried_to = here.join(CARRIED);
+    let carries = !job.shared_filesystem && job.pacing.slices > 1;
+    let carried = carries.then(|| Carried { path: &carried_to, cost: before.as_ref().and_then(State::cost) });
     let place = Place {
         start_in: &start_in,
         setup: setup.as_deref(),
         scratch: own.path(),
         partials: &here,
+        carried,
         base: Base::Job,
         host: &host,
     };
     let placed = place_urls(&job.urls, &here, &tree);
-    let (code, missing) = code_that_arrived(&job, &tree);
+    let (code, missing) = match &before {
+        // What has been settled is not what arrived any more.
+        Some(before) => (before.code, None),
+        None => code_that_arrived(&job, &tree),
+    };
     let mut attempt = Attempt { job: &job, chunk, items, code, rows: Rows::NONE, retry: retry() };
     let failed = match placed {
         Err(error) => Some(in_one_line(&error)),
@@ -103,6 +113,9 @@ pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
         }
     };
     let outcome = outcome.map_err(|error| (Exit::JobMachine, in_one_line(&error)))?;
+    if outcome == Outcome::Carry {
+        State::leave(&here, code).map_err(|error| (Exit::JobMachine, in_one_line(&error)))?;
+    }
     if let Outcome::Failed { cause, failed, .. } = &outcome {
         let without: u128 = failed.iter().map(|items| items.count()).sum();
         let some = match without == items.count() {
@@ -144,7 +157,7 @@ fn passed_on(code: i32, said: &[u8]) -> Result<Exit, Stopped> {
     let said = String::from_utf8_lossy(said);
     let last = said.lines().last().unwrap_or_default();
     match exit {
-        Some(Exit::Success) => Ok(Exit::Success),
+        Some(exit @ (Exit::Success | Exit::Carry)) => Ok(exit),
         other => Err((other.unwrap_or(Exit::JobMachine), last.trim_start_matches("error: ").to_owned())),
     }
 }

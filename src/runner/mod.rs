@@ -4,11 +4,13 @@
 //! appears under its name only when it is whole, and every attempt has a name of its own.
 
 mod canary;
+mod carry;
 mod chunk;
 mod collect;
 mod container;
 mod environment;
 mod exec;
+mod kept;
 mod listing;
 mod post;
 mod program;
@@ -20,7 +22,7 @@ use std::ffi::OsString;
 use std::io::Write;
 
 pub use canary::{Failures, Tally, Way};
-pub use chunk::{Attempt, Outcome, Place, RunError, attempt_name, run};
+pub use chunk::{Attempt, Carried, Outcome, Place, RunError, attempt_name, run};
 pub use environment::{Base, environment, of_run};
 pub use post::{Broken, STOPPED, Since, judge};
 pub use program::Running;

@@ -15,9 +15,13 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use crate::plan::Word;
+use crate::record::Cause;
 
 /// How much of what a program writes on standard error is kept: the last 64 KiB.
 pub(super) const LAST_WORDS: usize = 1 << 16;
+
+/// How long a program that took too long may take to end itself.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// How long a program's children may hold its standard error open after it has ended.
 const STRAGGLERS: Duration = Duration::from_millis(500);
@@ -57,12 +61,21 @@ pub(super) struct Process<'a> {
     pub(super) stdout: File,
     /// Its standard error; without one its end is kept as its last words.
     pub(super) stderr: Option<File>,
+    /// When it is ended, if it has not done so itself.
+    pub(super) until: Option<Instant>,
+}
+
+/// When a run is ended, and what is then recorded.
+#[derive(Clone, Debug)]
+pub(super) struct Limit {
+    pub(super) at: Instant,
+    pub(super) cause: Cause,
 }
 
 impl<'a> Process<'a> {
     /// With nothing on its standard input.
     pub(super) fn new(words: &'a [Word], folder: &'a Path, surroundings: Surroundings<'a>, stdout: File) -> Self {
-        Self { words, folder, surroundings, of_run: &[], stdin: None, stdout, stderr: None }
+        Self { words, folder, surroundings, of_run: &[], stdin: None, stdout, stderr: None, until: None }
     }
 }
 
@@ -74,6 +87,8 @@ pub(super) struct Ended {
     pub(super) seconds: f64,
     /// How many bytes had been printed when it ended.
     pub(super) printed: u64,
+    /// Whether it was ended because it took too long.
+    pub(super) was_ended: bool,
 }
 
 /// Why there is no end to tell of.
@@ -159,6 +174,7 @@ pub(super) fn run(process: Process<'_>, running: &Running) -> Result<Ended, Fail
     let started = Instant::now();
     let (mut child, pid) = running.start(&mut command)?;
     let last_words = child.stderr.take().map(LastWords::listen);
+    let watchdog = process.until.map(|until| Watchdog::start(until, pid));
     // Waits without reaping, so that the number belongs to no other process while it is in the list.
     let waited = loop {
         match rustix::process::waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
@@ -167,13 +183,45 @@ pub(super) fn run(process: Process<'_>, running: &Running) -> Result<Ended, Fail
         }
     };
     // What it left running ends with it, as in a job, and what that prints from here on is no result of the program's.
+    let was_ended = watchdog.is_some_and(Watchdog::stop);
     let printed = printed.metadata().map(|found| found.len());
     let _ = rustix::process::kill_process_group(pid, Signal::KILL);
     running.lock().groups.remove(&pid);
     let status = waited.map_err(io::Error::from).and_then(|_| child.wait()).map_err(Failed::Machine)?;
     let seconds = started.elapsed().as_secs_f64();
     let printed = printed.map_err(Failed::Machine)?;
-    Ok(Ended { printed, status, last_words: last_words.map(LastWords::get).unwrap_or_default(), seconds })
+    Ok(Ended { was_ended, printed, status, last_words: last_words.map(LastWords::get).unwrap_or_default(), seconds })
+}
+
+/// Ends a program and its children that run for too long: asks them first (SIGTERM), and kills them after [`GRACE`].
+struct Watchdog {
+    done: mpsc::Sender<()>,
+    thread: std::thread::JoinHandle<bool>,
+}
+
+impl Watchdog {
+    fn start(until: Instant, group: Pid) -> Self {
+        let (done, ended) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let is_over = |time: Duration| ended.recv_timeout(time) == Err(mpsc::RecvTimeoutError::Timeout);
+            if !is_over(until.saturating_duration_since(Instant::now())) {
+                return false;
+            }
+            // One that has just ended is no failure.
+            let _ = rustix::process::kill_process_group(group, Signal::TERM);
+            if is_over(GRACE) {
+                let _ = rustix::process::kill_process_group(group, Signal::KILL);
+            }
+            true
+        });
+        Self { done, thread }
+    }
+
+    /// Whether the program was ended by it. The program has ended, and its number is still its own.
+    fn stop(self) -> bool {
+        drop(self.done);
+        self.thread.join().unwrap_or(false)
+    }
 }
 
 /// The end of what a program writes on standard error.

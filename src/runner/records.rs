@@ -148,6 +148,11 @@ impl Records {
         self.open.is_some() || self.done.iter().any(|record| record.kind.is_result())
     }
 
+    /// The items that have results, once they are written.
+    pub(super) fn results(&self) -> impl Iterator<Item = Interval> + '_ {
+        self.done.iter().filter(|record| record.kind.is_result()).map(|record| record.items)
+    }
+
     /// Takes back all results: what ran is not what was meant to.
     pub(super) fn take_back(&mut self, items: Interval, cause: Cause) {
         self.open = None;

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::chunk::{Attempt, Place};
 use super::environment::{Base, environment, of_run};
 use super::listing::{Listing, ListingError};
-use super::program::{self, Failed, LAST_WORDS, Process, Running, Surroundings};
+use super::program::{self, Failed, LAST_WORDS, Limit, Process, Running, Surroundings};
 use super::records::Output;
 use super::setup::{self, SetupFailed};
 use crate::plan::{Bindings, Command, Due, Run, Slot, Word, variables};
@@ -62,7 +62,7 @@ pub(super) enum Called<T> {
 }
 
 /// There is no result.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct CallFailed {
     pub(super) cause: Cause,
     pub(super) seconds: f64,
@@ -75,6 +75,16 @@ impl CallFailed {
     /// A failure of these items alone, before the program ran.
     pub(super) fn of_items(cause: Cause) -> Self {
         Self { cause, seconds: 0.0, last_words: Vec::new(), is_final: false }
+    }
+
+    /// What is recorded of items that are not tried any more after this.
+    pub(super) fn rest(&self) -> Self {
+        let why = match self.is_final {
+            true => "not run: the machine would not\n",
+            false if matches!(self.cause, Cause::OverBudget(_)) => "",
+            false => "not run: the items before them all failed\n",
+        };
+        Self { last_words: why.into(), ..Self::of_items(self.cause.clone()) }
     }
 
     fn machine(what: &str, error: &dyn std::fmt::Display) -> Self {
@@ -204,15 +214,29 @@ impl<'a> Session<'a> {
     }
 
     /// Runs the program once, over `items`. What an earlier run left in the attempt's own files goes first.
-    pub(super) fn call(&self, items: Interval, bindings: &Bindings, running: &Running) -> Called<Output> {
-        match self.run(items, bindings, running) {
+    ///
+    /// A run that goes on until its limit is ended.
+    pub(super) fn call(
+        &self,
+        items: Interval,
+        bindings: &Bindings,
+        limit: Option<Limit>,
+        running: &Running,
+    ) -> Called<Output> {
+        match self.run(items, bindings, limit, running) {
             Ok(Some(output)) => Called::Done(output),
             Ok(None) => Called::Stopped,
             Err(failed) => Called::Failed(failed),
         }
     }
 
-    fn run(&self, items: Interval, bindings: &Bindings, running: &Running) -> Result<Option<Output>, CallFailed> {
+    fn run(
+        &self,
+        items: Interval,
+        bindings: &Bindings,
+        limit: Option<Limit>,
+        running: &Running,
+    ) -> Result<Option<Output>, CallFailed> {
         let result = Path::new(self.own.result.as_os_str());
         clear(result).map_err(CallFailed::on(result))?;
         let printed = fresh(&self.own.printed)?;
@@ -226,7 +250,8 @@ impl<'a> Session<'a> {
         // A thread that listens costs more than a file, and many short runs say little.
         let said = if self.per_item { Some(fresh(&self.own.said)?) } else { None };
         let process = Process::new(&words, self.folder, surroundings, printed);
-        let process = Process { of_run: &of_run, stdin, stderr: said, ..process };
+        let until = limit.as_ref().map(|limit| limit.at);
+        let process = Process { of_run: &of_run, stdin, stderr: said, until, ..process };
         let ended = match program::run(process, running) {
             Ok(_) | Err(Failed::Stopped) if running.stopped() => return Ok(None),
             Ok(ended) => ended,
@@ -249,6 +274,9 @@ impl<'a> Session<'a> {
             }
             CallFailed { cause, seconds, last_words, is_final: false }
         };
+        if let Some(Limit { cause, .. }) = limit.filter(|_| ended.was_ended) {
+            return Err(failed(cause));
+        }
         match (ended.status.code(), ended.status.signal()) {
             (Some(0), _) => {}
             (_, Some(signal)) => return Err(failed(Cause::Signal(signal))),

@@ -1,13 +1,19 @@
 //! Every file that is written: under a temporary name in the same folder, synced, then renamed, so that a
 //! reader finds the old file or the new one and never a part of either.
 //!
+//! A file of records, which prove themselves, may grow in place (`growing`).
+//!
 //! What a crash leaves behind is a temporary file, whose name starts with a dot and which nothing reads.
+
+mod growing;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
+
+pub use growing::Growing;
 
 /// A file or folder could not be read or written.
 #[derive(Debug, thiserror::Error)]

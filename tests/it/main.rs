@@ -20,6 +20,7 @@ mod setup;
 mod show;
 mod simulate;
 mod site;
+mod slices;
 mod space;
 mod status;
 mod table;

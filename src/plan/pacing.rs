@@ -1,0 +1,120 @@
+//! How a chunk's job goes about its items: in how many pieces, and for how long.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cut::Cut;
+use crate::space::Interval;
+
+/// How a chunk's job goes about its items. None of it changes what is computed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pacing {
+    /// So many slices a chunk is cut into, or as many as it has items where these are fewer; at least 1.
+    #[serde(skip_serializing_if = "is_one", default = "one")]
+    pub slices: u64,
+    /// For so long, in milliseconds, the program may run for each of its items.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub item_timeout: Option<u64>,
+    /// For so long, in milliseconds, a job works on its chunk; what is left then it yields.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub budget: Option<u64>,
+    /// So often, in milliseconds and on the average, a job is interrupted; where it is not known, [`INTERRUPTION`].
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub eviction_every: Option<u64>,
+}
+
+/// The partial of a chunk in slices, in its job's sandbox, until the job is done: the file that HTCondor carries.
+pub const CARRIED: &str = "carried";
+
+/// How often a job is interrupted where nobody has said: a pool of scavenged machines, as measured by others.
+pub const INTERRUPTION: Duration = Duration::from_secs(4 * 3600);
+
+impl Default for Pacing {
+    fn default() -> Self {
+        Self { slices: 1, item_timeout: None, budget: None, eviction_every: None }
+    }
+}
+
+impl Pacing {
+    /// Whether a chunk is computed in one piece, for as long as it takes.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The slices of a chunk with the items `chunk`, in order. They are the same whichever job computes them.
+    pub fn slices(&self, chunk: Interval) -> impl Iterator<Item = Interval> + use<> {
+        let count = chunk.count();
+        let slices = count.min(self.slices.max(1).into());
+        let cut = Cut::into_chunks(count, slices).unwrap_or(Cut::Even { chunks: 1 });
+        let start = chunk.start();
+        (0..cut.chunks()).map(move |number| {
+            let slice = cut.chunk(count, number);
+            Interval::new(start + slice.start(), start + slice.stop()).expect("a slice holds an item")
+        })
+    }
+
+    /// For how long the program may run over so many items.
+    #[must_use]
+    pub fn timeout(&self, items: u128) -> Option<Duration> {
+        let each = self.item_timeout?;
+        let all = u128::from(each).saturating_mul(items);
+        Some(Duration::from_millis(u64::try_from(all).unwrap_or(u64::MAX)))
+    }
+
+    /// How often a job is interrupted, on the average; `None` where it never is.
+    #[must_use]
+    pub fn interruption(&self) -> Option<Duration> {
+        let every = self.eviction_every.map_or(INTERRUPTION, Duration::from_millis);
+        (every > Duration::ZERO).then_some(every)
+    }
+
+    /// For how long a job works.
+    #[must_use]
+    pub fn budget(&self) -> Option<Duration> {
+        self.budget.map(Duration::from_millis)
+    }
+}
+
+fn one() -> u64 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_one(slices: &u64) -> bool {
+    *slices == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn slices_tile_a_chunk(start in 0u128..1000, count in 1u128..500, slices in 1u64..600) {
+            let chunk = Interval::new(start, start + count).expect("items");
+            let pacing = Pacing { slices, ..Pacing::default() };
+            let mut next = start;
+            let mut number = 0;
+            for slice in pacing.slices(chunk) {
+                prop_assert_eq!(slice.start(), next);
+                next = slice.stop();
+                number += 1;
+            }
+            prop_assert_eq!(next, chunk.stop());
+            prop_assert_eq!(number, count.min(slices.into()));
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_of_what_is_usual() {
+        assert_eq!(serde_json::to_string(&Pacing::default()).expect("plain"), "{}");
+        let paced: Pacing = serde_json::from_str(r#"{"slices":5,"item_timeout":1500}"#).expect("read");
+        assert_eq!(paced.timeout(3), Some(Duration::from_millis(4500)));
+        assert_eq!((paced.slices, paced.budget()), (5, None));
+    }
+}
