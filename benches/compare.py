@@ -29,10 +29,11 @@ READER = r"""
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-/* Opens, reads and closes every partial of a folder, in two threads. */
+/* Opens, reads and closes every partial of a folder and of the folders in it, in two threads. */
 static char **names;
 static size_t count;
 static int folder;
@@ -46,15 +47,23 @@ static void *work(void *first) {
     }
     return 0;
 }
-int main(int argc, char **argv) {
-    DIR *listing = opendir(argv[1]);
-    size_t room = 0;
-    folder = dirfd(listing);
+static size_t room;
+static void list(const char *below) {
+    int at = *below ? openat(folder, below, O_RDONLY | O_DIRECTORY) : dup(folder);
+    DIR *listing = fdopendir(at);
     for (struct dirent *entry; (entry = readdir(listing));) {
+        char path[512];
+        snprintf(path, sizeof path, "%s%s%s", below, *below ? "/" : "", entry->d_name);
+        if (entry->d_type == DT_DIR && !*below && entry->d_name[0] != '.') list(path);
         if (!strstr(entry->d_name, ".part")) continue;
         if (count == room) names = realloc(names, (room = room ? 2 * room : 1024) * sizeof *names);
-        names[count++] = strdup(entry->d_name);
+        names[count++] = strdup(path);
     }
+    closedir(listing);
+}
+int main(int argc, char **argv) {
+    folder = open(argv[1], O_RDONLY | O_DIRECTORY);
+    list("");
     pthread_t threads[2];
     for (size_t i = 0; i < 2; i++) pthread_create(&threads[i], 0, work, (void *)i);
     for (size_t i = 0; i < 2; i++) pthread_join(threads[i], 0);

@@ -13,7 +13,8 @@ use zip::write::PreparedZipFile;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use super::files::entry_options;
-use crate::record::{self, is_partial};
+use crate::plan::Shards;
+use crate::record::{self, Listing, is_partial, merged_group};
 use crate::rows::is_kept;
 use crate::store::{self, Draft, StoreError};
 
@@ -115,7 +116,8 @@ pub fn pack(outputs: &Path, file: &Path) -> Result<Packed, ArchiveError> {
     Ok(Packed { partials, bytes, archive_bytes })
 }
 
-/// Deletes from the folder `outputs` what the archive `file` holds, but for the plan, and leaves the note `note` that says so.
+/// Deletes from the folder `outputs` what the archive `file` holds, but for the plan, and what was merged on the way of it, and
+/// leaves the note `note` that says so.
 /// What was deleted before counts as done.
 ///
 /// # Errors
@@ -131,8 +133,8 @@ pub fn remove_packed(outputs: &Path, file: &Path, note: &Path) -> Result<(), Arc
           archive as it takes this folder. To compute more here, unpack it into this folder and delete this file.\n",
     );
     store::write(note, &text)?;
-    for name in names.iter().filter(|name| name.as_os_str() != PLAN) {
-        let path = outputs.join(name);
+    let packed = names.iter().filter(|name| name.as_os_str() != PLAN).map(|name| outputs.join(name));
+    for path in packed.chain(merged_on_the_way(outputs)?) {
         fs::remove_file(&path).map_err(StoreError::on("delete", &path))?;
     }
     let mut folders: Vec<_> =
@@ -186,19 +188,31 @@ pub fn unpack(file: &Path) -> Result<tempfile::TempDir, ArchiveError> {
     Ok(folder)
 }
 
-/// The partials, the rows and the plan in a folder, by their paths from there, in order.
+/// The partials, the rows and the plan in a folder, by their paths from there, in order. Records of what was merged on the way
+/// are none of them: they are made of the partials.
 fn listed(outputs: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let mut names = Vec::new();
-    for entry in walkdir::WalkDir::new(outputs).min_depth(1).max_depth(2) {
+    let holds_partials = |entry: &walkdir::DirEntry| {
+        entry.depth() != 1 || !entry.file_type().is_dir() || Shards::group_of(entry.file_name().as_bytes()).is_some()
+    };
+    for entry in walkdir::WalkDir::new(outputs).min_depth(1).max_depth(2).into_iter().filter_entry(holds_partials) {
         let entry = entry.map_err(|error| StoreError::on("read", outputs)(error.into()))?;
         let name = entry.file_name().as_bytes();
-        let is_ours = is_partial(name) || entry.depth() == 1 && (is_kept(name) || name == PLAN.as_bytes());
+        let is_ours = is_partial(name) && merged_group(name).is_none()
+            || entry.depth() == 1 && (is_kept(name) || name == PLAN.as_bytes());
         if is_ours && entry.file_type().is_file() {
             names.push(entry.path().strip_prefix(outputs).unwrap_or(entry.path()).to_owned());
         }
     }
     names.sort_unstable();
     Ok(names)
+}
+
+/// The records of what was merged on the way.
+fn merged_on_the_way(outputs: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let names = Listing::read(outputs).map_err(StoreError::on("read", outputs))?.partials;
+    let merged = names.into_iter().filter(|name| merged_group(name.as_encoded_bytes()).is_some());
+    Ok(merged.map(|name| outputs.join(name)).collect())
 }
 
 /// A small file, compressed; nothing for a large one, or one whose name is no text.
@@ -352,7 +366,10 @@ mod tests {
         write("chunk-000002.0-00000000.part", &partial(2, b"two\n")[..50]);
         write("000001/chunk-000003.0-00000000.part", &partial(3, b"three\n"));
         write("chunk-000004.0-00000000.part", &partial(4, b"four\n"));
+        write("merged-000001.0-00000000.part", &partial(3, b"three\n"));
         write("notes.txt", b"mine");
+        fs::create_dir(outputs.join("others")).expect("made");
+        write("others/chunk-000003.0-00000000.part", b"mine");
         outputs
     }
 
@@ -377,15 +394,14 @@ mod tests {
         let (file, note) = (folder.path().join("x.zip"), outputs.join("archived.txt"));
         let before = files(&outputs);
         let packed = pack(&outputs, &file).expect("packed");
-        assert_eq!(
-            (packed.partials, packed.bytes),
-            (5, before.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>() - 4)
-        );
+        let others = |name: &str| name == "notes.txt" || name.starts_with("others/") || name.starts_with("merged-");
+        let ours: u64 = before.iter().filter(|(name, _)| !others(name)).map(|(_, bytes)| bytes.len() as u64).sum();
+        assert_eq!((packed.partials, packed.bytes), (5, ours));
         assert!(packed.archive_bytes < packed.bytes / 4, "{packed:?}");
         assert!(files(&outputs) == before, "packing deletes nothing");
         remove_packed(&outputs, &file, &note).expect("deleted");
         let names: Vec<_> = files(&outputs).into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["archived.txt", "notes.txt", "plan.json"]);
+        assert_eq!(names, ["archived.txt", "notes.txt", "others/chunk-000003.0-00000000.part", "plan.json"]);
         assert!(!outputs.join("000001").exists());
         assert_eq!(noted(&note).map(|noted| noted.canonicalize().ok()), Some(file.canonicalize().ok()));
         // Once more changes nothing: a process that was killed in between is followed by another.
@@ -411,8 +427,8 @@ mod tests {
         // unzip does the same.
         let mut archive = ZipArchive::new(File::open(&file).expect("there")).expect("an archive");
         archive.extract(folder.path().join("again")).expect("unpacked");
-        let without_notes: Vec<_> = before.into_iter().filter(|(name, _)| name != "notes.txt").collect();
-        assert!(files(&folder.path().join("again")) == without_notes);
+        let packed: Vec<_> = before.into_iter().filter(|(name, _)| !others(name)).collect();
+        assert!(files(&folder.path().join("again")) == packed);
     }
 
     #[test]

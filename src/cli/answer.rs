@@ -61,6 +61,10 @@ pub(super) fn answer(layout: &Layout, plan: &Plan, gathered: &Gathered, wanted: 
     let making = Making { layout, plan, gathered, rows: &rows, tick: &|merged| bar.inc(merged) };
     let made = making.make(&target);
     bar.finish_and_clear();
+    if made.is_err() && !gathered.groups.is_empty() {
+        // The results themselves say which of them it is.
+        return self::answer(layout, plan, &reduce::read(layout, plan)?, wanted);
+    }
     let Made { document, printed: out, said } = made?;
     let noted = store::write(&layout.result(), &document.to_json());
     for line in account(plan, gathered).into_iter().chain(note).chain(said) {

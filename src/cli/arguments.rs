@@ -87,6 +87,9 @@ pub(super) enum Task {
     Simulate(SimulateOptions),
     /// Show what the pool's administrators ask of every plan, and where each setting comes from
     Site(SiteOptions),
+    /// Merge the results of a group of chunks on the way to the answer: what merge.sub runs in a job
+    #[command(hide = true)]
+    MergeGroup(MergeGroupOptions),
 }
 
 /// Which results are computed again.
@@ -172,6 +175,12 @@ pub(super) struct SiteOptions {
     /// Print a profile to start from: orangegrid, chtc, ospool
     #[arg(long, value_name = "POOL")]
     pub(super) example: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MergeGroupOptions {
+    /// The group's number, from 0
+    pub(super) group: u64,
 }
 
 #[derive(Debug, Args)]
@@ -383,6 +392,10 @@ pub(super) struct WhatOptions {
     #[arg(long, value_name = "COMMAND", help_heading = "Merge")]
     pub(super) reduce_with: Option<String>,
 
+    /// Merge the results of every N chunks on the way, in jobs of their own: for large results [default: none, but for
+    /// more than 5,000,000 chunks]
+    #[arg(long, value_name = "N|none", help_heading = "Merge", allow_negative_numbers = true)]
+    pub(super) fan_in: Option<String>,
     /// The plan's seed: {seed} and {seed31} are made from it and the item's number, by the generator SplitMix64
     /// [default: 0]
     #[arg(long, value_name = "N", help_heading = "Program", allow_negative_numbers = true)]

@@ -7,9 +7,10 @@ use super::arguments::WhatOptions;
 use super::failure::Failure;
 use super::output::{bytes, count};
 use super::request::usage;
+use crate::dag::above_partials;
 use crate::exit::Exit;
 use crate::plan::{
-    ContainerMode, Plan, ReduceOn, Reduction, Resources, SiteRules, Size, SubmitLine, SubmitLineError, Word,
+    ContainerMode, Plan, ReduceOn, Reduction, Resources, Shards, SiteRules, Size, SubmitLine, SubmitLineError, Word,
 };
 use crate::rows::Sent;
 use crate::site::{EXAMPLES, Profile, Site, SiteError};
@@ -64,13 +65,14 @@ const SENT_WITHIN: u64 = 100 << 20;
 
 impl JobSettings {
     /// Checks the options over the site's settings. `here` is the current folder, and `base` the way to it from the
-    /// plan's folder.
+    /// plan's folder; `shards` says where in it jobs' relative paths start.
     pub(super) fn new(
         options: &WhatOptions,
         site: &Site,
         reduce: &Reduction,
         here: &Path,
         base: &Path,
+        shards: Option<Shards>,
     ) -> Result<(Self, Resources, SiteRules), Failure> {
         let profile = &site.profile;
         let size = |name: &str, option: &Option<String>| -> Result<Option<Size>, Failure> {
@@ -90,7 +92,13 @@ impl JobSettings {
             ContainerMode::Universe if has_container_image(profile) => Starts::Htcondor,
             ContainerMode::Universe => Starts::Site,
         };
-        let container = container(options.container.as_deref(), who, shared_filesystem, here, base)?;
+        let container = container(
+            options.container.as_deref(),
+            who,
+            shared_filesystem,
+            here,
+            &Path::new(above_partials(shards)).join(base),
+        )?;
         let gpu_lines = without_requirements(profile.gpu_lines(options.gpus), &mut requirements)?;
         let container_lines = match &container {
             Some(container) if mode == ContainerMode::Universe && profile.containers.is_some() => {
@@ -319,12 +327,13 @@ struct Container {
     file: Option<PathBuf>,
 }
 
+/// Checks the image. `way` leads from where jobs' relative paths start to the current folder, which is `here`.
 fn container(
     image: Option<&str>,
     who: Starts,
     shared_filesystem: bool,
     here: &Path,
-    base: &Path,
+    way: &Path,
 ) -> Result<Option<Container>, Failure> {
     let Some(image) = image else { return Ok(None) };
     if image.is_empty() || image.contains(['\n', '\r', ',']) {
@@ -361,11 +370,10 @@ fn container(
         }
         let sent = !shared_filesystem && is_file;
         let bytes = path.metadata().ok().filter(|found| sent && found.is_file()).map(|found| found.len());
-        // An image file is named from outputs/, where the jobs' relative paths start.
         let name = match is_local && path.exists() {
             true => {
-                let from_outputs = Path::new("..").join(base).join(image);
-                let tidy: PathBuf = from_outputs.components().filter(|part| *part != Component::CurDir).collect();
+                let image = way.join(image);
+                let tidy: PathBuf = image.components().filter(|part| *part != Component::CurDir).collect();
                 tidy.to_string_lossy().into_owned()
             }
             false => name,

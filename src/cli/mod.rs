@@ -11,6 +11,8 @@ mod exec;
 mod failure;
 mod items;
 mod jobs;
+mod merge_group;
+mod merging;
 mod name;
 mod output;
 mod plan;
@@ -71,6 +73,7 @@ pub fn main() -> ExitCode {
             Task::Verify(options) => verify::verify(&options),
             Task::Simulate(options) => simulate::simulate(&options),
             Task::Site(options) => site::site(&options),
+            Task::MergeGroup(options) => merge_group::merge_group(&options),
         },
         Err(_) if words.first().is_some_and(|first| coreutils::is_option_of_ours(first)) => {
             Err(coreutils::command_is_missing(&words[0]))

@@ -145,6 +145,7 @@ pub(super) fn describe(request: &Request) -> Vec<String> {
     if plan.command.is_none() {
         lines.push("  no command: the items themselves are the results".to_owned());
     }
+    lines.extend(request.merging.iter().cloned());
     lines.extend(request.jobs.notes.iter().cloned());
     lines.extend(notes(request));
     lines
@@ -299,14 +300,14 @@ fn dry_run(request: &Request) -> Done {
     let mut out = io::BufWriter::new(io::stdout());
     let mut print = || -> io::Result<()> {
         writeln!(out, "==> {} <==", shown(&request.folder, "plan.dag"))?;
-        text.write_dag(plan, &|_| false, &mut out)?;
-        for (name, content) in [
-            ("chunk.sub", text.chunk_sub().as_bytes()),
+        text.write_dag(plan, &|_| false, &|_| false, &mut out)?;
+        let merge_sub = text.merge_sub().map(|text| ("merge.sub", text.as_bytes()));
+        for (name, content) in [("chunk.sub", text.chunk_sub().as_bytes())].into_iter().chain(merge_sub).chain([
             ("reduce.sub", text.reduce_sub().as_bytes()),
             ("dagman.config", text.dagman_config().as_bytes()),
-            ("plan.json", &plan.to_json()),
-            ("plan.files/job/job.json", &plan.job().to_json()),
-        ] {
+            ("plan.json", &*plan.to_json()),
+            ("plan.files/job/job.json", &*plan.job().to_json()),
+        ]) {
             writeln!(out, "\n==> {} <==", shown(&request.folder, name))?;
             out.write_all(content)?;
         }

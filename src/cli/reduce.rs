@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::folder::{FolderError, Layout, locate};
 use crate::plan::{Identity, Plan, Reduction, Word};
 use crate::pool::{LockState, lock_state};
-use crate::record::{Damage, Found, Gathered, Kind, gather};
+use crate::record::{Damage, Found, Gathered, Kind, gather, gather_merged};
 use crate::reduce::{BadResult, CodeShare, MergeError};
 use crate::rows::{self, RowsError};
 use crate::runner::STOPPED;
@@ -54,7 +54,7 @@ fn of_archive(file: &Path, options: &ReduceOptions) -> Done {
 fn merged(layout: &Layout, plan: &Plan, options: &ReduceOptions) -> Done {
     let threads = access_point::be_gentle(&plan.site.access_point, options.threads, "--threads");
     access_point::limit_merging(threads.or(options.threads))?;
-    let gathered = read(layout, plan)?;
+    let gathered = read_with(layout, plan, gather_merged)?;
     let wanted = Wanted { partial: options.partial, mixed: options.mixed, to: options.to.as_deref() };
     let done = answer(layout, plan, &gathered, &wanted);
     // The process ends soon: giving back half a million pieces of memory one by one would only take time.
@@ -88,6 +88,12 @@ pub(super) fn shown_root(layout: &Layout) -> String {
 
 /// The partials of a plan.
 pub(super) fn read(layout: &Layout, plan: &Plan) -> Result<Gathered, Failure> {
+    read_with(layout, plan, gather)
+}
+
+type Gather = fn(&Path, &Plan, &(dyn Fn(u64) + Sync)) -> io::Result<Gathered>;
+
+fn read_with(layout: &Layout, plan: &Plan, gather: Gather) -> Result<Gathered, Failure> {
     let bar = progress::bar(plan.cut.chunks(), "reading");
     let gathered = gather(layout.outputs(), plan, &|read| bar.inc(read));
     bar.finish_and_clear();
@@ -108,7 +114,7 @@ pub(super) fn rows(layout: &Layout, plan: &Plan) -> Result<Rows, Failure> {
 pub(super) fn account(plan: &Plan, gathered: &Gathered) -> Vec<String> {
     let total = plan.space.count();
     let covered = gathered.covered();
-    let records = count(gathered.tiling.chosen.len() as u128, "record");
+    let records = count(gathered.records(), "record");
     let mut lines = vec![match gathered.tiling.gaps.is_empty() {
         true => format!("all {} covered once, by {records}; merged by {}", count(total, "item"), plan.reduce),
         false => format!(
@@ -118,11 +124,15 @@ pub(super) fn account(plan: &Plan, gathered: &Gathered) -> Vec<String> {
             plan.reduce
         ),
     }];
+    if let Some(shards) = plan.shards().filter(|_| !gathered.groups.is_empty()) {
+        let all = count(shards.count(plan.cut.chunks()), "group");
+        lines.push(format!("{} of {all} were merged on the way", gathered.groups.len()));
+    }
     let missing =
         gathered.tiling.gaps.iter().map(|&gap| format!("  missing: {}, {}", chunks(plan, gap), items(plan, gap)));
     lines.extend(shorten(missing, gathered.tiling.gaps.len()));
     if gathered.repeated > 0 {
-        let what = count(gathered.repeated as u128, "more result");
+        let what = count(gathered.repeated, "more result");
         lines.push(format!("{what} for items that are covered already: counted once"));
     }
     let differing = gathered.differing.iter().map(|&interval| {

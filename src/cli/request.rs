@@ -10,17 +10,16 @@ use super::arguments::{ItemsOption, ItemsOptions, WhatOptions};
 use super::failure::Failure;
 use super::items::Items;
 use super::jobs::{self, JobSettings};
-use super::progress;
-use super::target;
 use super::yields::yields;
+use super::{merging, progress, target};
 use crate::cut::{Cut, CutError, MOST_CHUNKS};
 use crate::dag::Templates;
 use crate::exit::Exit;
 use crate::folder::Existing;
 use crate::inputs::{Doubt, FindError, FoundEnvironment, JobFolder, UrlError, WordFate, find};
 use crate::plan::{
-    Command, CommandError, FORMAT, Identity, MergeCommand, Pacing, Placeholder, Plan, Reduction, ReductionError, Slot,
-    Word, Yields, variables,
+    Command, CommandError, FORMAT, Identity, MergeCommand, Pacing, Placeholder, Plan, Reduction, ReductionError,
+    Shards, Slot, Word, Yields, variables,
 };
 use crate::rows;
 use crate::site::Profile;
@@ -51,6 +50,8 @@ pub(super) struct Request {
     pub(super) environments: Vec<FoundEnvironment>,
     /// What a job may miss.
     pub(super) doubts: Vec<Doubt>,
+    /// How results are merged, for people.
+    pub(super) merging: Vec<String>,
     /// What the site and the options say of jobs, beside what is in the plan.
     pub(super) jobs: JobSettings,
 }
@@ -86,11 +87,14 @@ impl Request {
         let folder = absolute(&here, &options.dir);
         let base = pathdiff::diff_paths(&here, &folder).filter(|base| !base.as_os_str().is_empty());
         let base = base.unwrap_or_else(|| PathBuf::from("."));
-        let (mut jobs, resources, rules) = JobSettings::new(options, &site, &reduce, &here, &base)?;
+        let fan_in = merging::fan_in(options, &reduce, &by, &space, cut.chunks())?;
+        let shards = Shards::new(cut.chunks(), fan_in);
+        let (mut jobs, resources, rules) = JobSettings::new(options, &site, &reduce, &here, &base, shards)?;
         let planned = folder.join("plan.json").exists();
         let leave_out = |path: &Path| {
             let name = path.strip_prefix(&folder).ok().map(|below| below.as_os_str().as_bytes());
-            let ours: [&[u8]; 6] = [b"outputs", b"logs", b"chunk.sub", b"reduce.sub", b"dagman.config", b"result.json"];
+            let ours: [&[u8]; 7] =
+                [b"outputs", b"logs", b"chunk.sub", b"merge.sub", b"reduce.sub", b"dagman.config", b"result.json"];
             planned
                 && name.is_some_and(|name| {
                     name.starts_with(b"plan.") || name.starts_with(b"aside-") || ours.contains(&name)
@@ -125,6 +129,7 @@ impl Request {
             by,
             to: None,
             sources: sources(&options.items),
+            fan_in,
             base: base.into_os_string().into(),
             environment,
             files: found.files,
@@ -138,6 +143,7 @@ impl Request {
         };
         plan.to = target::planned(options.to.as_deref(), &plan, &items.rows, &folder, &here)?;
         items.check_lengths(&plan)?;
+        let merging = merging::describe(&plan, options);
         let own = rows::sent(&plan, &items.rows);
         jobs.settle_disk(&mut plan, super::plan::size(&super::plan::programs()?.runner), own);
         let existing = match (options.keep, options.force) {
@@ -157,6 +163,7 @@ impl Request {
             words: found.words,
             environments: found.environments,
             doubts: found.doubts,
+            merging,
             jobs,
         })
     }

@@ -153,7 +153,7 @@ impl<'a> Standing<'a> {
                     }
                 }
                 NodeName::Merge { generation } if generation == plan.generation => merge = Some(job),
-                NodeName::Chunk { .. } | NodeName::Merge { .. } | NodeName::Other => {}
+                NodeName::Chunk { .. } | NodeName::Group { .. } | NodeName::Merge { .. } | NodeName::Other => {}
             }
         }
         let mut failures = vec![false; chunks];

@@ -236,7 +236,8 @@ fn may_be_array(reduce: &Reduction) -> bool {
 
 /// Whether the file `name` in `folder` is one that a plan in `root` has, or is in one of its folders.
 fn is_plans_own(root: &Path, folder: &Path, name: &OsStr) -> bool {
-    const FILES: [&str; 6] = ["chunk.sub", "reduce.sub", "dagman.config", "result.json", "result.data", "plan.json"];
+    const FILES: [&str; 7] =
+        ["chunk.sub", "merge.sub", "reduce.sub", "dagman.config", "result.json", "result.data", "plan.json"];
     const FOLDERS: [&str; 3] = [PLAN_FILES, "outputs", "logs"];
     let (Ok(root), Ok(folder)) = (root.canonicalize(), folder.canonicalize()) else { return false };
     if folder == root {

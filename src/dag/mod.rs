@@ -12,4 +12,4 @@ mod templates;
 mod text;
 
 pub use templates::{TemplateError, Templates};
-pub use text::{SCRIPTS, Text};
+pub use text::{SCRIPTS, Text, above_partials};

@@ -93,6 +93,11 @@ impl Node {
         }
     }
 
+    /// The name of a node that merges on the way, such as `merge-000017-g1`.
+    pub(super) fn merge_name(&self, group: u64) -> String {
+        format!("merge-{group:06}{}", self.suffix)
+    }
+
     /// Appends a node's name, such as `chunk-000017-g1`. The generation keeps what an earlier DAG left (a
     /// rescue file, an event) from being taken for this one's. DAGMan forbids `.` and `+` in names.
     pub(super) fn append_name(&self, out: &mut Vec<u8>, chunk: u64) {

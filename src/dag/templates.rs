@@ -9,7 +9,7 @@ use crate::plan::Identity;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Templates {
     /// By name, in the order of [`Templates::NAMES`].
-    texts: [String; 5],
+    texts: [String; 6],
 }
 
 /// A template that cannot be used: where, and why.
@@ -26,7 +26,8 @@ pub struct TemplateError {
 
 impl Templates {
     /// The templates' names; a folder of one's own may hold any of them.
-    pub const NAMES: [&'static str; 5] = ["plan.dag", "node.dag", "chunk.sub", "reduce.sub", "dagman.config"];
+    pub const NAMES: [&'static str; 6] =
+        ["plan.dag", "node.dag", "chunk.sub", "merge.sub", "reduce.sub", "dagman.config"];
 
     /// Those that come with `split`.
     #[must_use]
@@ -36,6 +37,7 @@ impl Templates {
                 include_str!("../../dag-templates/plan.dag").to_owned(),
                 include_str!("../../dag-templates/node.dag").to_owned(),
                 include_str!("../../dag-templates/chunk.sub").to_owned(),
+                include_str!("../../dag-templates/merge.sub").to_owned(),
                 include_str!("../../dag-templates/reduce.sub").to_owned(),
                 include_str!("../../dag-templates/dagman.config").to_owned(),
             ],

@@ -1,13 +1,14 @@
 //! The files' text.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use minijinja::context;
 
 use super::node::Node;
 use super::templates::{TemplateError, Templates};
 use crate::exit::Exit;
-use crate::plan::{CARRIED, ContainerMode, PLAN_FILES, Plan, ReduceOn, Resources, Size, SubmitLine};
+use crate::plan::{CARRIED, ContainerMode, FanIn, PLAN_FILES, Plan, ReduceOn, Resources, Shards, Size, SubmitLine};
 use crate::rows::CHUNKS_A_FOLDER;
 use crate::space::Interval;
 
@@ -23,17 +24,22 @@ pub const SCRIPTS: u32 = 5;
 /// So many bytes are written at a time.
 const BLOCK: usize = 1 << 20;
 
+/// The folder of a chunk's partials, where these are spread over folders: condor_submit fills in the number.
+const SHARD: &str = "outputs/$INT(shard,%06d)";
 /// The folder of a chunk's rows and files, as condor_submit fills it in: `rows::folder_place`.
 const CHUNK_FOLDER: &str = "$INT(thousand,%03d)/chunk-$INT(chunk,%06d)";
 
 /// Stand for the nodes and for their names in the rendered plan.dag; no template holds NUL.
 const NODES: &str = "\0nodes\0";
 const NAMES: &str = "\0names\0";
+/// Stands for the nodes that merge on the way, where there are any.
+const MERGES: &str = "\0merges\0";
 
 /// The text of a plan's files; plan.dag is written piece by piece, since it may be large.
 #[derive(Clone, Debug)]
 pub struct Text {
     chunk_sub: String,
+    merge_sub: Option<String>,
     reduce_sub: String,
     dagman_config: String,
     dag: String,
@@ -57,6 +63,8 @@ impl Text {
             reduce_name => format!("reduce-g{}", plan.generation),
             nodes => NODES,
             names => NAMES,
+            merges => if plan.fan_in.is_some() { MERGES } else { "" },
+            fan_in => plan.fan_in.map(FanIn::get),
             first_names => first_names(plan, &node),
             retries => resources.retries,
             stop_code => Exit::StopDag as u8,
@@ -74,7 +82,10 @@ impl Text {
             chunk_folders => !plan.space.listed().is_empty(),
             chunks_a_folder => CHUNKS_A_FOLDER,
             urls => plan.files.urls.iter().map(|url| url.url.clone()).collect::<Vec<_>>(),
-            log => "../logs/events.log",
+            shard => plan.shards().map(Shards::size),
+            outputs => if plan.shards().is_some() { SHARD } else { "outputs" },
+            above => above_partials(plan.shards()),
+            log => format!("{}/logs/events.log", above_partials(plan.shards())),
             carried => (plan.pacing.slices > 1).then_some(CARRIED),
             carry_code => Exit::Carry as u8,
             reduce_in_job => site.reduce_on == ReduceOn::Job,
@@ -90,15 +101,16 @@ impl Text {
             last_finding => Exit::Mixed as u8,
         };
         let dag = templates.render("plan.dag", &values)?;
-        for (mark, variable, least) in [(NODES, "nodes", 1), (NAMES, "names", 1)] {
+        for (mark, variable, least) in [(NODES, "nodes", 1), (NAMES, "names", 1), (MERGES, "merges", 0)] {
             let times = dag.matches(mark).count();
-            if times < least || (mark == NODES && times > 1) {
+            if times < least || (mark != NAMES && times > 1) {
                 let why = format!("the variable `{variable}` is used {times} times");
                 return Err(TemplateError { name: "plan.dag", line: 1, why });
             }
         }
         Ok(Self {
             chunk_sub: templates.render("chunk.sub", &values)?,
+            merge_sub: plan.fan_in.map(|_| templates.render("merge.sub", &values)).transpose()?,
             reduce_sub: templates.render("reduce.sub", &values)?,
             dagman_config: templates.render("dagman.config", &values)?,
             dag,
@@ -110,6 +122,12 @@ impl Text {
     #[must_use]
     pub fn chunk_sub(&self) -> &str {
         &self.chunk_sub
+    }
+
+    /// The text of merge.sub, where results are merged on the way.
+    #[must_use]
+    pub fn merge_sub(&self) -> Option<&str> {
+        self.merge_sub.as_deref()
     }
 
     /// The text of reduce.sub.
@@ -124,7 +142,8 @@ impl Text {
         &self.dagman_config
     }
 
-    /// Writes plan.dag. Chunks for which `done` is true are marked as such: DAGMan does not run them.
+    /// Writes plan.dag. Chunks for which `done` is true are marked as such: DAGMan does not run them. So are nodes that merge
+    /// such chunks alone, where `merged` is true for their group.
     ///
     /// # Errors
     /// Where `out` cannot be written.
@@ -132,34 +151,75 @@ impl Text {
         &self,
         plan: &Plan,
         done: &(dyn Fn(u64) -> bool + Sync),
+        merged: &dyn Fn(u64) -> bool,
         out: &mut (impl Write + Send),
     ) -> io::Result<()> {
+        // Nodes that merge on the way stand before the last merge, unless a template of the user's leaves them out.
+        let shards = plan.shards().filter(|_| self.dag.contains(MERGES));
+        let groups = shards.map_or(0, |shards| shards.count(plan.cut.chunks()));
         let mut rest = self.dag.as_str();
         while let Some(mark) = rest.find('\0') {
             out.write_all(&rest.as_bytes()[..mark])?;
-            if rest[mark..].starts_with(NODES) {
+            rest = &rest[mark..];
+            if let Some(after) = rest.strip_prefix(NODES) {
                 blocks(plan, out, |text, chunk, items| self.node.append(text, chunk, items, done(chunk)))?;
-                rest = &rest[mark + NODES.len()..];
-            } else {
-                blocks(plan, out, |text, chunk, _| {
-                    if chunk > 0 {
-                        text.push(b' ');
+                rest = after;
+            } else if let Some(after) = rest.strip_prefix(MERGES) {
+                for group in 0..groups {
+                    let chunks = shards.map_or(0..0, |shards| shards.chunks(group, plan.cut.chunks()));
+                    let is_done = merged(group) && chunks.clone().all(done);
+                    out.write_all(self.merge(group, chunks, is_done).as_bytes())?;
+                }
+                rest = after;
+            } else if let Some(after) = rest.strip_prefix(NAMES) {
+                match groups {
+                    0 => blocks(plan, out, |text, chunk, _| {
+                        if chunk > 0 {
+                            text.push(b' ');
+                        }
+                        self.node.append_name(text, chunk);
+                    })?,
+                    _ => {
+                        let names: Vec<_> = (0..groups).map(|group| self.node.merge_name(group)).collect();
+                        out.write_all(names.join(" ").as_bytes())?;
                     }
-                    self.node.append_name(text, chunk);
-                })?;
-                rest = &rest[mark + NAMES.len()..];
+                }
+                rest = after;
             }
         }
         out.write_all(rest.as_bytes())
     }
+
+    /// The node that merges the results of `chunks` on the way. Whatever becomes of its job, the node succeeds: the last merge
+    /// reads itself what was not merged on the way.
+    fn merge(&self, group: u64, chunks: Range<u64>, is_done: bool) -> String {
+        let name = self.node.merge_name(group);
+        let done = if is_done { " DONE" } else { "" };
+        let mut text = format!("JOB {name} merge.sub{done}\nVARS {name} group=\"{group}\"\nPARENT").into_bytes();
+        for chunk in chunks {
+            text.push(b' ');
+            self.node.append_name(&mut text, chunk);
+        }
+        let mut text = String::from_utf8_lossy(&text).into_owned();
+        text.push_str(&format!(" CHILD {name}\nSCRIPT POST {name} plan.files/split-runner post 0\n"));
+        text
+    }
+}
+
+/// The way from the folder that a chunk's partials come back to, where the relative paths of its job start, to the
+/// plan's folder.
+#[must_use]
+pub fn above_partials(shards: Option<Shards>) -> &'static str {
+    if shards.is_some() { "../.." } else { ".." }
 }
 
 /// What is transferred to each job, named from the folder of the partials. What has names of the user's is inside of
 /// folders: a name that holds a comma cannot be written there.
 fn inputs(plan: &Plan) -> Vec<String> {
-    let mut inputs = vec![format!("../{PLAN_FILES}/job/")];
+    let above = above_partials(plan.shards());
+    let mut inputs = vec![format!("{above}/{PLAN_FILES}/job/")];
     if !plan.space.listed().is_empty() {
-        inputs.push(format!("../{PLAN_FILES}/chunks/{CHUNK_FOLDER}"));
+        inputs.push(format!("{above}/{PLAN_FILES}/chunks/{CHUNK_FOLDER}"));
     }
     inputs.extend(plan.files.urls.iter().map(|url| url.url.clone()));
     inputs
@@ -240,7 +300,7 @@ mod tests {
     fn dag(plan: &Plan, templates: &Templates) -> String {
         let mut out = Vec::new();
         let text = Text::new(plan, templates).expect("rendered");
-        text.write_dag(plan, &|chunk| chunk == 1, &mut out).expect("in memory");
+        text.write_dag(plan, &|chunk| chunk == 1, &|_| false, &mut out).expect("in memory");
         String::from_utf8(out).expect("text")
     }
 
@@ -272,6 +332,24 @@ mod tests {
         let text = Text::new(&plan, &Templates::built_in()).expect("rendered");
         insta::assert_snapshot!("chunk.sub with apptainer", text.chunk_sub());
         insta::assert_snapshot!("reduce.sub in a job", text.reduce_sub());
+    }
+
+    #[test]
+    fn many_partials_lie_in_folders() {
+        let mut plan = plan("1..=100000", 10_001);
+        let text = Text::new(&plan, &Templates::built_in()).expect("rendered");
+        insta::assert_snapshot!(
+            "chunk.sub with folders",
+            text.chunk_sub().split("request_cpus").next().expect("a start")
+        );
+        plan.resources.shared_filesystem = true;
+        let text = Text::new(&plan, &Templates::built_in()).expect("rendered");
+        for line in [
+            "arguments = \"exec ../../plan.files/job/job.json $(chunk) $(start) $(stop)\"",
+            "initialdir = outputs/$INT(shard,%06d)",
+        ] {
+            assert!(text.chunk_sub().lines().any(|there| there == line), "{}", text.chunk_sub());
+        }
     }
 
     #[test]

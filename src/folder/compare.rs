@@ -45,6 +45,8 @@ pub fn differences(before: &Plan, now: &Plan) -> Vec<Difference> {
     let expect = |plan: &Plan| plan.yields.expect.iter().map(|name| name.word().quoted()).collect::<Vec<_>>();
     differ("--expect", words(&expect(before)), words(&expect(now)));
     differ("--reduce", before.reduce.to_string(), now.reduce.to_string());
+    let fan_in = |plan: &Plan| plan.fan_in.map_or("none".to_owned(), |fan_in| fan_in.get().to_string());
+    differ("--fan-in", fan_in(before), fan_in(now));
     differ("--by", words(&before.by), words(&now.by));
     let to = |plan: &Plan| plan.to.as_ref().map_or("standard output".to_owned(), Word::quoted);
     differ("--to", to(before), to(now));

@@ -1,13 +1,14 @@
 //! A plan's folder: where what lies, laying a plan down in it, finding the plan again.
 //!
 //! ```text
-//! plan.dag  chunk.sub  reduce.sub    what condor_submit_dag takes
+//! plan.dag  chunk.sub  reduce.sub    what condor_submit_dag takes, and merge.sub where results are merged on the way
 //! dagman.config                      how fast DAGMan may submit
 //! plan.json                          the plan
 //! plan.files/                        the runner and split, as they were when the plan was made
 //! plan.files/job/                    what each job is given: job.json, and links to the user's files in work/
 //! plan.files/chunks/                 what each chunk's job is given of a table, of lines or files: its rows and files
 //! outputs/                           the partials, and plan.json again; rows-0.csv: all rows of a table, of lines or files
+//! outputs/000017/                    the partials of a group of chunks, where there are many
 //! logs/                              the event log, and what the reduce node said
 //! result.json                        the answer and where it comes from
 //! aside-001/                         what an earlier plan left, out of the way

@@ -11,9 +11,9 @@ use super::done::Done;
 use super::layout::{FolderError, Layout, read_plan};
 use crate::dag::{TemplateError, Templates, Text};
 use crate::inputs::link_tree;
-use crate::plan::{PLAN_FILES, Plan};
+use crate::plan::{PLAN_FILES, Plan, Shards};
 use crate::pool::{LockState, lock_state};
-use crate::record::{gather, is_partial};
+use crate::record::{Listing, Partials, gather_of, is_partial};
 use crate::rows::{self, is_kept};
 use crate::space::Rows;
 use crate::store::{self, Draft, StoreError};
@@ -193,8 +193,16 @@ pub fn set_aside(layout: &Layout, partials: &[PathBuf]) -> Result<Option<PathBuf
 /// What in the folder a plan or a DAGMan has written, by name, relative to it; without the partials and logs where
 /// these are to be kept. plan.json comes last, so that what is moved only in part is still known for what it is.
 fn generated(layout: &Layout, keep: bool) -> Result<Vec<PathBuf>, StoreError> {
-    const NAMES: [&[u8]; 7] =
-        [b"plan.dag", b"plan.files", b"chunk.sub", b"reduce.sub", b"dagman.config", b"result.json", b"result.data"];
+    const NAMES: [&[u8]; 8] = [
+        b"plan.dag",
+        b"plan.files",
+        b"chunk.sub",
+        b"merge.sub",
+        b"reduce.sub",
+        b"dagman.config",
+        b"result.json",
+        b"result.data",
+    ];
     let mut found = Vec::new();
     for name in names(layout.root())? {
         if NAMES.contains(&name.as_bytes()) || name.as_bytes().starts_with(b"plan.dag.") {
@@ -203,11 +211,11 @@ fn generated(layout: &Layout, keep: bool) -> Result<Vec<PathBuf>, StoreError> {
     }
     if !keep {
         // Others may keep things in folders of these names too: those stay.
-        found.extend(ours(layout, "outputs", &|name| {
-            is_partial(name) || is_kept(name) || name == b"plan.json" || name == b"archived.txt"
-        })?);
+        let is_ours =
+            |name: &[u8]| is_partial(name) || is_kept(name) || name == b"plan.json" || name == b"archived.txt";
+        found.extend(ours(layout, "outputs", &is_ours, &is_shard)?);
         let logs: [&[u8]; 4] = [b"events.log", b"reduce.out", b"reduce.err", b"stopped.txt"];
-        found.extend(ours(layout, "logs", &|name| logs.contains(&name))?);
+        found.extend(ours(layout, "logs", &|name| logs.contains(&name), &|_| false)?);
     }
     found.sort_unstable();
     if layout.plan().symlink_metadata().is_ok() {
@@ -219,7 +227,17 @@ fn generated(layout: &Layout, keep: bool) -> Result<Vec<PathBuf>, StoreError> {
 /// Whether anything was computed or submitted.
 fn has_traces(layout: &Layout) -> Result<bool, StoreError> {
     let submitted = names(layout.root())?.iter().any(|name| name.as_bytes().starts_with(b"plan.dag."));
-    Ok(submitted || names(layout.outputs())?.iter().any(|name| is_partial(name.as_bytes())))
+    let read = |folder: &Path| Listing::read(folder).map_err(StoreError::on("read", folder));
+    let Listing { partials, shards } = read(layout.outputs())?;
+    if submitted || !partials.is_empty() {
+        return Ok(true);
+    }
+    for shard in shards {
+        if !read(&layout.outputs().join(shard))?.partials.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether what is there is a plan that was cut short before it was written: it has no plan.json and no job ran.
@@ -228,12 +246,39 @@ fn unfinished(layout: &Layout, generated: &[PathBuf]) -> bool {
     generated.iter().any(|path| path.as_os_str() == PLAN_FILES) && has_traces(layout).is_ok_and(|traces| !traces)
 }
 
-/// A folder in which everything is ours, or else what in it is.
-fn ours(layout: &Layout, folder: &str, is_ours: &dyn Fn(&[u8]) -> bool) -> Result<Vec<PathBuf>, StoreError> {
+/// Whether a folder of this name holds the partials of a group of chunks.
+fn is_shard(name: &[u8]) -> bool {
+    Shards::group_of(name).is_some()
+}
+
+/// A folder in which everything is ours, or else what in it is. `goes_below` says in which folders of it to look, too.
+fn ours(
+    layout: &Layout,
+    folder: &str,
+    is_ours: &dyn Fn(&[u8]) -> bool,
+    goes_below: &dyn Fn(&[u8]) -> bool,
+) -> Result<Vec<PathBuf>, StoreError> {
     let all = names(&layout.root().join(folder))?;
-    let some: Vec<PathBuf> =
-        all.iter().filter(|name| is_ours(name.as_bytes())).map(|name| Path::new(folder).join(name)).collect();
-    Ok(if !some.is_empty() && some.len() == all.len() { vec![folder.into()] } else { some })
+    let mut whole = true;
+    let mut some = Vec::new();
+    for name in all {
+        let path = Path::new(folder).join(&name);
+        let at = layout.root().join(&path);
+        if goes_below(name.as_bytes()) && at.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+            let (its, others): (Vec<_>, Vec<_>) = names(&at)?.into_iter().partition(|name| is_ours(name.as_bytes()));
+            whole &= others.is_empty();
+            // One that is empty is in nobody's way.
+            match others.is_empty() && !its.is_empty() {
+                true => some.push(path),
+                false => some.extend(its.iter().map(|name| path.join(name))),
+            }
+        } else if is_ours(name.as_bytes()) {
+            some.push(path);
+        } else {
+            whole = false;
+        }
+    }
+    Ok(if whole && !some.is_empty() { vec![folder.into()] } else { some })
 }
 
 /// The names in a folder; none where there is no such folder.
@@ -276,7 +321,7 @@ fn write(
     rows: &Rows,
     text: &Text,
     programs: &Programs,
-    stays: &dyn Fn(&Path) -> bool,
+    stays: &(dyn Fn(&Path) -> bool + Sync),
 ) -> Result<(u64, u128), StoreError> {
     let root = layout.root();
     let job = root.join(PLAN_FILES).join("job");
@@ -298,25 +343,47 @@ fn write(
     }
     let texts =
         [("chunk.sub", text.chunk_sub()), ("reduce.sub", text.reduce_sub()), ("dagman.config", text.dagman_config())];
-    for (name, text) in texts {
+    for (name, text) in texts.into_iter().chain(text.merge_sub().map(|text| ("merge.sub", text))) {
         let path = root.join(name);
         if !stays(&path) {
             store::write(&path, text.as_bytes())?;
         }
     }
 
-    let gathered = gather(layout.outputs(), plan, &|_| ()).map_err(StoreError::on("read", layout.outputs()))?;
+    let outputs = layout.outputs();
+    let unreadable = || StoreError::on("read", outputs);
+    let partials = Partials::list(outputs).map_err(unreadable())?;
+    let merged = partials.groups(outputs, plan);
+    let is_merged = |group| {
+        let items = plan.group(group);
+        items.is_some_and(|items| merged.binary_search_by(|merged| merged.items.cmp(&items)).is_ok())
+    };
+    let gathered = gather_of(outputs, &partials, Vec::new(), plan, &|_| ()).map_err(unreadable())?;
     let done = Done::new(plan, &gathered.tiling, gathered.chosen().map(|found| found.record.header.items));
     let dag = layout.dag();
-    if !stays(&dag) || is_cut_short(&dag) {
+    let write_dag = || {
+        if stays(&dag) && !is_cut_short(&dag) {
+            return Ok(());
+        }
         let mut draft = Draft::new(&dag, 0o666)?;
-        text.write_dag(plan, &|chunk| done.contains(chunk), &mut draft).map_err(StoreError::on("write", &dag))?;
+        text.write_dag(plan, &|chunk| done.contains(chunk), &is_merged, &mut draft)
+            .map_err(StoreError::on("write", &dag))?;
         // It may be large, and can be made again from plan.json: the disk is not waited for.
-        draft.commit_unsynced()?;
-    }
+        draft.commit_unsynced()
+    };
+    // Thousands of folders take as long as a DAG of a million nodes.
+    let make_folders = || shard_folders(layout, plan).try_for_each(|folder| store::make_folder(&folder));
+    let (written, made) = rayon::join(write_dag, make_folders);
+    written.and(made)?;
     store::write(&layout.outputs().join("plan.json"), &plan.to_json())?;
     store::write(&layout.plan(), &plan.to_json())?;
     Ok((done.count(), gathered.covered()))
+}
+
+/// The folders that the partials of groups of chunks come back to.
+fn shard_folders(layout: &Layout, plan: &Plan) -> impl Iterator<Item = PathBuf> {
+    let groups = plan.shards().map_or(0, |shards| shards.count(plan.cut.chunks()));
+    (0..groups).map(|group| layout.outputs().join(Shards::folder(group)))
 }
 
 fn refuse_if_live(layout: &Layout) -> Result<(), LayDown> {
@@ -352,7 +419,9 @@ fn complete(
         rows.blocks.is_empty()
             || (rows::is_laid(&layout.chunks(), plan) && rows::of_plan(layout.outputs(), plan).is_ok())
     };
-    if needed.iter().any(|name| gone(&root.join(name)))
+    let merge_sub = plan.fan_in.map(|_| "merge.sub");
+    if needed.iter().chain(&merge_sub).any(|name| gone(&root.join(name)))
+        || shard_folders(layout, plan).any(|folder| gone(&folder))
         || (!plan.resources.shared_filesystem && links.any(|link| gone(&link)))
         || is_cut_short(&layout.dag())
         || !has_rows()

@@ -1,5 +1,6 @@
 //! Workers, each taking the next items that have no record.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::tree::{self, OwnFolder};
 use crate::folder::Layout;
 use crate::inputs::{Copies, code_that_arrived};
-use crate::plan::{Identity, Job, Pacing, Plan};
+use crate::plan::{Identity, Job, Pacing, Plan, Shards};
 use crate::record::{Cause, Gathered};
 use crate::rows;
 use crate::runner::{Attempt, Base, Failures, Outcome, Place, RunError, Running, Tally};
@@ -123,6 +124,7 @@ pub fn run(
         base: &base,
         chunks: &layout.chunks(),
         outputs: &outputs,
+        shards: plan.shards(),
         host: &host,
         environment: Base::Here { cpus: plan.resources.cpus },
         retries: plan.resources.retries,
@@ -178,6 +180,7 @@ struct Shared<'a> {
     /// The folder with those of the chunks' own rows and files.
     chunks: &'a Path,
     outputs: &'a Path,
+    shards: Option<Shards>,
     host: &'a str,
     environment: Base,
     retries: u32,
@@ -237,6 +240,14 @@ impl Shared<'_> {
     /// Tries a chunk until it is done, hopeless, or told to stop (which is no failure). What some of its items yielded is
     /// not computed again.
     fn chunk(&self, desk: &mut Desk, chunk: u64, items: Interval) -> Result<Option<ChunkFailure>, LocalError> {
+        let partials = match self.shards {
+            None => Cow::Borrowed(self.outputs),
+            Some(shards) => {
+                let folder = self.outputs.join(Shards::folder(shards.of(chunk)));
+                crate::store::make_folder(&folder)?;
+                Cow::Owned(folder)
+            }
+        };
         let laid = self.chunks.join(rows::folder_place(chunk));
         let mut left = vec![items];
         let mut retry = 0;
@@ -256,7 +267,7 @@ impl Shared<'_> {
                 start_in,
                 setup: setup.as_deref(),
                 scratch: &desk.scratch,
-                partials: self.outputs,
+                partials: &partials,
                 carried: None,
                 base: self.environment,
                 host: self.host,

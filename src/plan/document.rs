@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Bindings, Command, Identity, JobFiles, Pacing, PlanIdentity, Reduction, Resources, Run, SiteRules, TemplateError,
-    Word, Yields,
+    Bindings, Command, FanIn, Identity, JobFiles, Pacing, PlanIdentity, Reduction, Resources, Run, SiteRules,
+    TemplateError, Word, Yields,
 };
 use crate::cut::Cut;
 use crate::space::{Interval, Rows, Space};
@@ -46,6 +46,9 @@ pub struct Plan {
     /// The files that tables and lines were read from, relative to the folder that was planned in.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub sources: Vec<Word>,
+    /// How many chunks' results are merged on the way to the answer, by a node of the DAG.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fan_in: Option<FanIn>,
     /// The folder that the command's relative paths start from, relative to the plan's folder.
     pub base: Word,
     /// What a job's program finds in its environment, besides what the runner sets.

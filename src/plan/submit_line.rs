@@ -1,7 +1,7 @@
 //! A line of a submit file, as users and sites add them.
 
 /// Commands of a submit file that the plan itself sets, and how to say what is meant instead.
-const OURS: [(&str, &str); 27] = [
+const OURS: [(&str, &str); 29] = [
     ("executable", "the command after -- is what runs"),
     ("arguments", "the command after -- is what runs"),
     ("universe", "use --container for containers"),
@@ -22,6 +22,8 @@ const OURS: [(&str, &str); 27] = [
     ("chunk", OTHER_NAME),
     ("start", OTHER_NAME),
     ("stop", OTHER_NAME),
+    ("shard", OTHER_NAME),
+    ("group", OTHER_NAME),
     ("waited", OTHER_NAME),
     ("elsewhere", OTHER_NAME),
     ("transfer_executable", "use --shared-filesystem, which transfers nothing"),

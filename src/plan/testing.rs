@@ -23,6 +23,7 @@ pub(crate) fn plan(total: &str, cut: Cut) -> Plan {
         by: vec![],
         to: None,
         sources: vec![],
+        fan_in: None,
         base: Word::from("."),
         environment: BTreeMap::new(),
         files: JobFiles::default(),

@@ -136,7 +136,7 @@ pub struct Job {
     pub past: Vec<Attempt>,
 }
 
-/// What became of the jobs of a log. The merge's job is among the jobs, and counts nowhere else.
+/// What became of the jobs of a log. Jobs that merge are among the jobs, and count nowhere else.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     jobs: Vec<Job>,
@@ -190,7 +190,7 @@ impl Job {
     }
 
     fn counts(&self) -> bool {
-        !matches!(self.node, NodeName::Merge { .. })
+        !matches!(self.node, NodeName::Merge { .. } | NodeName::Group { .. })
     }
 }
 

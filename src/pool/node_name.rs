@@ -10,6 +10,13 @@ pub enum NodeName {
         /// The generation of the plan.
         generation: u32,
     },
+    /// A node that merges a group of chunks' results on the way to the answer, `merge-000017-g1`.
+    Group {
+        /// The group's number.
+        number: u64,
+        /// The generation of the plan.
+        generation: u32,
+    },
     /// The node that merges, `reduce-g1`.
     Merge {
         /// The generation of the plan.
@@ -30,9 +37,10 @@ impl NodeName {
         let parse = || {
             let (name, generation) = std::str::from_utf8(name).ok()?.rsplit_once("-g")?;
             let generation = number(generation)?;
-            match name.strip_prefix("chunk-") {
-                Some(digits) => Some(Self::Chunk { number: number(digits)?, generation }),
-                None => (name == "reduce").then_some(Self::Merge { generation }),
+            match name.split_once('-') {
+                Some(("chunk", digits)) => Some(Self::Chunk { number: number(digits)?, generation }),
+                Some(("merge", digits)) => Some(Self::Group { number: number(digits)?, generation }),
+                _ => (name == "reduce").then_some(Self::Merge { generation }),
             }
         };
         parse().unwrap_or(Self::Other)
@@ -49,6 +57,8 @@ mod tests {
         for (name, expected) in [
             ("chunk-000017-g1", chunk(17, 1)),
             ("chunk-1234567-g12", chunk(1_234_567, 12)),
+            ("merge-000004-g2", NodeName::Group { number: 4, generation: 2 }),
+            ("merge-g2", NodeName::Other),
             ("reduce-g3", NodeName::Merge { generation: 3 }),
             ("reduce", NodeName::Other),
             ("chunk-g1", NodeName::Other),

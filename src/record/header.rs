@@ -33,6 +33,8 @@ pub enum Kind {
     Each,
     /// One entry for all the items: a result and files.
     Bundle,
+    /// The results of other records of these items, merged on the way to the answer.
+    Merged,
     /// No result: the last words of the program.
     Failure(Cause),
 }
@@ -62,10 +64,10 @@ pub enum Cause {
 }
 
 impl Kind {
-    /// Whether it is a result of any kind.
+    /// Whether it is a result of any kind, as a job yields it.
     #[must_use]
     pub fn is_result(&self) -> bool {
-        !matches!(self, Self::Failure(_))
+        matches!(self, Self::Whole | Self::Each | Self::Bundle)
     }
 }
 
@@ -117,6 +119,7 @@ pub(super) enum LineKind {
     Whole,
     Each,
     Bundle,
+    Merged,
     Failure,
 }
 
@@ -127,6 +130,7 @@ impl Line<'_> {
             (LineKind::Whole, None) => Kind::Whole,
             (LineKind::Each, None) => Kind::Each,
             (LineKind::Bundle, None) => Kind::Bundle,
+            (LineKind::Merged, None) => Kind::Merged,
             (LineKind::Failure, Some(cause)) => Kind::Failure(cause),
             _ => return None,
         };

@@ -240,6 +240,7 @@ pub fn write(
         Kind::Whole => (LineKind::Whole, None),
         Kind::Each => (LineKind::Each, None),
         Kind::Bundle => (LineKind::Bundle, None),
+        Kind::Merged => (LineKind::Merged, None),
         Kind::Failure(cause) => (LineKind::Failure, Some(cause.clone())),
     };
     let line = Line {

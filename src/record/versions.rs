@@ -21,9 +21,12 @@ pub enum Mixture {
 }
 
 impl Gathered {
-    /// The items of each record that counts, and the code that computed it.
+    /// The items of each record that counts, and the code that computed it; those of records that were merged on the way
+    /// together.
     pub fn versions(&self) -> impl Iterator<Item = (Interval, Identity)> + Clone {
-        self.tiling.chosen.iter().map(|&at| &self.results[at].record.header).map(|header| (header.items, header.code))
+        let chosen = self.tiling.chosen.iter().map(|&at| &self.results[at].record.header);
+        let groups = self.groups.iter().map(|group| (group.items, group.code));
+        chosen.map(|header| (header.items, header.code)).chain(groups)
     }
 
     /// The items on which a version of the code failed by its own fault.

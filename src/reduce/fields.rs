@@ -19,12 +19,6 @@ impl Fields {
     pub fn new(fields: Vec<(String, Merger)>) -> Self {
         Self { fields }
     }
-
-    /// Whether these are states of the fields' reducers.
-    pub(super) fn fits(&self, states: &[MergerState]) -> bool {
-        self.fields.len() == states.len()
-            && self.fields.iter().zip(states).all(|((_, merger), state)| merger.fits(state))
-    }
 }
 
 impl Reducer for Fields {
@@ -32,6 +26,11 @@ impl Reducer for Fields {
 
     fn is_per_item(&self) -> bool {
         self.fields.iter().any(|(_, merger)| merger.is_per_item())
+    }
+
+    fn owns(&self, states: &Vec<MergerState>) -> bool {
+        self.fields.len() == states.len()
+            && self.fields.iter().zip(states).all(|((_, merger), state)| merger.owns(state))
     }
 
     fn identity(&self) -> Vec<MergerState> {

@@ -75,6 +75,10 @@ impl<R: Reducer<State: Clone>> Reducer for Grouped<'_, R> {
         true
     }
 
+    fn owns(&self, state: &Groups<R::State>) -> bool {
+        state.groups.iter().all(|(key, state)| key.len() == self.names.len() && self.reducer.owns(state))
+    }
+
     fn identity(&self) -> Groups<R::State> {
         Vec::new().into()
     }

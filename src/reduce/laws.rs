@@ -25,10 +25,10 @@ macro_rules! for_every_reducer {
 }
 
 /// Makes the results of items, one each, from numbers.
-type Results = fn(&[String]) -> Vec<String>;
+pub(super) type Results = fn(&[String]) -> Vec<String>;
 
 /// Reducers, and results of a kind that they take.
-const KINDS: &[(&[&str], Results)] = &[
+pub(super) const KINDS: &[(&[&str], Results)] = &[
     (
         &[
             "sum",
@@ -143,7 +143,7 @@ fn decorated(number: String) -> impl Strategy<Value = String> {
 
 /// The lines of a whole computation: numbers, then some of them again with the other sign, in any order, and in one
 /// list of six what no sum comes back from.
-fn computation() -> impl Strategy<Value = Vec<String>> {
+pub(super) fn computation() -> impl Strategy<Value = Vec<String>> {
     let special = prop_oneof![Just("inf"), Just("-inf"), Just("Infinity"), Just("nan"), Just("0"), Just("0.0"),];
     let specials = prop_oneof![5 => Just(Vec::new()), 1 => vec(special, 1..3)];
     (vec(number(), 0..40), 0usize..40, specials)

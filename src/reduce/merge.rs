@@ -8,11 +8,9 @@ use std::process::{Command, Stdio};
 use rayon::prelude::*;
 
 use super::entry::{Pieces, last_cut};
-use super::{
-    BadResult, Count, Elementwise, Entry, Grouped, Key, Max, Merger, Min, NoAnswer, Product, Reducer, Sum, Value,
-};
+use super::{BadResult, Elementwise, Entry, Grouped, Key, Max, Merger, Min, NoAnswer, Product, Reducer, Sum, Value};
 use crate::plan::{DEFAULT_PATH, Due, MergeCommand, Operand, Plan, Reduction, Word};
-use crate::record::{EntryReader, Found, Gathered, Head, Kind, Payload};
+use crate::record::{EntryReader, Found, Gathered, Head, Kind, MergedGroup, Payload};
 use crate::space::{Interval, Rows, Space};
 
 /// Results that one task merges before it hands its state on.
@@ -86,33 +84,88 @@ pub fn merge(
     base: &Path,
     tick: &(dyn Fn(u64) + Sync),
 ) -> Result<Answer, MergeError> {
-    let merger = match &plan.reduce {
+    let value = values(plan, gathered, rows, &Answering, tick)?;
+    match (value, &plan.reduce) {
+        (Some(value), _) => Ok(Answer::Value(value.with_items(&|item| item_value(&plan.space, rows, item)))),
+        (None, Reduction::With(command)) => with_command(command, plan, gathered, folder, base, tick).map(Answer::File),
         // Tables and files are not merged but written by the room `answer`: here, results as they stand.
-        Reduction::Concat | Reduction::Table | Reduction::Files => {
-            return concatenate(gathered, folder, tick).map(Answer::File);
-        }
-        Reduction::With(command) => {
-            return with_command(command, plan, gathered, folder, base, tick).map(Answer::File);
-        }
-        values => Merger::of(values),
-    };
+        (None, _) => concatenate(gathered, folder, tick).map(Answer::File),
+    }
+}
+
+/// Merges the results that count and gives the reducer's state, for a record of merged results; `None` where texts are
+/// merged and not what they hold. Items are grouped as for [`merge`].
+///
+/// # Errors
+/// As [`merge`].
+pub(super) fn merge_state(plan: &Plan, gathered: &Gathered, rows: &Rows) -> Result<Option<Vec<u8>>, MergeError> {
+    values(plan, gathered, rows, &Keeping, &|_| ())
+}
+
+/// Merges what the results hold; `None` where the plan merges texts.
+fn values<E: End>(
+    plan: &Plan,
+    gathered: &Gathered,
+    rows: &Rows,
+    end: &E,
+    tick: &(dyn Fn(u64) + Sync),
+) -> Result<Option<E::Product>, MergeError> {
+    let Some(merger) = Merger::of(&plan.reduce) else { return Ok(None) };
     let merging = Merging { due: plan.reduce.due(), gathered, tick };
-    let value = match (&plan.reduce, merger) {
-        (_, Some(merger)) if !plan.by.is_empty() => {
-            let columns = columns(plan, rows)?;
-            let key = |item| key(&plan.space, rows, &columns, item);
-            let answer = plan.reduce.to_string();
-            merging.value(&Grouped { reducer: &merger, names: &plan.by, answer: &answer, key: &key })
-        }
+    if !plan.by.is_empty() {
+        let columns = columns(plan, rows)?;
+        let key = |item| key(&plan.space, rows, &columns, item);
+        let answer = plan.reduce.to_string();
+        let grouped = Grouped { reducer: &merger, names: &plan.by, answer: &answer, key: &key };
+        return merging.carry_out(&grouped, end).map(Some);
+    }
+    let product = match &plan.reduce {
         // What most plans do goes without the detour over a choice made for each result.
-        (Reduction::Sum, _) => merging.value(&Elementwise(Sum)),
-        (Reduction::Product, _) => merging.value(&Elementwise(Product)),
-        (Reduction::Min, _) => merging.value(&Elementwise(Min)),
-        (Reduction::Max, _) => merging.value(&Elementwise(Max)),
-        (_, Some(merger)) => merging.value(&merger),
-        (_, None) => merging.value(&Count),
-    }?;
-    Ok(Answer::Value(value.with_items(&|item| item_value(&plan.space, rows, item))))
+        Reduction::Sum => merging.carry_out(&Elementwise(Sum), end),
+        Reduction::Product => merging.carry_out(&Elementwise(Product), end),
+        Reduction::Min => merging.carry_out(&Elementwise(Min), end),
+        Reduction::Max => merging.carry_out(&Elementwise(Max), end),
+        _ => merging.carry_out(&merger, end),
+    };
+    product.map(Some)
+}
+
+/// What is made of a reducer's state once all is merged.
+trait End {
+    /// What comes out.
+    type Product;
+
+    fn end<R: Reducer>(&self, merging: &Merging<'_>, reducer: &R, state: R::State)
+    -> Result<Self::Product, MergeError>;
+}
+
+/// The answer.
+struct Answering;
+
+/// The state itself, as it is written.
+struct Keeping;
+
+impl End for Answering {
+    type Product = Value;
+
+    fn end<R: Reducer>(&self, merging: &Merging<'_>, reducer: &R, state: R::State) -> Result<Value, MergeError> {
+        reducer.finish(state).map_err(|none| match none {
+            NoAnswer::Nothing => MergeError::NoNumber,
+            NoAnswer::Misfit { item, bad } => merging.misfit(item, bad),
+        })
+    }
+}
+
+impl End for Keeping {
+    type Product = Vec<u8>;
+
+    fn end<R: Reducer>(&self, _: &Merging<'_>, _: &R, state: R::State) -> Result<Vec<u8>, MergeError> {
+        let unwritable = |error: serde_json::Error| MergeError::File {
+            doing: "cannot write the merged results".to_owned(),
+            source: error.into(),
+        };
+        serde_json::to_vec(&state).map_err(unwritable)
+    }
 }
 
 /// The places of the grouping names among the space's.
@@ -147,6 +200,23 @@ fn item_value(space: &Space, rows: &Rows, item: u128) -> Value {
     }
 }
 
+/// What one task merges before it hands its state on.
+enum Task<'a> {
+    /// The places of results that count.
+    Block(&'a [usize]),
+    /// What was merged on the way.
+    Group(&'a MergedGroup),
+}
+
+/// The state that was written when a group was merged.
+fn merged<R: Reducer>(reducer: &R, group: &MergedGroup) -> Result<R::State, MergeError> {
+    let unusable = |source| MergeError::File { doing: format!("cannot use {}", group.path().display()), source };
+    let bytes = group.state().map_err(unusable)?;
+    let state: R::State = serde_json::from_slice(&bytes).map_err(|error| unusable(error.into()))?;
+    let other = || unusable(io::Error::new(io::ErrorKind::InvalidData, "it holds the state of another reducer"));
+    if reducer.owns(&state) { Ok(state) } else { Err(other()) }
+}
+
 /// A merge of values.
 struct Merging<'a> {
     due: Due,
@@ -155,36 +225,50 @@ struct Merging<'a> {
 }
 
 impl Merging<'_> {
-    fn value<R: Reducer>(&self, reducer: &R) -> Result<Value, MergeError> {
-        let chosen: Vec<&Found> = self.gathered.chosen().collect();
-        let states: Vec<Result<R::State, MergeError>> = chosen
-            .par_chunks(BLOCK)
-            .map(|block| {
-                let mut state = reducer.identity();
-                for found in block {
-                    self.take(reducer, &mut state, found)?;
-                }
-                (self.tick)(block.len() as u64);
-                Ok(state)
-            })
-            .collect();
-        // An error before merging, so that it is the first in item order.
-        let states: Vec<R::State> = states.into_iter().collect::<Result<_, _>>()?;
-        let merged = states.into_par_iter().reduce(
-            || reducer.identity(),
-            |mut left, right| {
-                reducer.merge(&mut left, right);
-                left
+    fn carry_out<R: Reducer, E: End>(&self, reducer: &R, end: &E) -> Result<E::Product, MergeError> {
+        let carry_out = |task: &Task<'_>| {
+            let block = match task {
+                Task::Block(block) => block,
+                Task::Group(group) => return merged(reducer, group),
+            };
+            let mut state = reducer.identity();
+            for &at in *block {
+                self.take(reducer, &mut state, &self.gathered.results[at])?;
+            }
+            (self.tick)(block.len() as u64);
+            Ok(state)
+        };
+        // States, which may be large, are merged as soon as they are there. Of errors the first in item order stays.
+        let merged = self.tasks().par_iter().map(carry_out).reduce(
+            || Ok(reducer.identity()),
+            |left, right| {
+                let mut left = left?;
+                reducer.merge(&mut left, right?);
+                Ok(left)
             },
-        );
-        reducer.finish(merged).map_err(|none| match none {
-            NoAnswer::Nothing => MergeError::NoNumber,
-            NoAnswer::Misfit { item, bad } => self.misfit(&chosen, item, bad),
-        })
+        )?;
+        end.end(self, reducer, merged)
+    }
+
+    /// What is merged, in item order.
+    fn tasks(&self) -> Vec<Task<'_>> {
+        let Gathered { tiling, results, groups, .. } = self.gathered;
+        let mut rest = &tiling.chosen[..];
+        let mut tasks = Vec::with_capacity(rest.len() / BLOCK + 2 * groups.len() + 1);
+        for group in groups {
+            let before = rest.partition_point(|&at| results[at].record.header.items < group.items);
+            let (own, after) = rest.split_at(before);
+            tasks.extend(own.chunks(BLOCK).map(Task::Block));
+            tasks.push(Task::Group(group));
+            rest = after;
+        }
+        tasks.extend(rest.chunks(BLOCK).map(Task::Block));
+        tasks
     }
 
     /// The error for a result that does not fit one of another record.
-    fn misfit(&self, chosen: &[&Found], item: u128, bad: BadResult) -> MergeError {
+    fn misfit(&self, item: u128, bad: BadResult) -> MergeError {
+        let chosen: Vec<&Found> = self.gathered.chosen().collect();
         let place = chosen.partition_point(|found| found.record.header.items.stop() <= item);
         let Some(found) = chosen.get(place) else { return MergeError::NoNumber };
         let of_item = Interval::new(item, item.saturating_add(1)).filter(|_| found.record.header.kind == Kind::Each);

@@ -33,6 +33,13 @@ macro_rules! mergers {
                 }
             }
 
+            fn owns(&self, state: &MergerState) -> bool {
+                match (self, state) {
+                    $((Self::$name(reducer), MergerState::$name(state)) => reducer.owns(state),)*
+                    _ => false,
+                }
+            }
+
             fn identity(&self) -> MergerState {
                 match self {
                     $(Self::$name(reducer) => MergerState::$name(reducer.identity()),)*
@@ -64,18 +71,6 @@ macro_rules! mergers {
                 match (self, state) {
                     $((Self::$name(reducer), MergerState::$name(state)) => reducer.finish(state),)*
                     _ => unreachable!("{NOT_ITS_STATE}"),
-                }
-            }
-        }
-
-        impl Merger {
-            /// Whether this is a state of this reducer. One that was read has to be asked: no other may be handed to it.
-            #[must_use]
-            pub fn fits(&self, state: &MergerState) -> bool {
-                match (self, state) {
-                    (Self::Fields(fields), MergerState::Fields(states)) if !fields.fits(states) => false,
-                    $((Self::$name(_), MergerState::$name(_)) => true,)*
-                    _ => false,
                 }
             }
         }

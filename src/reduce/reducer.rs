@@ -28,6 +28,11 @@ pub trait Reducer: Sync {
     /// Where this is false it does not matter to the reducer how many items a result stands for.
     fn is_per_item(&self) -> bool;
 
+    /// Whether this is a state of this reducer. One that was read has to be asked: no other may be handed to it.
+    fn owns(&self, _state: &Self::State) -> bool {
+        true
+    }
+
     /// The state in which nothing has been merged.
     fn identity(&self) -> Self::State;
 

@@ -30,8 +30,8 @@ pub struct ResultDocument {
     complete: bool,
     /// Item numbers from 0.
     missing: Vec<Items>,
-    records: usize,
-    records_repeated: usize,
+    records: u64,
+    records_repeated: u64,
     /// Item numbers from 0 that were computed more than once, with different results.
     differing: Vec<Items>,
     code: Vec<CodeShare>,
@@ -87,6 +87,13 @@ impl CodeShare {
             share.records += 1;
             share.items += header.items.count();
         }
+        for group in &gathered.groups {
+            let planned = plan.knows_code() && group.code == plan.code;
+            let nothing = Self { code: group.code, planned, records: 0, items: 0 };
+            let share = shares.entry((!planned, group.code)).or_insert(nothing);
+            share.records += group.totals.records;
+            share.items += group.items.count();
+        }
         shares.into_values().collect()
     }
 }
@@ -132,12 +139,7 @@ impl ResultDocument {
     }
 
     fn new(plan: &Plan, gathered: &Gathered, answer: Option<Box<RawValue>>, answer_file: Option<AnswerFile>) -> Self {
-        let mut hosts = BTreeMap::new();
-        let mut seconds = 0.0;
-        for found in gathered.chosen() {
-            *hosts.entry(found.record.header.host.to_string()).or_insert(0) += 1;
-            seconds += found.record.header.seconds;
-        }
+        let totals = gathered.totals();
         Self {
             format: FORMAT,
             plan: plan.identity,
@@ -150,12 +152,12 @@ impl ResultDocument {
             items_covered: gathered.covered(),
             complete: gathered.tiling.gaps.is_empty(),
             missing: gathered.tiling.gaps.iter().map(|&gap| gap.into()).collect(),
-            records: gathered.tiling.chosen.len(),
-            records_repeated: gathered.repeated,
+            records: totals.records,
+            records_repeated: totals.repeated,
             differing: gathered.differing.iter().map(|&items| items.into()).collect(),
             code: CodeShare::of(plan, gathered),
-            hosts,
-            seconds,
+            seconds: totals.seconds(),
+            hosts: totals.hosts,
         }
     }
 

@@ -187,7 +187,8 @@ fn forward_signals(running: &Arc<Running>) -> std::io::Result<()> {
 }
 
 /// The execute point's name as the pool knows it, else as the machine does.
-fn host() -> String {
+#[must_use]
+pub fn host() -> String {
     let machine = attribute("_CONDOR_MACHINE_AD", "Machine");
     machine
         .and_then(|machine| Some(machine.strip_prefix('"')?.strip_suffix('"')?.to_owned()))
@@ -196,7 +197,8 @@ fn host() -> String {
 
 /// How often the job has failed before: HTCondor puts the same job back into the queue, and counts the runs that came
 /// to an end of their own (an eviction is none).
-fn retry() -> u32 {
+#[must_use]
+pub fn retry() -> u32 {
     attribute("_CONDOR_JOB_AD", "NumJobCompletions").and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 

@@ -24,6 +24,7 @@ use std::io::Write;
 pub use canary::{Failures, Tally, Way};
 pub use chunk::{Attempt, Carried, Outcome, Place, RunError, attempt_name, run};
 pub use environment::{Base, environment, of_run};
+pub use exec::{host, retry};
 pub use post::{Broken, STOPPED, Since, judge};
 pub use program::Running;
 

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use super::canary::{Failures, Tally};
 use crate::exit::Exit;
 use crate::plan::{Job, PLAN_FILES};
-use crate::record::{self, Cause, Header, Kind, Record, last_lines};
+use crate::record::{self, Cause, Header, Kind, Listing, Record, last_lines};
 use crate::store;
 
 /// Where the reason is left, relative to the plan's folder.
@@ -74,28 +74,32 @@ pub(super) fn post(status: &str) -> Result<Exit, (Exit, String)> {
     }
 }
 
-/// Judges the plan's partials in `outputs`; `here` is this machine's name. Reads until the program is known not to be
+/// Judges the plan's partials in `outputs`; `machine` is this machine's name. Reads until the program is known not to be
 /// broken: where it is, only failures are there to be read.
 #[must_use]
-pub fn judge(job: &Job, outputs: &Path, since: Since, here: &str) -> Option<Broken> {
+pub fn judge(job: &Job, outputs: &Path, since: Since, machine: &str) -> Option<Broken> {
     let mut tally = Tally::default();
     let mut example: Option<Example> = None;
-    for entry in outputs.read_dir().into_iter().flatten().flatten() {
-        if !record::is_partial(entry.file_name().as_encoded_bytes()) {
-            continue;
-        }
-        let Ok(modified) = entry.metadata().and_then(|found| found.modified()) else { continue };
+    // What cannot be read shows nothing.
+    let top = Listing::read(outputs).unwrap_or_default();
+    let here = top.partials.iter().map(|name| outputs.join(name));
+    let below = top.shards.iter().map(|name| outputs.join(name)).flat_map(|shard| {
+        let names = Listing::read(&shard).unwrap_or_default().partials;
+        names.into_iter().map(move |name| shard.join(name))
+    });
+    for partial in here.chain(below) {
+        let Ok(modified) = partial.metadata().and_then(|found| found.modified()) else { continue };
         if since.stopped.is_some_and(|stopped| modified <= stopped) {
             continue;
         }
-        let Ok(read) = File::open(entry.path()).and_then(|mut file| record::read(&mut file, &mut Vec::new())) else {
+        let Ok(read) = File::open(&partial).and_then(|mut file| record::read(&mut file, &mut Vec::new())) else {
             continue;
         };
         // An attempt counts once, however many of its items failed.
         let mut failed = false;
         for record in read.records.into_iter().filter(|record| record.header.plan == job.plan) {
             match &record.header.kind {
-                Kind::Whole | Kind::Each | Kind::Bundle => tally.add_result(),
+                Kind::Whole | Kind::Each | Kind::Bundle | Kind::Merged => tally.add_result(),
                 Kind::Failure(_) if since.started.is_some_and(|started| modified <= started) => {}
                 Kind::Failure(Cause::Machine(_)) => {}
                 Kind::Failure(_) if failed => {}
@@ -105,7 +109,7 @@ pub fn judge(job: &Job, outputs: &Path, since: Since, here: &str) -> Option<Brok
                     let items = record.header.items;
                     let chunk = job.cut.chunk(count, job.cut.chunk_of(count, items.start().min(count - 1)));
                     tally.add_failure(cause, chunk, &record.header.host, 1);
-                    let found = Example { cause: cause.clone(), record, partial: entry.path() };
+                    let found = Example { cause: cause.clone(), record, partial: partial.clone() };
                     // The first in item order, so that the same records say the same.
                     if example.as_ref().is_none_or(|example| found.rank() < example.rank()) {
                         example = Some(found);
@@ -117,7 +121,7 @@ pub fn judge(job: &Job, outputs: &Path, since: Since, here: &str) -> Option<Brok
             return None;
         }
     }
-    let (_, failures) = tally.broken(job.cut.chunks(), here)?;
+    let (_, failures) = tally.broken(job.cut.chunks(), machine)?;
     let Example { cause, record, partial } = example?;
     let mut last_words = Vec::new();
     // What cannot be read again is not shown.

@@ -8,7 +8,8 @@ use crate::kit::{Dir, Ended, SUM, Split};
 /// Copies what is in `plan.files/job/` to a sandbox, links followed, as file transfer does.
 pub(crate) fn sandbox(dir: &Dir, name: &str) {
     dir.command("cp").args(["-RL", "plan.files/job", name]).ok();
-    fs::copy(dir.path("plan.files/split-runner"), dir.path(name).join("condor_exec.exe")).expect("copied");
+    // By another process: no program is started here while the file is open for writing.
+    dir.command("cp").args(["plan.files/split-runner", &format!("{name}/condor_exec.exe")]).ok();
 }
 
 /// A command without any environment.

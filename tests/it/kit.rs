@@ -92,10 +92,14 @@ impl Dir {
         names
     }
 
-    /// The partials, in the order of their names.
+    /// The partials, also those in folders of `outputs/`, in the order of their names.
     pub(crate) fn partials(&self) -> Vec<PathBuf> {
-        let names = self.names("outputs");
-        names.iter().filter(|name| name.ends_with(".part")).map(|name| self.path("outputs").join(name)).collect()
+        let outputs = self.path("outputs");
+        let below = self.names("outputs").into_iter().map(|name| outputs.join(name)).filter(|path| path.is_dir());
+        let mut partials: Vec<_> = below.chain([outputs.clone()]).flat_map(files).collect();
+        partials.retain(|path| path.extension().is_some_and(|ending| ending == "part"));
+        partials.sort_by_key(|path| path.file_name().map(OsStr::to_owned));
+        partials
     }
 
     /// The partials of a chunk.
@@ -391,4 +395,9 @@ pub(crate) fn path_after(first: &[&Path]) -> OsString {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = first.iter().map(|folder| folder.to_path_buf()).chain(std::env::split_paths(&path));
     std::env::join_paths(folders).expect("no colon in them")
+}
+
+/// The paths of what is in a folder.
+fn files(folder: PathBuf) -> impl Iterator<Item = PathBuf> {
+    folder.read_dir().expect("listed").map(|entry| entry.expect("listed").path())
 }

@@ -24,6 +24,7 @@ mod slices;
 mod space;
 mod status;
 mod table;
+mod tree;
 mod try_one;
 mod urls;
 mod verify;

@@ -128,14 +128,22 @@ impl<'a> Folder<'a> {
         self.wait_for("an empty queue", || self.run(query).ok().trim().is_empty());
     }
 
-    /// The partials, by name.
+    /// The chunks' partials, also those in folders of `outputs/`, by name.
     pub(crate) fn partials(&self) -> Vec<Partial> {
-        let names = self.names("outputs").into_iter().filter(|name| name.ends_with(".part"));
-        names.map(|name| self.partial(name)).collect()
+        let below = self.names("outputs").into_iter().filter(|name| self.path("outputs").join(name).is_dir());
+        let folders = std::iter::once("outputs".to_owned()).chain(below.map(|name| format!("outputs/{name}")));
+        let partials = folders.flat_map(|folder| {
+            let names =
+                self.names(&folder).into_iter().filter(|name| name.starts_with("chunk-") && name.ends_with(".part"));
+            names.map(move |name| self.partial(&folder, name))
+        });
+        let mut partials: Vec<_> = partials.collect();
+        partials.sort_by(|a, b| a.name.cmp(&b.name));
+        partials
     }
 
-    fn partial(&self, name: String) -> Partial {
-        let bytes = fs::read(self.path("outputs").join(&name)).expect("readable");
+    fn partial(&self, folder: &str, name: String) -> Partial {
+        let bytes = fs::read(self.path(folder).join(&name)).expect("readable");
         let end = bytes.iter().position(|&byte| byte == b'\n').unwrap_or_else(|| panic!("{name} has no header"));
         let header: Value = serde_json::from_slice(&bytes[..end]).unwrap_or_else(|error| panic!("{name}: {error}"));
         let payload = bytes[end + 1..].strip_suffix(b"\n").unwrap_or_else(|| panic!("{name} has no end")).to_vec();

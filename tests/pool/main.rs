@@ -20,6 +20,7 @@ mod programs;
 mod rows;
 mod site;
 mod status;
+mod tree;
 mod trials;
 mod values;
 mod versions;
@@ -61,8 +62,9 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 55] = tests![
+const TESTS: [Test; 57] = tests![
     EveryRelease rows::values_of_a_table_arrive_byte_for_byte,
+    EveryRelease tree::groups_are_merged_on_the_way,
     TwoMachines  failures::two_machines_are_enough_to_retry_and_to_stop,
     EveryRelease programs::a_url_that_cannot_be_fetched_ends_the_dag,
     Transfer     failures::a_machine_without_the_program_is_survived,
@@ -79,6 +81,7 @@ const TESTS: [Test; 55] = tests![
     SharedHome   first::a_shared_file_system_transfers_nothing,
     EveryRelease rows::files_of_any_name_reach_their_chunk_alone,
     SharedHome   rows::rows_and_files_are_read_where_they_are,
+    SharedHome   tree::groups_are_merged_where_the_partials_are,
     Transfer     programs::a_virtual_environment_travels,
     Transfer     programs::a_uv_project_travels,
     Transfer     programs::an_r_script_runs_unchanged,
