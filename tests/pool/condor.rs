@@ -32,6 +32,16 @@ impl Event {
         self.cluster == cluster && matches!(self.code, 5 | 9)
     }
 
+    /// Whether it is one of this job's.
+    pub(crate) fn is_of(&self, cluster: u32) -> bool {
+        self.cluster == cluster
+    }
+
+    /// Whether these words are in it.
+    pub(crate) fn says(&self, words: &str) -> bool {
+        self.text.contains(words)
+    }
+
     /// The exit code that it tells of.
     pub(crate) fn returned(&self) -> Option<i32> {
         self.between("(return value ", ")")?.parse().ok()

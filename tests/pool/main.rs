@@ -10,6 +10,7 @@
 
 mod condor;
 mod damage;
+mod evictions;
 mod examples;
 mod failures;
 mod first;
@@ -62,7 +63,8 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 57] = tests![
+const TESTS: [Test; 58] = tests![
+    EveryRelease evictions::an_evicted_job_goes_on_where_it_was,
     EveryRelease rows::values_of_a_table_arrive_byte_for_byte,
     EveryRelease tree::groups_are_merged_on_the_way,
     TwoMachines  failures::two_machines_are_enough_to_retry_and_to_stop,

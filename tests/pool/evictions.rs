@@ -1,0 +1,68 @@
+//! Jobs that are taken away: what they had finished counts.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::condor::events;
+use crate::folder::Folder;
+use crate::pool::Pool;
+
+/// How many slices each chunk has, of two seconds each.
+const SLICES: usize = 14;
+
+/// The number of a chunk's job, once it has carried something to the access point or, with `carried` false, once it
+/// executes.
+fn job(folder: &Folder<'_>, chunk: u64, carried: bool) -> Option<u32> {
+    let job = folder.jobs().into_iter().find(|job| job.chunk() == Some(chunk) && job.machine.is_some())?;
+    let log = events(&folder.path("logs/events.log"));
+    let transfers =
+        log.iter().filter(|event| event.is_of(job.number) && event.says("Finished transferring output files"));
+    (!carried || transfers.count() > 0).then_some(job.number)
+}
+
+/// The attempts that computed the slices of a chunk, as its one partial says.
+fn attempts(folder: &Folder<'_>, chunk: u64) -> Vec<String> {
+    let start = format!("chunk-{chunk:06}.");
+    let partials: Vec<_> = folder.names("outputs").into_iter().filter(|name| name.starts_with(&start)).collect();
+    let [partial] = &partials[..] else { panic!("{partials:?}") };
+    let text = fs::read_to_string(folder.path("outputs").join(partial)).expect("readable");
+    let headers = text.lines().filter(|line| line.starts_with("{\"format\":"));
+    let attempt = |line: &str| line.split("\"attempt\":\"").nth(1)?.split('"').next().map(str::to_owned);
+    headers.map(|line| attempt(line).expect("each has one")).collect()
+}
+
+/// A graceful eviction keeps each slice that is finished; a hard one, and a starter that is killed, all that was carried.
+pub(crate) fn an_evicted_job_goes_on_where_it_was(pool: &Pool) {
+    let folder = pool.folder("evicted");
+    folder.write(
+        "sum.sh",
+        "trap 'kill $!; exit 143' TERM\nsleep 2 & wait $!\ntotal=0\n\
+         for item in $(seq $1 $2); do total=$((total + item)); done\necho $total\n",
+    );
+    let plan =
+        format!("plan --total 1..=84 --chunks 3 --slices {SLICES} --eviction-every 5s -- sh sum.sh {{first}} {{last}}");
+    folder.split(&plan).ok();
+    let dagman = folder.start();
+    folder.wait_for("the first chunk at work", || job(&folder, 0, false).is_some());
+    // Some slices, and a part of one.
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    let evict = |chunk: u64, how: &[&str], carried: bool| {
+        let number = job(&folder, chunk, carried).expect("at work").to_string();
+        folder.run(how.iter().copied().chain([number.as_str()])).ok();
+    };
+    evict(0, &["condor_vacate_job"], false);
+    folder.wait_for("a carry of the second chunk", || job(&folder, 1, true).is_some());
+    evict(1, &["condor_vacate_job", "-fast"], true);
+    folder.wait_for("a carry of the third chunk", || job(&folder, 2, true).is_some());
+    // The runner's parent is its starter, with which all ends at once.
+    pool.root("kill -9 $(ps -o ppid= -p $(pgrep -f 'exec job.json 2 56 84' | head -n 1))");
+    assert_eq!(folder.end_of(dagman), Some(0));
+    assert_eq!(folder.split("reduce outputs/").ok(), "3570\n");
+    for chunk in 0..3 {
+        let attempts = attempts(&folder, chunk);
+        assert_eq!(attempts.len(), SLICES, "chunk {chunk}");
+        let different: BTreeSet<_> = attempts.iter().collect();
+        assert!(different.len() > 1, "chunk {chunk} was computed in one go");
+    }
+    assert!(!folder.exists("outputs/carried"));
+}
