@@ -142,6 +142,11 @@ pub(super) fn describe(request: &Request) -> Vec<String> {
         lines.push(format!("  {:<20} {how} by bash in each job before the program starts", setup.quoted()));
     }
     lines.extend(yields::describe(plan));
+    if plan.pacing.slices > 1 && plan.command.is_some() {
+        let slices = u128::from(plan.pacing.slices).min(most);
+        let what = count(slices, "slice");
+        lines.push(format!("  each chunk in {what}: a job that is evicted keeps those that it has finished"));
+    }
     if plan.command.is_none() {
         lines.push("  no command: the items themselves are the results".to_owned());
     }

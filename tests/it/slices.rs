@@ -199,5 +199,9 @@ fn slices_do_not_show_in_the_answer() {
     assert_eq!(whole.split("reduce .").ok().text(), sliced.split("reduce .").ok().text());
     assert!(Path::new(&sliced.path("plan.json")).exists());
     // As many as there are items.
-    sliced.split("run --force --total 1..=3 --chunks 2 --slices 1000").args(command).answers("6\n");
+    sliced
+        .split("run --force --total 1..=3 --chunks 2 --slices 1000")
+        .args(command)
+        .answers("6\n")
+        .says("each chunk in 2 slices");
 }
