@@ -14,7 +14,7 @@ use crate::answer::{
 };
 use crate::exit::Exit;
 use crate::folder::Layout;
-use crate::plan::{Identity, Plan, Reduction};
+use crate::plan::{Identity, Plan, Reduction, Tolerance};
 use crate::record::Gathered;
 use crate::reduce::{Answer, AnswerFile, ResultDocument, Value, merge};
 use crate::space::{Interval, Rows};
@@ -30,10 +30,25 @@ const NAMED: usize = 5;
 pub(super) struct Wanted<'a> {
     /// Items may be missing.
     pub(super) partial: bool,
+    /// So many may be, instead of what the plan says.
+    pub(super) tolerance: Option<Tolerance>,
     /// Several versions of the program may have a part in it.
     pub(super) mixed: bool,
     /// Where it goes instead of where the plan says, from the current folder.
     pub(super) to: Option<&'a Path>,
+}
+
+impl Wanted<'_> {
+    /// Whether there is enough for an answer. There is none about nothing.
+    pub(super) fn allows(&self, plan: &Plan, gathered: &Gathered) -> bool {
+        if gathered.tiling.gaps.is_empty() {
+            return true;
+        }
+        let total = plan.space.count();
+        let tolerance = self.tolerance.or(plan.tolerance).unwrap_or(Tolerance::NONE);
+        let will_do = self.partial || tolerance.allows(total - gathered.covered(), total);
+        will_do && !gathered.tiling.chosen.is_empty()
+    }
 }
 
 /// What is printed.
@@ -51,7 +66,7 @@ struct Made {
 
 /// Proves coverage, merges, writes or prints the answer and writes result.json.
 pub(super) fn answer(layout: &Layout, plan: &Plan, gathered: &Gathered, wanted: &Wanted<'_>) -> Done {
-    if !gathered.tiling.gaps.is_empty() && (!wanted.partial || gathered.tiling.chosen.is_empty()) {
+    if !wanted.allows(plan, gathered) {
         return Err(incomplete(layout, plan, gathered));
     }
     let note = if wanted.mixed { None } else { versions::refuse_mixture(layout, plan, gathered)? };

@@ -10,7 +10,7 @@ use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use super::simulate::SimulateOptions;
 use super::what::ChunkName;
 use crate::exit::Exit;
-use crate::plan::{ContainerMode, ReduceOn};
+use crate::plan::{ContainerMode, ReduceOn, Tolerance};
 
 const ABOUT: &str = "Splits one long computation into many short HTCondor jobs and merges their results";
 
@@ -156,6 +156,10 @@ pub(super) struct ReduceOptions {
     /// Answer even if items are missing, and say which items the answer is about
     #[arg(long)]
     pub(super) partial: bool,
+
+    /// Answer where no more than this share of the items is missing, such as 1%, instead of what the plan says
+    #[arg(long, value_name = "SHARE", conflicts_with = "archive")]
+    pub(super) tolerance: Option<Tolerance>,
 
     /// Answer even if several versions of the program computed the results, and say so
     #[arg(long)]
@@ -396,6 +400,11 @@ pub(super) struct WhatOptions {
     /// more than 5,000,000 chunks]
     #[arg(long, value_name = "N|none", help_heading = "Merge", allow_negative_numbers = true)]
     pub(super) fan_in: Option<String>,
+
+    /// Answer although items have no result, where they are no more than this share of all, such as 1%; says which
+    #[arg(long, value_name = "SHARE", help_heading = "Merge", allow_negative_numbers = true)]
+    pub(super) tolerance: Option<Tolerance>,
+
     /// The plan's seed: {seed} and {seed31} are made from it and the item's number, by the generator SplitMix64
     /// [default: 0]
     #[arg(long, value_name = "N", help_heading = "Program", allow_negative_numbers = true)]
@@ -533,9 +542,11 @@ pub(super) struct WhatOptions {
 impl WhatOptions {
     /// Whether no option was given that a plan is made of.
     pub(super) fn is_untouched(&self) -> bool {
-        // Where the answer goes can be said of any plan.
+        // Where the answer goes, and what is enough for one, can be said of any plan.
         let untouched = match Arguments::try_parse_from(["split", "run"]) {
-            Ok(Arguments { task: Task::Run(options) }) => Self { to: self.to.clone(), ..options.what },
+            Ok(Arguments { task: Task::Run(options) }) => {
+                Self { to: self.to.clone(), tolerance: self.tolerance, ..options.what }
+            }
             _ => return false,
         };
         untouched == *self

@@ -12,7 +12,7 @@ use super::{Done, access_point, archive, progress};
 use crate::answer::is_archive;
 use crate::exit::Exit;
 use crate::folder::{FolderError, Layout, locate};
-use crate::plan::{Identity, Plan, Reduction, Word};
+use crate::plan::{Identity, Plan, Reduction, Tolerance, Word};
 use crate::pool::{LockState, lock_state};
 use crate::record::{Damage, Found, Gathered, Kind, gather, gather_merged};
 use crate::reduce::{BadResult, CodeShare, MergeError};
@@ -55,7 +55,13 @@ fn merged(layout: &Layout, plan: &Plan, options: &ReduceOptions) -> Done {
     let threads = access_point::be_gentle(&plan.site.access_point, options.threads, "--threads");
     access_point::limit_merging(threads.or(options.threads))?;
     let gathered = read_with(layout, plan, gather_merged)?;
-    let wanted = Wanted { partial: options.partial, mixed: options.mixed, to: options.to.as_deref() };
+    let wanted = Wanted {
+        partial: options.partial,
+        // Partials that are packed and deleted are of a complete answer.
+        tolerance: if options.archive.is_some() { Some(Tolerance::NONE) } else { options.tolerance },
+        mixed: options.mixed,
+        to: options.to.as_deref(),
+    };
     let done = answer(layout, plan, &gathered, &wanted);
     // The process ends soon: giving back half a million pieces of memory one by one would only take time.
     std::mem::forget(gathered);

@@ -128,6 +128,7 @@ impl Request {
             reduce,
             by,
             to: None,
+            tolerance: options.tolerance,
             sources: sources(&options.items),
             fan_in,
             base: base.into_os_string().into(),

@@ -48,6 +48,12 @@ pub(super) fn run(options: &RunOptions) -> Done {
     if !options.mixed {
         versions::refuse_coming_mixture(&layout, &plan, &gathered)?;
     }
+    let wanted = Wanted {
+        partial: options.partial,
+        tolerance: options.what.tolerance,
+        mixed: options.mixed,
+        to: options.what.to.as_deref(),
+    };
     let gathered = if gathered.tiling.gaps.is_empty() {
         say("nothing is left to compute");
         gathered
@@ -56,12 +62,12 @@ pub(super) fn run(options: &RunOptions) -> Done {
         if report.stopped {
             return Err(interrupted(&layout, &report));
         }
-        if !report.failures.is_empty() && !options.partial {
+        let gathered = reduce::read(&layout, &plan)?;
+        if !report.failures.is_empty() && !wanted.allows(&plan, &gathered) {
             return Err(chunks_failed(&layout, &plan, &report));
         }
-        reduce::read(&layout, &plan)?
+        gathered
     };
-    let wanted = Wanted { partial: options.partial, mixed: options.mixed, to: options.what.to.as_deref() };
     answer(&layout, &plan, &gathered, &wanted)
 }
 

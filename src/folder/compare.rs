@@ -50,6 +50,8 @@ pub fn differences(before: &Plan, now: &Plan) -> Vec<Difference> {
     differ("--by", words(&before.by), words(&now.by));
     let to = |plan: &Plan| plan.to.as_ref().map_or("standard output".to_owned(), Word::quoted);
     differ("--to", to(before), to(now));
+    let tolerance = |plan: &Plan| plan.tolerance.map_or("none".to_owned(), |share| share.to_string());
+    differ("--tolerance", tolerance(before), tolerance(now));
     let sources = |plan: &Plan| plan.sources.iter().map(Word::quoted).collect::<Vec<_>>();
     differ("the files with the items", words(&sources(before)), words(&sources(now)));
     differ("the folder that was planned in", before.base.quoted(), now.base.quoted());

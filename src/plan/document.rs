@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Bindings, Command, FanIn, Identity, JobFiles, Pacing, PlanIdentity, Reduction, Resources, Run, SiteRules,
-    TemplateError, Word, Yields,
+    TemplateError, Tolerance, Word, Yields,
 };
 use crate::cut::Cut;
 use crate::space::{Interval, Rows, Space};
@@ -43,6 +43,9 @@ pub struct Plan {
     /// The file that the answer goes to, relative to the folder that was planned in; its ending says the format.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub to: Option<Word>,
+    /// How much may be missing from the answer; without it nothing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tolerance: Option<Tolerance>,
     /// The files that tables and lines were read from, relative to the folder that was planned in.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub sources: Vec<Word>,

@@ -20,6 +20,7 @@ mod shards;
 mod site_rules;
 mod submit_line;
 mod template;
+mod tolerance;
 mod yields;
 
 #[cfg(test)]
@@ -41,4 +42,5 @@ pub use shards::{FanIn, FanInError, MOST_GROUPS, Shards};
 pub use site_rules::{AccessPoint, ReduceOn, SiteRules, Throttles};
 pub use submit_line::{SubmitLine, SubmitLineError, check_condition};
 pub use template::TemplateError;
+pub use tolerance::{NoShare, Tolerance};
 pub use yields::Yields;

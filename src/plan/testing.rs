@@ -22,6 +22,7 @@ pub(crate) fn plan(total: &str, cut: Cut) -> Plan {
         reduce: Reduction::Sum,
         by: vec![],
         to: None,
+        tolerance: None,
         sources: vec![],
         fan_in: None,
         base: Word::from("."),

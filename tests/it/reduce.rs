@@ -409,3 +409,25 @@ fn a_merge_in_a_job_names_no_sandbox() {
     merge().exits(20).says(&format!("help: split run {} computes", dir.shown()));
     merge().env("_CONDOR_SCRATCH_DIR", dir.path("")).exits(20).says("help: split run . computes here");
 }
+
+#[test]
+fn an_answer_may_lack_a_share_of_the_items() {
+    let dir = Dir::new();
+    let words = "run --total 1..=200 --chunks 100 --retries 0 --tolerance 1%";
+    let command = [
+        "--",
+        "sh",
+        "-c",
+        "[ $1 = 51 ] && exit 3; seq $1 $2 | awk '{{ s += $1 }} END {{ print s }}'",
+        "sum",
+        "{first}",
+        "{last}",
+    ];
+    let said = dir.split(words).args(command).answers("19997\n");
+    said.says("PARTIAL: 198 of 200 items").says("items 51..=52");
+    dir.split("reduce outputs").answers("19997\n");
+    dir.split("reduce outputs --tolerance 0.5%").refuses(20).says("2 of 200 items have no result");
+    dir.split("reduce outputs --archive all.zip").refuses(20);
+    dir.split("run . --tolerance 0").exits(30);
+    dir.split("plan --force --total 5 --chunks 5 --tolerance 150%").refuses(2).says("from 0% to 100%");
+}
