@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::failure::{Failure, printed};
 use super::output::{bytes, count, say};
-use super::reduce::{self, account, chunks, explain, incomplete, items};
+use super::reduce::{self, account, chunks, explain, incomplete, items, of_reading};
 use super::target::{Target, shown};
 use super::{Done, progress, versions};
 use crate::answer::{
@@ -153,14 +153,12 @@ impl Making<'_> {
             return Err(Failure::new(Exit::Usage, "files are not printed").help("--to FOLDER/ or --to FILE.zip"));
         };
         let written = write_files(self.plan, self.gathered, path, *format, self.tick).map_err(|error| {
-            let failure = Failure::from_error(
-                if matches!(error, FilesError::Name { .. } | FilesError::FileAndFolder { .. }) {
-                    Exit::BadResult
-                } else {
-                    Exit::Machine
-                },
-                &error,
-            );
+            let exit = match &error {
+                FilesError::Name { .. } | FilesError::FileAndFolder { .. } => Exit::BadResult,
+                FilesError::Read { source, .. } => of_reading(source),
+                FilesError::Foreign { .. } | FilesError::Store(_) => Exit::Machine,
+            };
+            let failure = Failure::from_error(exit, &error);
             match &error {
                 FilesError::Name { items: which, .. } | FilesError::FileAndFolder { items: which, .. } => {
                     failure.detail(format!("{}, {}", chunks(self.plan, *which), items(self.plan, *which)))

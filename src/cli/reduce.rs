@@ -384,11 +384,19 @@ fn not_a_number(reduce: &Reduction, text: &str) -> String {
     }
 }
 
+/// The exit code where a partial cannot be read again: it may hold what was never written so.
+pub(super) fn of_reading(error: &io::Error) -> Exit {
+    match error.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => Exit::Corrupt,
+        _ => Exit::Machine,
+    }
+}
+
 pub(super) fn explain(layout: &Layout, plan: &Plan, error: &MergeError) -> Failure {
     let exit = match error {
         MergeError::BadResult { .. } | MergeError::NoNumber => Exit::BadResult,
         MergeError::Command { .. } => Exit::ReduceCommand,
-        MergeError::File { .. } => Exit::Machine,
+        MergeError::File { source, .. } => of_reading(source),
     };
     let mut failure = Failure::from_error(exit, error);
     match error {

@@ -1,6 +1,7 @@
 //! What is wrong with a payload.
 
 use super::Shape;
+use super::number::MOST_DIGITS;
 
 /// How many characters of a bad line are shown.
 const SHOWN: usize = 60;
@@ -117,6 +118,9 @@ fn shown(text: &[u8]) -> String {
     }
     if characters.next().is_some() {
         shown.push_str("...");
+    }
+    if text.len() > MOST_DIGITS {
+        shown.push_str(&format!(" ({} bytes; a number has at most {MOST_DIGITS})", text.len()));
     }
     shown
 }

@@ -21,15 +21,23 @@ pub enum Number {
     Decimal(f64),
 }
 
+/// A number that is read has no more characters than this: a million digits take seconds, and as many as a hostile machine
+/// may send would take for ever.
+pub(super) const MOST_DIGITS: usize = 1_000_000;
+
 impl Number {
     /// Reads a number, with or without ASCII white space around it; `None` if `text` is anything else.
     ///
     /// `[+-]?[0-9]+` is an integer. A decimal is what Python's `float()` reads: `1.5`, `.5`, `5.`, `1e6`,
     /// `1E-3`, `inf`, `infinity` and `nan` in any case, each with a sign or without, and rounded correctly, so
-    /// that `1e999` is infinity. Not digits with underscores, not hexadecimal, not Fortran's `1.0D+03`.
+    /// that `1e999` is infinity. Not digits with underscores, not hexadecimal, not Fortran's `1.0D+03`; and nothing of more
+    /// than [`MOST_DIGITS`] characters.
     #[inline]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let text = text.trim_ascii();
+        if text.len() > MOST_DIGITS {
+            return None;
+        }
         let (negative, digits) = match text {
             [b'-', digits @ ..] => (true, digits),
             [b'+', digits @ ..] => (false, digits),

@@ -156,3 +156,108 @@ fn damage_is_computed_again_by_run() {
     damaged.put(&damaged.whole[..damaged.whole.len() / 2]);
     damaged.dir.split("run .").answers("55\n").says("8 of 10 items have results already");
 }
+
+/// A partial whose payload `edit` has changed, with a checksum that is right all the same: an execute point that lies.
+fn forged(whole: &[u8], edit: impl FnOnce(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    let end = whole.iter().position(|byte| *byte == b'\n').expect("a header");
+    let payload = edit(&whole[end + 1..whole.len() - 1]);
+    let header = String::from_utf8(whole[..end].to_vec()).expect("text");
+    let (before, _) = header.split_once(",\"checksum\"").expect("it has one");
+    let (start, rest) = before.split_once("\"bytes\":").expect("it has one");
+    let (_, rest) = rest.split_once(',').expect("more fields");
+    let header = format!("{start}\"bytes\":{},{rest}", payload.len());
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(header.as_bytes());
+    crc.update(&payload);
+    [format!("{header},\"checksum\":\"{:08x}\"}}\n", crc.finalize()).as_bytes(), &payload, b"\n"].concat()
+}
+
+/// A folder with the files of two items in one partial, and that partial.
+fn collected(to: &str) -> (Dir, std::path::PathBuf, Vec<u8>) {
+    let dir = Dir::new();
+    dir.split("run --total 1..=2 --chunks 1 --collect good* --reduce files --to")
+        .args([to, "--", "sh", "-c", "echo {item} > good.txt"])
+        .ok();
+    let path = dir.partial(0);
+    let whole = fs::read(&path).expect("read");
+    assert_eq!(forged(&whole, <[u8]>::to_vec), whole, "the checksum is made in the same way");
+    (dir, path, whole)
+}
+
+fn replace(text: &[u8], from: &str, to: &[u8]) -> Vec<u8> {
+    let at = text.windows(from.len()).position(|window| window == from.as_bytes()).expect("there");
+    [&text[..at], to, &text[at + from.len()..]].concat()
+}
+
+#[test]
+fn names_that_lead_out_of_the_folder_are_refused() {
+    for to in ["out/", "out.zip"] {
+        let (dir, path, whole) = collected(to);
+        let answer = dir.path(to.trim_end_matches('/'));
+        dir.write("kept/x.txt", "mine");
+        let long = [b"x/".repeat(5000), b"x".to_vec()].concat();
+        for name in
+            [&b"../x.txt"[..], b"/tmp/abc", b"a/../../", b"..", b".", b"", b"a//..//b", b"a\0b.text", b"x/", &long]
+        {
+            let entry = [format!("{} 2\n", name.len()).as_bytes(), name].concat();
+            let partial = forged(&whole, |payload| replace(payload, "8 2\ngood.txt", &entry));
+            fs::write(&path, partial).expect("written");
+            let before = dir.state();
+            let shown = String::from_utf8_lossy(name).into_owned();
+            let ended = dir.split("reduce .").run();
+            assert!(matches!(ended.code, Some(22 | 24)), "{shown}: {}", ended.transcript());
+            assert!(!ended.err.contains("panicked"), "{}", ended.transcript());
+            assert!(dir.state() == before, "{shown}: nothing was written");
+        }
+        assert!(answer.exists(), "the answer before is there");
+    }
+}
+
+#[test]
+fn a_link_in_the_way_is_not_followed() {
+    let (dir, path, whole) = collected("out/");
+    dir.write("kept/x.txt", "mine");
+    fs::remove_dir_all(dir.path("out")).expect("removed");
+    fs::create_dir(dir.path("out")).expect("made");
+    std::os::unix::fs::symlink("../kept", dir.path("out/d")).expect("linked");
+    fs::write(&path, forged(&whole, |payload| replace(payload, "good.txt", b"d/xx.txt"))).expect("written");
+    dir.split("reduce .").run();
+    assert_eq!(dir.names("kept"), ["x.txt"]);
+    assert_eq!(dir.read("kept/x.txt"), "mine");
+}
+
+#[test]
+fn lies_about_lengths_are_found_out_at_bounded_memory() {
+    let (dir, path, whole) = collected("out/");
+    for (from, to) in [
+        ("0 1\n8 2\n", "1000000000000000000 1\n8 2\n"),
+        ("0 1\n8 2\n", "0 1000000000000000000\n8 2\n"),
+        ("0 1\n8 2\n", "0 1\n1000000000000000000 2\n"),
+        ("0 1\n8 2\n", "0 1\n8 1000000000000000000\n"),
+        ("0 1\n8 2\n", "18446744073709551615 1\n8 2\n"),
+        ("0 1\n8 2\n", "340282366920938463463374607431768211456 1\n8 2\n"),
+        ("0 1\n8 2\n", "-1 1\n8 2\n"),
+        ("0 1\n8 2\n", "0 0\n8 2\n"),
+    ] {
+        fs::write(&path, forged(&whole, |payload| replace(payload, from, to.as_bytes()))).expect("written");
+        let ended = dir.command("sh").args(["-c", "ulimit -v 2000000; exec split reduce ."]).run();
+        assert!(matches!(ended.code, Some(1 | 20..=24)), "{to}: {}", ended.transcript());
+        assert!(!ended.err.contains("panicked") && !ended.err.contains("memory"), "{}", ended.transcript());
+    }
+}
+
+#[test]
+fn results_that_are_deep_or_endless_are_refused_at_bounded_memory() {
+    let dir = Dir::new();
+    let deep = "[".repeat(1 << 20);
+    let long = "1".repeat(4 << 20);
+    for reduce in ["sum", "stats", "hits=sum", "table", "top:3", "union", "histogram"] {
+        for text in [&deep, &long] {
+            dir.write("result", text);
+            dir.split("run --force --total 1..=2 --chunks 2 --reduce").args([reduce, "--", "cat", "result"]).run();
+            let ended = dir.command("sh").args(["-c", "ulimit -v 2000000; exec split reduce ."]).run();
+            assert!(ended.code.is_some_and(|code| code < 30), "{reduce}: {:?} {}", ended.code, ended.err);
+            assert!(!ended.err.contains("panicked") && !ended.err.contains("overflow"), "{reduce}: {}", ended.err);
+        }
+    }
+}
