@@ -22,6 +22,7 @@
 //! | `local` | a plan's run on this machine | yes |
 //! | `pool` | what HTCondor runs and wrote here: event logs, locks of DAGMan, whether this is an access point | reads |
 //! | `site` | what the administrators of a pool ask of every plan | reads profiles |
+//! | [`checkpoint`] | the library for programs that keep their own state | keeps checkpoints, exits when told to stop |
 //! | `model` | what a pool would make of a plan: closed forms and a simulation | no |
 //! | [`exit`] | every exit code, in one place | no |
 //! | [`store`] | every file that is written | writes |
@@ -29,12 +30,14 @@
 //!
 //! Imports run downwards: `cli` may use everything, nothing uses `cli`, and `local` uses `folder` and `runner`, `folder`
 //! uses `dag`, `pool` and `cut`. These three, `inputs`, `record` and `reduce` use `plan`; `record` and `inputs` know nothing
-//! of each other. `answer` uses `reduce` and `record`, and only `cli` uses it. `site` uses `plan` and `dag`; `dag` uses `plan`; `plan` uses `cut`; `cut` uses `space`. Any room may use
-//! `space` and `exit`, and those that write use `store`; `pool` and `store` use no other room, and `model` uses `space` alone. Without the feature `cli` the
+//! of each other. `answer` uses `reduce` and `record`, and only `cli` uses it. `site` uses `plan` and `dag`; `dag` uses `plan`; `plan` uses `cut`; `cut`
+//! uses `space`. Any room may use `space` and `exit`, and those that write use `store`; `pool` and `store` use no other room, `model`
+//! uses `space` alone, and `checkpoint` uses `store` alone. Without the feature `cli` the
 //! crate holds what a job needs, and no dependency of the command line.
 
 #[cfg(feature = "cli")]
 pub mod answer;
+pub mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod cut;

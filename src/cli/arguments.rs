@@ -87,6 +87,8 @@ pub(super) enum Task {
     Simulate(SimulateOptions),
     /// Show what the pool's administrators ask of every plan, and where each setting comes from
     Site(SiteOptions),
+    /// Print the checkpoint library for Python: split python > split_checkpoint.py
+    Python,
     /// Merge the results of a group of chunks on the way to the answer: what merge.sub runs in a job
     #[command(hide = true)]
     MergeGroup(MergeGroupOptions),

@@ -17,6 +17,7 @@ mod name;
 mod output;
 mod plan;
 mod progress;
+mod python;
 mod reduce;
 mod request;
 mod resume;
@@ -73,6 +74,7 @@ pub fn main() -> ExitCode {
             Task::Verify(options) => verify::verify(&options),
             Task::Simulate(options) => simulate::simulate(&options),
             Task::Site(options) => site::site(&options),
+            Task::Python => python::python(),
             Task::MergeGroup(options) => merge_group::merge_group(&options),
         },
         Err(_) if words.first().is_some_and(|first| coreutils::is_option_of_ours(first)) => {

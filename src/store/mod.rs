@@ -1,11 +1,13 @@
 //! Every file that is written: under a temporary name in the same folder, synced, then renamed, so that a
 //! reader finds the old file or the new one and never a part of either.
 //!
-//! A file of records, which prove themselves, may grow in place (`growing`).
+//! Two kinds of files are written in place: one of records, which prove themselves, grows (`growing`), and of two that belong
+//! together the older is overwritten ([`in_place`]).
 //!
 //! What a crash leaves behind is a temporary file, whose name starts with a dot and which nothing reads.
 
 mod growing;
+pub mod in_place;
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};

@@ -12,6 +12,7 @@ mod job;
 mod kit;
 mod log;
 mod plan;
+mod python;
 mod reduce;
 mod reducers;
 mod rows;

@@ -1,0 +1,291 @@
+//! Times checkpoints against their peers, in turn and in the same run.
+//!
+//! ```text
+//! cargo bench --bench checkpoint
+//! ```
+//!
+//! Prints medians and ratios; machines differ and disks are noisy, so that the ratios are what counts. Peers that are not on this
+//! machine are named and left out: a C compiler (`cc`), Python 3. The files are written below `target/`, on a real disk.
+
+#![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark's table; it stops where it cannot go on")]
+
+use std::fs;
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use split::checkpoint::{Checkpoint, FOLDER, Settings, numbers};
+
+/// Bytes of the large state.
+const LARGE: usize = 100_000_000;
+
+/// Writes COUNT times BYTES in place and waits for the disk; prints the median in seconds.
+const WRITER: &str = r#"
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+static double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec + t.tv_nsec / 1e9; }
+static int order(const void *a, const void *b) { double x = *(double *)a, y = *(double *)b; return (x > y) - (x < y); }
+int main(int argc, char **argv) {
+    size_t bytes = strtoul(argv[2], 0, 10), count = strtoul(argv[3], 0, 10);
+    int in_place = argv[4][0] == 'p';
+    char *data = malloc(bytes);
+    double *took = malloc(count * sizeof *took);
+    unsigned seed = 1;
+    for (size_t i = 0; i < bytes; i++) data[i] = (seed = seed * 1103515245 + 12345) >> 16;
+    int file = open(argv[1], O_RDWR | O_CREAT, 0666);
+    if (file < 0 || pwrite(file, data, bytes, 0) != (ssize_t)bytes || fsync(file)) return 1;
+    for (size_t i = 0; i < count; i++) {
+        double start = now();
+        if (!in_place) { close(file); file = open(argv[1], O_RDWR | O_CREAT | O_TRUNC, 0666); }
+        for (size_t done = 0; done < bytes;) {
+            ssize_t part = pwrite(file, data + done, bytes - done, done);
+            if (part <= 0) return 1;
+            done += part;
+        }
+        if (in_place ? fdatasync(file) : fsync(file)) return 1;
+        took[i] = now() - start;
+    }
+    qsort(took, count, sizeof *took, order);
+    printf("%.9f\n", took[count / 2]);
+    return 0;
+}
+"#;
+
+/// The same in Python: the library, and pickle with a temporary file, `os.replace` and both syncs.
+const PYTHON: &str = r#"
+import os, pickle, statistics, sys, time
+from split_checkpoint import Checkpoint, steps
+
+def median(count, action):
+    took = []
+    for _ in range(count):
+        start = time.perf_counter()
+        action()
+        took.append(time.perf_counter() - start)
+    return statistics.median(took)
+
+def pickled(state):
+    with open('pickled.new', 'wb') as file:
+        pickle.dump(state, file, protocol=4)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace('pickled.new', 'pickled')
+    folder = os.open('.', os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+what, state = sys.argv[1], {'x': 1.5, 'n': 3, 'name': 'small'}
+if what in ('large', 'large-pickle'):
+    state['data'] = os.urandom(1 << 20) * 100
+if what == 'tick':
+    with Checkpoint('tick') as checkpoint:
+        checkpoint.resume()
+        n, tick = 2000000, checkpoint.tick
+        start = time.perf_counter()
+        for _ in range(n):
+            tick(state)
+        ticks = time.perf_counter() - start
+        start = time.perf_counter()
+        for _ in range(n):
+            pass
+        print((ticks - (time.perf_counter() - start)) / n)
+elif what == 'steps':
+    n = 2000000
+    start = time.perf_counter()
+    for _ in steps('steps', range(n), state):
+        pass
+    print((time.perf_counter() - start) / n)
+elif what.endswith('pickle'):
+    print(median(7 if 'data' in state else 200, lambda: pickled(state)))
+else:
+    with Checkpoint(what) as checkpoint:
+        checkpoint.resume()
+        checkpoint.save(state)
+        checkpoint.save(state)
+        print(median(7 if 'data' in state else 200, lambda: checkpoint.save(state)))
+"#;
+
+#[derive(Serialize, Deserialize)]
+struct Small {
+    x: f64,
+    n: u64,
+    name: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Large {
+    #[serde(with = "numbers")]
+    values: Vec<f64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Plain {
+    values: Vec<f64>,
+}
+
+struct Bench {
+    folder: PathBuf,
+    writer: Option<PathBuf>,
+    python: bool,
+}
+
+fn main() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/checkpoint-bench");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder below target/");
+    let writer = folder.join("writer");
+    fs::write(folder.join("writer.c"), WRITER).expect("written");
+    let compiled = Command::new("cc").arg("-O2").arg("-o").arg(&writer).arg(folder.join("writer.c")).status();
+    let writer = compiled.is_ok_and(|status| status.success()).then_some(writer);
+    let python = Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success());
+    if writer.is_none() {
+        println!("cc is not here: without C beside");
+    }
+    if !python {
+        println!("python3 is not here: without Python");
+    }
+    let bench = Bench { folder, writer, python };
+    bench.ticks();
+    bench.small();
+    bench.large();
+    bench.background();
+    fs::remove_dir_all(&bench.folder).expect("removed");
+}
+
+impl Bench {
+    fn ticks(&self) {
+        const TICKS: u64 = 300_000_000;
+        let mut checkpoint = self.open::<u64>("tick", false);
+        checkpoint.tick(&0).expect("the first one");
+        let took = seconds(|| {
+            for step in 0..TICKS {
+                checkpoint.tick(black_box(&step)).expect("not due");
+            }
+        });
+        println!("tick, Rust                      {:8.2} ns   (wanted: under 2)", took / TICKS as f64 * 1e9);
+        if self.python {
+            println!("tick, Python                    {:8.0} ns   (wanted: under 1000)", self.in_python("tick") * 1e9);
+            println!("a turn of steps(), Python       {:8.0} ns", self.in_python("steps") * 1e9);
+        }
+    }
+
+    fn small(&self) {
+        let mut checkpoint = self.open::<Small>("small", false);
+        let state = Small { x: 1.5, n: 3, name: "small".into() };
+        let mut ours = Vec::new();
+        let mut in_place = Vec::new();
+        for _ in 0..5 {
+            ours.push(median((0..200).map(|_| seconds(|| checkpoint.save(&state).expect("saved"))).collect()));
+            in_place.extend(self.in_c(150, 200, "place"));
+        }
+        let ours = median(ours);
+        println!("small save, Rust                {:8.3} ms", ours * 1e3);
+        compare("  write + fdatasync in C", ours, &in_place, "1.2");
+        if self.python {
+            let python = self.in_python("small");
+            println!("small save, Python              {:8.3} ms", python * 1e3);
+            compare("  pickle, replace, fsync x 2", python, &[self.in_python("small-pickle")], "");
+        }
+    }
+
+    fn large(&self) {
+        let values: Vec<f64> = (0..LARGE / 8).map(|place| (place as f64).sqrt()).collect();
+        let plain = Plain { values: values.clone() };
+        let large = Large { values };
+        let mut checkpoint = self.open::<Large>("large", false);
+        let mut spelled = self.open::<Plain>("plain", false);
+        for _ in 0..2 {
+            checkpoint.save(&large).expect("saved");
+            spelled.save(&plain).expect("saved");
+        }
+        let (mut ours, mut plainly, mut fresh, mut in_place) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..9 {
+            ours.push(seconds(|| checkpoint.save(&large).expect("saved")));
+            fresh.extend(self.in_c(LARGE, 1, "fresh"));
+            in_place.extend(self.in_c(LARGE, 1, "place"));
+            plainly.push(seconds(|| spelled.save(&plain).expect("saved")));
+        }
+        let ours = median(ours);
+        println!("100 MB, numbers, Rust           {:8.1} ms", ours * 1e3);
+        compare("  write + fsync in C", ours, &fresh, "1.3");
+        compare("  write + fdatasync in place, C", ours, &in_place, "");
+        println!("100 MB, a plain Vec<f64>, Rust  {:8.1} ms   (112 MB as MessagePack)", median(plainly) * 1e3);
+        if self.python {
+            let python = self.in_python("large");
+            println!("100 MB of bytes, Python         {:8.1} ms", python * 1e3);
+            compare("  pickle, replace, fsync x 2", python, &[self.in_python("large-pickle")], "");
+        }
+    }
+
+    fn background(&self) {
+        let values: Vec<f64> = (0..LARGE / 8).map(|place| (place as f64).sqrt()).collect();
+        let large = Large { values };
+        let mut checkpoint = self.open::<Large>("background", true);
+        let (mut held, mut copied) = (Vec::new(), Vec::new());
+        for _ in 0..8 {
+            // Every step is due, and waits for the save before; so it is waited for first.
+            std::thread::sleep(Duration::from_millis(700));
+            held.push(seconds(|| checkpoint.tick(&large).expect("saved")));
+            copied.push(seconds(|| {
+                black_box(large.values.clone());
+            }));
+        }
+        // The first one takes new memory.
+        let held = median(held.split_off(2));
+        println!("100 MB, held by a background save {:6.1} ms", held * 1e3);
+        compare("  a copy in (new) memory", held, &copied, "");
+    }
+
+    fn open<S: Serialize + serde::de::DeserializeOwned>(&self, key: &str, background: bool) -> Checkpoint<S> {
+        let settings = Settings::new(key).folder(self.folder.join("checkpoints"));
+        let settings = if background { settings.in_background().every_steps(1) } else { settings };
+        let mut checkpoint = settings.open().expect("opened");
+        checkpoint.resume().expect("nothing there");
+        checkpoint
+    }
+
+    fn in_c(&self, bytes: usize, count: usize, how: &str) -> Option<f64> {
+        let writer = self.writer.as_ref()?;
+        let words = ["written".to_owned(), bytes.to_string(), count.to_string(), how.to_owned()];
+        Some(self.number(Command::new(writer).args(words)))
+    }
+
+    fn in_python(&self, what: &str) -> f64 {
+        let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/checkpoint");
+        let mut python = Command::new("python3");
+        python.env("PYTHONPATH", library).env(FOLDER, "in-python").args(["-B", "-c", PYTHON, what]);
+        self.number(&mut python)
+    }
+
+    fn number(&self, command: &mut Command) -> f64 {
+        let output = command.current_dir(&self.folder).output().expect("started");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.trim().parse().unwrap_or_else(|_| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)))
+    }
+}
+
+fn seconds(action: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    action();
+    start.elapsed().as_secs_f64()
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn compare(peer: &str, ours: f64, theirs: &[f64], wanted: &str) {
+    if theirs.is_empty() {
+        return;
+    }
+    let theirs = median(theirs.to_vec());
+    let wanted = if wanted.is_empty() { String::new() } else { format!(" (wanted: at most {wanted})") };
+    println!("{peer:<32}{:8.3} ms   ours takes {:.2} of it{wanted}", theirs * 1e3, ours / theirs);
+}

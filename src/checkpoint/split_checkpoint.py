@@ -1,0 +1,1073 @@
+"""Checkpoints for loops that carry state from step to step: one file, for Python 3.6 and later, that needs nothing else.
+
+    from split_checkpoint import steps
+
+    state = {'total': 0}
+    for i in steps('sum/1', range(1, 101), state):
+        state['total'] += i
+    print(state['total'])
+
+Run again after a kill, it goes on from what was saved last; run again after the end, it has the answer at once.
+
+    Checkpoint(key)                a loop of one's own: resume(first), tick(state), finish(state)
+    steps(key, range, state)       a loop over a range; state is changed in place: a dict, a list, a numpy array
+    until(key, state, step)        calls step(state) until it returns Done(answer)
+
+A key is a name and, after the first slash, everything else that the state depends on: 'ising/beta=0.44/seed=7'. The name gives the
+two files their names, NAME.a.checkpoint and NAME.b.checkpoint in the folder SPLIT_CHECKPOINT_DIR (without it:
+checkpoints). A checkpoint of another key, range or kind of loop is refused; of two files that are damaged, too. Where one is, the
+other is used, and a line on standard error says so.
+
+It saves at the interval that costs the least (Young 1974, Daly 2006), from what a save was measured to cost and from
+SPLIT_INTERRUPTION_SECONDS (without it: 14400), or as these settings of all three have it:
+
+    every=SECONDS, every_steps=N   save so often instead
+    at_most_every=SECONDS          never more often than this
+    interrupted_every=SECONDS      instead of SPLIT_INTERRUPTION_SECONDS
+    folder=PATH                    instead of SPLIT_CHECKPOINT_DIR
+    version=N, migrate=FUNCTION    the version of the state's layout, and FUNCTION(old_version, old_state), which makes a state of an older one
+    pickle=True                    keep objects of any class, by pickle, which runs code when they are read
+    return_when_stopped=True       see below
+
+On SIGTERM, which HTCondor sends before it takes a machine away, the next step saves and ends the program with exit code
+85 (SystemExit: "saved, start me again"), or raises Interrupted where return_when_stopped is set. Signals reach Python's
+main thread alone: a loop in another thread saves by time.
+
+A state is made of None, bool, int, float, str, bytes, list, tuple, dict, and numpy's arrays and numbers. Nothing else is
+guessed at. The files are those of the Rust library split::checkpoint, whose documentation has their format; either reads
+the other's, but for tuples, which are Python's alone.
+"""
+
+import fcntl
+import json
+import math
+import os
+import re
+import shlex
+import signal
+import struct
+import sys
+import threading
+import time
+import zlib
+
+__all__ = ['Checkpoint', 'CheckpointError', 'Done', 'EXIT_SAVED', 'Interrupted', 'interval', 'steps', 'until']
+
+#: The exit code of a program that was told to stop, has saved, and wants to be started again.
+EXIT_SAVED = 85
+
+
+class CheckpointError(Exception):
+    """A checkpoint could not be read, written or used; the text says which file, why, and what helps."""
+
+
+class Interrupted(CheckpointError):
+    """The state was saved and the program was told to stop."""
+
+
+class Done:
+    """What a step of `until` returns when it is done."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+
+def interval(cost, interruption):
+    """How long to compute between two saves that take `cost` seconds, with an interruption every `interruption` seconds
+    (Daly 2006, equation 37)."""
+    if cost >= 2 * interruption:
+        return interruption
+    share = cost / (2 * interruption)
+    return math.sqrt(2 * cost * interruption) * (1 + math.sqrt(share) / 3 + share / 9) - cost
+
+
+def steps(key, items, state, **settings):
+    """Goes through a range, each item once, however often it is interrupted; `state` is brought to where it was, in place."""
+    if type(items) is not range:
+        raise CheckpointError('steps() goes through a range, such as range(len(things)), and not through a %s'
+                              % type(items).__name__)
+    if _restore(state) is None:
+        raise CheckpointError('the state of steps() is changed in place: a dict, a list, a bytearray or a numpy array, '
+                              'and not a %s' % type(state).__name__)
+    name = 'range %d..%d' % (items.start, items.stop) + ('' if items.step == 1 else ':%d' % items.step)
+    engine = _Engine(key, name, settings)
+    try:
+        there, position = engine.resume()
+        if position is None:
+            position = 0
+        else:
+            try:
+                _restore(state)(there)
+            except (TypeError, ValueError) as error:
+                raise engine.wrong_layout(str(error)) from error
+    except BaseException:
+        engine.close()
+        raise
+    return _steps(engine, items, state, position)
+
+
+def _steps(engine, items, state, position):
+    try:
+        count, now = len(items), time.monotonic
+        while position < count:
+            yield items[position]
+            position += 1
+            engine.countdown -= 1
+            if _sigterm.told or not engine.countdown or now() >= engine.due:
+                engine.attend(position, state)
+        engine.finish(position, state)
+    finally:
+        engine.close()
+
+
+def until(key, state, step, **settings):
+    """Calls `step(state)`, which changes the state in place, until it returns `Done(answer)`; gives the answer."""
+    if _restore(state) is None:
+        raise CheckpointError('the state of until() is changed in place: a dict, a list, a bytearray or a numpy array, '
+                              'and not a %s' % type(state).__name__)
+    engine = _Engine(key, 'until', settings)
+    try:
+        done = engine.is_done()
+        there, _ = engine.resume(migrated=not done)
+        if done:
+            return there
+        if engine.header['generation']:
+            try:
+                _restore(state)(there)
+            except (TypeError, ValueError) as error:
+                raise engine.wrong_layout(str(error)) from error
+        now = time.monotonic
+        while True:
+            result = step(state)
+            if result is not None:
+                if type(result) is not Done:
+                    raise CheckpointError('a step of until() returns None to go on or Done(answer), and not %r' % (result,))
+                engine.finish(None, result.answer)
+                return result.answer
+            engine.countdown -= 1
+            if _sigterm.told or not engine.countdown or now() >= engine.due:
+                engine.attend(None, state)
+    finally:
+        engine.close()
+
+
+class Checkpoint:
+    """The checkpoint of a loop of one's own.
+
+        with Checkpoint('collatz/27') as checkpoint:
+            state = checkpoint.resume({'number': 27, 'steps': 0})
+            while state['number'] != 1:
+                ...
+                checkpoint.tick(state)
+            checkpoint.finish(state)
+
+    What the loop needs to go on has to be in the state, also whether it is done.
+    """
+
+    def __init__(self, key, **settings):
+        self._engine = _Engine(key, 'own', settings)
+
+    def resume(self, first=None):
+        """What was saved last, or `first` where this is the first run."""
+        fresh = not self._engine.header['generation']
+        there, _ = self._engine.resume()
+        return first if fresh else there
+
+    def tick(self, state):
+        """To be called after each step with the whole state: saves it if a save is due, or if the program was told to stop."""
+        engine = self._engine
+        engine.countdown -= 1
+        if _sigterm.told or not engine.countdown or time.monotonic() >= engine.due:
+            engine.attend(None, state)
+
+    def save(self, state):
+        """Saves now, due or not."""
+        self._engine.going()
+        self._engine.save(None, state, False)
+
+    def finish(self, state):
+        """Saves the last state: running again gives it back, and nothing more is saved."""
+        self._engine.finish(None, state)
+
+    def is_done(self):
+        """Whether the computation has come to its end, in this run or an earlier one."""
+        return self._engine.is_done()
+
+    def close(self):
+        """Gives the files back, for another `Checkpoint` of the same name."""
+        self._engine.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def _restore(state):
+    """What brings this container to another's content, in place."""
+    def into_dict(there):
+        if type(there) is not dict:
+            raise TypeError('a %s, and no dict' % type(there).__name__)
+        state.clear()
+        state.update(there)
+
+    def into_list(there):
+        if type(there) is not list:
+            raise TypeError('a %s, and no list' % type(there).__name__)
+        state[:] = there
+
+    def into_bytearray(there):
+        if type(there) is not bytes:
+            raise TypeError('a %s, and no bytes' % type(there).__name__)
+        state[:] = there
+
+    def into_array(there):
+        if getattr(there, 'dtype', None) != state.dtype or there.shape != state.shape:
+            raise TypeError('another type or shape than the array of type %s and shape %s' % (state.dtype, state.shape))
+        state[...] = there
+
+    if _is_array(state):
+        return into_array
+    return {dict: into_dict, list: into_list, bytearray: into_bytearray}.get(type(state))
+
+
+# SIGTERM
+
+
+class _Sigterm:
+    """One handler for all loops of the process, there as long as there are loops."""
+
+    def __init__(self):
+        self.told = False
+        self.loops = 0
+        self.process = None
+        self.before = None
+
+    def enter(self):
+        self.loops += 1
+        if self.loops == 1 and threading.current_thread() is threading.main_thread():
+            self.process = os.getpid()
+            self.before = signal.signal(signal.SIGTERM, self.handle)
+
+    def leave(self):
+        self.loops -= 1
+        if not self.loops:
+            self.restore()
+
+    def restore(self):
+        if self.process is not None and threading.current_thread() is threading.main_thread():
+            self.process = None
+            if signal.getsignal(signal.SIGTERM) == self.handle:
+                signal.signal(signal.SIGTERM, signal.SIG_DFL if self.before is None else self.before)
+
+    def handle(self, *_):
+        if self.loops and self.process == os.getpid():
+            self.told = True
+        else:
+            # A child, such as one of multiprocessing's, or a program whose loops are over, ends as it would without this.
+            self.restore()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+_sigterm = _Sigterm()
+
+
+# When to save
+
+
+class _Engine:
+    """What keeps a checkpoint: the two files, and how far it is."""
+
+    SETTINGS = {'folder': None, 'version': 0, 'migrate': None, 'every': None, 'every_steps': None, 'at_most_every': 0.0,
+                'interrupted_every': None, 'pickle': False, 'return_when_stopped': False}
+
+    def __init__(self, key, kind, settings):
+        self.closed = True
+        odd = sorted(set(settings) - set(self.SETTINGS))
+        if odd:
+            raise CheckpointError('%s is no setting; there are %s' % (odd[0], ', '.join(sorted(self.SETTINGS))))
+        chosen = dict(self.SETTINGS, **settings)
+        self.chosen = chosen
+        if chosen['every'] is not None and chosen['every_steps'] is not None:
+            raise CheckpointError('every and every_steps exclude each other')
+        if chosen['every_steps'] is not None and (type(chosen['every_steps']) is not int or chosen['every_steps'] < 1):
+            raise CheckpointError('every_steps is a number of at least 1, and not %r' % (chosen['every_steps'],))
+        for name in ('every', 'at_most_every'):
+            seconds = chosen[name]
+            if seconds is not None and (type(seconds) not in (int, float) or not seconds >= 0):
+                raise CheckpointError('%s is a number of seconds, and not %r' % (name, seconds))
+        if type(chosen['version']) is not int or not 0 <= chosen['version'] < 1 << 32:
+            raise CheckpointError('version is a number of at least 0, and not %r' % (chosen['version'],))
+        name = _name(key)
+        self.interruption = _interruption(chosen['interrupted_every'])
+        self.header = {'format': 1, 'key': key}
+        identity = _line('SPLIT_CHECKPOINT_KEY')
+        if identity:
+            self.header['identity'] = identity
+        self.header.update({'loop': kind, 'version': chosen['version'], 'generation': 0, 'done': False})
+        folder = chosen['folder']
+        if folder is None:
+            folder = os.environ.get('SPLIT_CHECKPOINT_DIR') or 'checkpoints'
+        # The program may change its working folder later on.
+        folder = os.path.abspath(str(folder))
+        try:
+            _make_folder(folder)
+        except OSError as error:
+            raise CheckpointError('cannot make the folder %s: %s' % (folder, error.strerror)) from error
+        self.process = os.getpid()
+        self.slots = _Slots([os.path.join(folder, '%s.%s.checkpoint' % (name, slot)) for slot in 'ab'], key)
+        self.closed = False
+        self.is_expecting = True
+        _sigterm.enter()
+        try:
+            found = self.slots.found
+            if found is not None:
+                self.check(found)
+                self.header['generation'] = found['generation']
+        except BaseException:
+            self.close()
+            raise
+        self.is_resumed = False
+        self.cost = None
+        self.countdown = chosen['every_steps'] or -1
+        self.last = time.monotonic()
+        # The first tick finds out whether all is well.
+        self.due = 0.0
+
+    def check(self, found):
+        for what in ('key', 'identity', 'loop'):
+            there, here = found.get(what, ''), self.header.get(what, '')
+            if there != here:
+                raise CheckpointError(
+                    '%s was written for the %s `%s`, and this is `%s`; rm %s starts anew, and %s of another name keeps both'
+                    % (self.slots.path(), what, there, here, self.slots.shown(),
+                       'a folder' if what == 'identity' else 'a key'))
+
+    def is_done(self):
+        if self.is_resumed:
+            return self.header['done']
+        return self.slots.found is not None and self.slots.found['done']
+
+    def resume(self, migrated=True):
+        """The state that was saved last and the item that comes next, or None twice."""
+        found = self.slots.found
+        if self.is_resumed or found is None:
+            self.is_resumed = True
+            return None, None
+        data = self.slots.payload()
+        self.slots.found = None
+        try:
+            state = _unpack(data, self.chosen['pickle'])
+        except (_Unreadable, ValueError, TypeError, RecursionError) as error:
+            raise self.wrong_layout(str(error) or type(error).__name__) from error
+        if found['version'] != self.header['version']:
+            if self.chosen['migrate'] is None or found['version'] > self.header['version'] or not migrated:
+                raise CheckpointError(
+                    '%s holds version %d of the state, and the program\'s is %d; migrate reads older ones, rm %s starts anew'
+                    % (self.slots.path(), found['version'], self.header['version'], self.slots.shown()))
+            state = self.chosen['migrate'](found['version'], state)
+        self.is_resumed = True
+        self.header['done'] = found['done']
+        if found['done']:
+            self.retire()
+        return state, found.get('position')
+
+    def wrong_layout(self, wrong):
+        return CheckpointError(
+            '%s does not hold what the program\'s state is made of: %s; version and migrate read older layouts, '
+            'rm %s starts anew' % (self.slots.path(), wrong, self.slots.shown()))
+
+    def going(self):
+        if self.closed:
+            raise CheckpointError('the checkpoint `%s` was closed' % self.header['key'])
+        if os.getpid() != self.process:
+            raise CheckpointError('a child process would save over its parent\'s checkpoint `%s`' % self.header['key'])
+        if not self.is_resumed:
+            raise CheckpointError('resume() comes before the first tick(), save() or finish(): what an earlier run saved would be lost')
+        if self.header['done']:
+            raise CheckpointError('the checkpoint `%s` is done: resume() gave its last state, and there is nothing to go '
+                                  'on with' % self.header['key'])
+
+    def attend(self, position, state):
+        """What a tick does when something may be due."""
+        self.going()
+        if _sigterm.told:
+            self.save(position, state, False)
+            self.leave()
+        by_steps = not self.countdown
+        if by_steps:
+            self.countdown = self.chosen['every_steps']
+        now = time.monotonic()
+        # The first tick of a loop that saves by time has a due time of 0 and saves nothing.
+        by_time = self.chosen['every_steps'] is None and self.due > 0 and now >= self.due
+        try:
+            if (by_steps or by_time) and now - self.last >= self.chosen['at_most_every']:
+                self.save(position, state, False)
+        finally:
+            # Also after a failure, so that a program that goes on tries again in a while.
+            self.arm()
+
+    def arm(self):
+        if self.chosen['every_steps'] is not None:
+            self.due = math.inf
+            return
+        every = self.chosen['every']
+        if every is None:
+            every = interval(0.01 if self.cost is None else self.cost, self.interruption)
+        every = max(every, self.chosen['at_most_every'])
+        self.due = max(self.last + every, time.monotonic() + every / 16, 1e-9)
+
+    def save(self, position, state, done):
+        start = time.monotonic()
+        header = dict(self.header)
+        # As Rust has it: the end of the loop stands last.
+        del header['done']
+        header['generation'] += 1
+        if position is not None:
+            header['position'] = position
+        header['done'] = done
+        try:
+            self.slots.save(header, state, self.chosen['pickle'])
+        except OSError as error:
+            raise CheckpointError('cannot write %s: %s' % (error.filename or self.slots.target(), error.strerror)) from error
+        self.header['generation'] += 1
+        self.header['done'] = done
+        self.last = time.monotonic()
+        cost = self.last - start
+        self.cost = cost if self.cost is None else (self.cost + cost) / 2
+        self.countdown = self.chosen['every_steps'] or -1
+        if done:
+            # Whoever ticks on is told so at once.
+            self.due = 0.0
+            self.retire()
+
+    def retire(self):
+        """Nothing is left to save: SIGTERM ends the process again, unless there are other loops."""
+        if self.is_expecting and os.getpid() == self.process:
+            self.is_expecting = False
+            _sigterm.leave()
+
+    def finish(self, position, state):
+        if self.is_resumed and self.header['done']:
+            return
+        self.going()
+        self.save(position, state, True)
+        if _sigterm.told:
+            self.leave()
+
+    def leave(self):
+        if self.chosen['return_when_stopped']:
+            raise Interrupted('told to stop; the state is saved')
+        sys.exit(EXIT_SAVED)
+
+    def close(self):
+        if not self.closed:
+            self.closed = True
+            self.retire()
+            self.slots.close()
+
+    def __del__(self):
+        self.close()
+
+
+def _name(key):
+    """The name in a key, which names the files."""
+    def refused(wrong):
+        return CheckpointError('the key `%s` %s; a key is a name and what it depends on, such as sum/1 or '
+                               'ising/beta=0.44/seed=7' % (_shown(key), wrong))
+
+    if type(key) is not str:
+        raise refused('is no text')
+    name = key.split('/')[0]
+    if not name:
+        raise refused('has no name')
+    if name[0] in '.-':
+        raise refused('starts with a dot or a dash')
+    if len(name) > 100:
+        raise refused('has a name of more than 100 letters')
+    if not re.match(r'[A-Za-z0-9_.=+-]+\Z', name):
+        raise refused('has a name of more than letters, digits and -_.=+ (after a slash anything goes)')
+    if re.search(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff]', key):
+        raise refused('is more than one line of text')
+    if len(key.encode()) > 4096:
+        raise refused('is longer than 4096 bytes')
+    return name
+
+
+def _shown(text):
+    """On one line, whatever is in it."""
+    return ''.join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(text))
+
+
+def _line(variable):
+    value = os.environ.get(variable, '')
+    if re.search(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff]', value) or len(value.encode()) > 4096:
+        raise CheckpointError('%s is `%s`, and not one line of at most 4096 bytes' % (variable, _shown(value)))
+    return value
+
+
+def _interruption(chosen):
+    value = chosen if chosen is not None else _line('SPLIT_INTERRUPTION_SECONDS') or 14400
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if not 0 < seconds < 1e18:
+        name = 'SPLIT_INTERRUPTION_SECONDS' if chosen is None else 'interrupted_every'
+        raise CheckpointError('%s is `%s`, and not a number of seconds over 0' % (name, value))
+    return seconds
+
+
+# The two files
+
+_LINE = 52
+_UNFINISHED = b'SPLITCKPT1 -------- ---------- --------------------\n'
+_FIRST = re.compile(rb'SPLITCKPT1 ([0-9a-f]{8}) ([0-9]{10}) ([0-9]{20})\n\Z')
+_BUFFER = 1 << 18
+_SLACK = 1 << 18
+_LONGEST_HEADER = 1 << 16
+
+_held = set()
+
+
+class _Slots:
+    """The two files, of which each save overwrites the older and waits for the disk; so one of them is always whole."""
+
+    def __init__(self, paths, key):
+        self.paths = paths
+        self.files = [None, None]
+        self.newest = None
+        # Whether the newest is known to be on the disk, and not only in the memory of this machine.
+        self.lasting = False
+        self.found = None
+        self.lock = None
+        self.place = os.path.join(os.path.realpath(os.path.dirname(paths[0])), os.path.basename(paths[0]))
+        try:
+            self.take_lock()
+            looked = [self.look(0), self.look(1)]
+            self.choose(looked, key)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, OSError):
+                raise CheckpointError('cannot read %s: %s' % (error.filename or paths[0], error.strerror)) from error
+            raise
+
+    def take_lock(self):
+        """Keeps others away. A lock of fcntl is the process's: children do not keep it alive."""
+        busy = '%s is in use by another %s: two that save into the same files would spoil both'
+        if self.place in _held:
+            raise CheckpointError(busy % (self.paths[0], 'part of this program'))
+        self.files[0] = os.open(self.paths[0], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.lockf(self.files[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CheckpointError(busy % (self.paths[0], 'process')) from error
+        except PermissionError as error:
+            raise CheckpointError(busy % (self.paths[0], 'process')) from error
+        except OSError:
+            # A file system that knows no locks.
+            pass
+        self.lock = self.place
+        _held.add(self.place)
+
+    def look(self, slot):
+        """(None, header, where its payload is) of a file that is whole, or what is wrong with it."""
+        if self.files[slot] is None:
+            try:
+                self.files[slot] = os.open(self.paths[slot], os.O_RDWR | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return 'is not there', None, None
+        file = self.files[slot]
+        length = os.fstat(file).st_size
+        if not length:
+            return 'is empty', None, None
+        line = _read(file, _LINE, 0)
+        if len(line) < _LINE:
+            return 'ends too early', None, None
+        if line == _UNFINISHED:
+            return 'is unfinished (its save was interrupted)', None, None
+        first = _FIRST.match(line)
+        if first is None or int(first.group(2)) > _LONGEST_HEADER or int(first.group(3)) >= 1 << 64:
+            return 'is damaged (first line)', None, None
+        start = _LINE + int(first.group(2))
+        end = start + int(first.group(3))
+        if end > length:
+            return 'ends too early', None, None
+        text = _read(file, start - _LINE, _LINE)
+        checksum, offset = zlib.crc32(text), start
+        while offset < end:
+            part = _read(file, min(_BUFFER, end - offset), offset)
+            if not part:
+                return 'ends too early', None, None
+            checksum = zlib.crc32(part, checksum)
+            offset += len(part)
+        checksum = zlib.crc32(line[20:51], checksum)
+        if checksum != int(first.group(1), 16):
+            return 'is damaged (checksum)', None, None
+        try:
+            header = json.loads(text.decode())
+            if header['format'] == 1 and {'key', 'loop', 'version', 'generation', 'done'} - set(header):
+                return 'is damaged (header)', None, None
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return 'is damaged (header)', None, None
+        if header['format'] != 1:
+            raise CheckpointError('%s has format %s, which a later version of the library wrote; this one reads format 1'
+                                  % (self.paths[slot], header['format']))
+        return None, header, (start, end)
+
+    def choose(self, looked, key):
+        whole = [slot for slot in (0, 1) if looked[slot][0] is None]
+        if whole:
+            self.newest = max(whole, key=lambda slot: looked[slot][1]['generation'])
+            _, self.found, self.where = looked[self.newest]
+        wrong = [looked[0][0], looked[1][0]]
+        absent = ('is not there', 'is empty')
+        if self.newest is None:
+            # The second is made after the first is whole.
+            if wrong[0] in absent and wrong[1] == 'is not there':
+                return
+            if wrong[1] == 'is not there':
+                self.say('checkpoint %s: %s %s and is the first; starting anew' % (key, self.paths[0], wrong[0]))
+                return
+            raise CheckpointError('the checkpoint `%s` is lost: %s %s, %s %s; rm %s starts anew' % (
+                key, self.paths[0], wrong[0], self.paths[1], wrong[1], self.shown()))
+        other = 1 - self.newest
+        if wrong[other] is not None and (other == 0 or wrong[other] not in absent):
+            self.say('checkpoint %s: %s %s; going on from %s' % (
+                key, self.paths[other], wrong[other], self.paths[self.newest]))
+
+    @staticmethod
+    def say(text):
+        try:
+            sys.stderr.write(text + '\n')
+        except (OSError, ValueError, AttributeError):
+            # Nobody is there to read it.
+            pass
+
+    def path(self):
+        return self.paths[self.newest or 0]
+
+    def target(self):
+        return self.paths[0 if self.newest is None else 1 - self.newest]
+
+    def shown(self):
+        return ' '.join(shlex.quote(path) for path in self.paths)
+
+    def payload(self):
+        start, end = self.where
+        return _read(self.files[self.newest], end - start, start)
+
+    def save(self, header, state, pickled):
+        target = 0 if self.newest is None else 1 - self.newest
+        if self.newest is not None and not self.lasting:
+            # An earlier process may have been killed between its last write and the disk's answer.
+            _sync(self.files[self.newest])
+        self.lasting = True
+        if self.files[target] is None:
+            self.files[target] = os.open(self.paths[target], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        file = self.files[target]
+        before = os.fstat(file).st_size
+        if not before:
+            _sync_folder(os.path.dirname(self.paths[target]) or '.')
+        length = _Writer(file).write(header, state, pickled)
+        if before // 2 > length + _SLACK:
+            os.ftruncate(file, length)
+        _sync(file)
+        self.newest = target
+
+    def close(self):
+        for slot, file in enumerate(self.files):
+            if file is not None:
+                os.close(file)
+                self.files[slot] = None
+        if self.lock is not None:
+            _held.discard(self.lock)
+            self.lock = None
+
+
+def _read(file, count, offset):
+    """So many bytes, fewer where the file ends before."""
+    parts = []
+    while count:
+        part = os.pread(file, count, offset)
+        if not part:
+            break
+        parts.append(part)
+        count -= len(part)
+        offset += len(part)
+    return parts[0] if len(parts) == 1 else b''.join(parts)
+
+
+def _write(file, data, offset):
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(file, view, offset)
+        view = view[written:]
+        offset += written
+
+
+def _sync(file):
+    getattr(os, 'fdatasync', os.fsync)(file)
+
+
+def _make_folder(folder):
+    """Makes it and those above it, so that they last through a loss of power."""
+    missing = []
+    above = folder
+    while not os.path.exists(above):
+        missing.append(above)
+        above = os.path.dirname(above)
+    os.makedirs(folder, exist_ok=True)
+    for made in missing:
+        _sync_folder(os.path.dirname(made))
+
+
+def _sync_folder(folder):
+    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(file)
+    except OSError as error:
+        # Some network file systems refuse to sync a folder: they keep names by themselves.
+        if error.errno != 22:
+            raise
+    finally:
+        os.close(file)
+
+
+# The payload: MessagePack
+
+_WIDE, _TUPLE, _HEAD, _SCALAR, _PICKLE = 1, 2, 3, 4, 5
+
+#: Deeper is taken for a container that contains itself.
+_DEEPEST = 200
+
+#: So many floats are packed at once.
+_FLOATS = 1024
+_PACK_FLOATS = struct.Struct('>' + 'Bd' * _FLOATS)
+
+
+class _Unreadable(Exception):
+    pass
+
+
+class _Writer:
+    """Writes a checkpoint, and keeps no more of it than a buffer."""
+
+    def __init__(self, file):
+        self.file = file
+        self.buffer = bytearray()
+        self.offset = 0
+        self.checksum = 0
+
+    def write(self, header, state, pickled):
+        text = json.dumps(header, separators=(',', ':'), ensure_ascii=False).encode() + b'\n'
+        self.buffer += _UNFINISHED
+        self.put(text)
+        _pack(self.put, state, pickled, 'the state', 0)
+        payload = self.offset + len(self.buffer) - _LINE - len(text)
+        lengths = b'%010d %020d' % (len(text), payload)
+        # The first line is no part of the checksum, and the lengths in it end it.
+        unread = memoryview(self.buffer)[_LINE if not self.offset else 0:]
+        checksum = zlib.crc32(lengths, zlib.crc32(unread, self.checksum))
+        unread.release()
+        line = b'SPLITCKPT1 %08x %s\n' % (checksum, lengths)
+        if not self.offset:
+            self.buffer[:_LINE] = line
+            _write(self.file, self.buffer, 0)
+        else:
+            _write(self.file, self.buffer, self.offset)
+            _write(self.file, line, 0)
+        return _LINE + len(text) + payload
+
+    def put(self, data):
+        self.buffer += data
+        if len(self.buffer) >= _BUFFER:
+            with memoryview(self.buffer) as view:
+                self.checksum = zlib.crc32(view[_LINE if not self.offset else 0:], self.checksum)
+                _write(self.file, view, self.offset)
+            self.offset += len(self.buffer)
+            self.buffer = bytearray()
+
+
+def _pack(put, value, pickled, where, depth):
+    kind = type(value)
+    if kind is float:
+        put(struct.pack('>Bd', 0xcb, value))
+    elif kind is int:
+        _pack_int(put, value)
+    elif kind is str:
+        try:
+            data = value.encode()
+        except UnicodeEncodeError as error:
+            raise CheckpointError('%s cannot be saved: a text that is not Unicode' % where) from error
+        put(_head(len(data), 0xa0, 32, 0xd9, where) + data)
+    elif value is None:
+        put(b'\xc0')
+    elif kind is bool:
+        put(b'\xc3' if value else b'\xc2')
+    elif kind is bytes or kind is bytearray:
+        _pack_bytes(put, value, where)
+    elif depth > _DEEPEST:
+        raise CheckpointError('%s... cannot be saved: it is nested too deeply, or contains itself' % where[:60])
+    elif kind is list:
+        put(_head(len(value), 0x90, 16, 0xdb, where))
+        _pack_items(put, value, pickled, where, depth)
+    elif kind is dict:
+        put(_head(len(value), 0x80, 16, 0xdd, where))
+        for key, item in value.items():
+            _pack(put, key, pickled, 'the key %r of %s' % (key, where), depth + 1)
+            _pack(put, item, pickled, '%s[%r]' % (where, key), depth + 1)
+    elif kind is tuple:
+        inner = bytearray()
+        put_inner = inner.extend
+        put_inner(_head(len(value), 0x90, 16, 0xdb, where))
+        _pack_items(put_inner, value, pickled, where, depth)
+        _pack_extension(put, _TUPLE, inner, where)
+    elif _is_array(value) and _is_plain(value.dtype):
+        _pack_array(put, value, where)
+    elif _is_numpy(value, 'generic') and _is_plain(value.dtype):
+        inner = bytearray()
+        _pack(inner.extend, [value.dtype.str, value.tobytes()], False, where, depth + 1)
+        _pack_extension(put, _SCALAR, inner, where)
+    elif pickled:
+        import pickle
+        _pack_extension(put, _PICKLE, pickle.dumps(value, protocol=4), where)
+    else:
+        raise CheckpointError(
+            '%s is a %s, which cannot be saved; a state is made of None, bool, int, float, str, bytes, list, tuple, dict and '
+            'numpy arrays, or pickle=True keeps objects as well' % (where, kind.__name__))
+
+
+def _pack_items(put, items, pickled, where, depth):
+    if len(items) > 16 and set(map(type, items)) == {float}:
+        for start in range(0, len(items), _FLOATS):
+            part = items[start:start + _FLOATS]
+            mixed = [0xcb] * (2 * len(part))
+            mixed[1::2] = part
+            packer = _PACK_FLOATS if len(part) == _FLOATS else struct.Struct('>' + 'Bd' * len(part))
+            put(packer.pack(*mixed))
+        return
+    for place, item in enumerate(items):
+        _pack(put, item, pickled, '%s[%d]' % (where, place) if depth < 8 else where, depth + 1)
+
+
+def _pack_int(put, value):
+    # In as few bytes as possible, as Rust does it.
+    if value >= 0:
+        if value < 1 << 7:
+            return put(struct.pack('>B', value))
+        kinds = ((0xcc, '>BB', 1 << 8), (0xcd, '>BH', 1 << 16), (0xce, '>BI', 1 << 32), (0xcf, '>BQ', 1 << 64))
+    else:
+        if value >= -1 << 5:
+            return put(struct.pack('>b', value))
+        kinds = ((0xd0, '>Bb', 1 << 7), (0xd1, '>Bh', 1 << 15), (0xd2, '>Bi', 1 << 31), (0xd3, '>Bq', 1 << 63))
+    for code, form, limit in kinds:
+        if -limit <= value < limit:
+            return put(struct.pack(form, code, value))
+    # One bit for the sign.
+    bits = (value if value >= 0 else ~value).bit_length() + 1
+    _pack_extension(put, _WIDE, value.to_bytes((bits + 7) // 8, 'little', signed=True), 'a number')
+
+
+def _pack_bytes(put, data, where):
+    count = len(data)
+    if count < 1 << 8:
+        put(struct.pack('>BB', 0xc4, count))
+    elif count < 1 << 16:
+        put(struct.pack('>BH', 0xc5, count))
+    else:
+        _check_length(count, where)
+        put(struct.pack('>BI', 0xc6, count))
+    with memoryview(data) as view:
+        for start in range(0, count, _BUFFER):
+            put(view[start:start + _BUFFER])
+
+
+def _pack_extension(put, tag, data, where):
+    count = len(data)
+    if count in (1, 2, 4, 8, 16):
+        put(struct.pack('>Bb', 0xd3 + count.bit_length(), tag))
+    elif count < 1 << 8:
+        put(struct.pack('>BBb', 0xc7, count, tag))
+    elif count < 1 << 16:
+        put(struct.pack('>BHb', 0xc8, count, tag))
+    else:
+        _check_length(count, where)
+        put(struct.pack('>BIb', 0xc9, count, tag))
+    put(data)
+
+
+def _pack_array(put, array, where):
+    import numpy
+    order = 'F' if array.flags.f_contiguous and not array.flags.c_contiguous else 'C'
+    head = bytearray()
+    _pack(head.extend, [array.dtype.str, list(array.shape), order], False, where, 0)
+    flat = array.ravel(order=order)
+    data = memoryview(flat.view(numpy.uint8)) if flat.nbytes else memoryview(b'')
+    part = 1 << 20
+    starts = range(0, len(data), part)
+    put(_head(1 + len(starts), 0x90, 16, 0xdb, where))
+    _pack_extension(put, _HEAD, head, where)
+    for start in starts:
+        _pack_bytes(put, data[start:start + part], where)
+
+
+def _head(count, fix, limit, code, where):
+    """The head of a text, an array or a map: in one byte, or by the length of its length."""
+    if count < limit:
+        return struct.pack('>B', fix | count)
+    if code == 0xd9 and count < 1 << 8:
+        return struct.pack('>BB', code, count)
+    # A text has 0xda and 0xdb for longer ones; arrays (0xdc, 0xdd) and maps (0xde, 0xdf) begin there.
+    code = {0xd9: 0xda, 0xdb: 0xdc, 0xdd: 0xde}[code]
+    if count < 1 << 16:
+        return struct.pack('>BH', code, count)
+    _check_length(count, where)
+    return struct.pack('>BI', code + 1, count)
+
+
+def _check_length(count, where):
+    if count >= 1 << 32:
+        raise CheckpointError('%s cannot be saved: it is longer than MessagePack\'s 4294967295' % where)
+
+
+def _is_numpy(value, name):
+    """Whether it is one of numpy's, which is not imported for this."""
+    numpy = sys.modules.get('numpy')
+    return numpy is not None and isinstance(value, getattr(numpy, name, ()))
+
+
+def _is_array(value):
+    return type(value).__name__ == 'ndarray' and _is_numpy(value, 'ndarray')
+
+
+def _is_plain(dtype):
+    return dtype.kind in 'biufcSUMm' and dtype.names is None and dtype.itemsize > 0
+
+
+def _unpack(data, pickled):
+    reader = _Reader(data, pickled)
+    value = reader.value(0)
+    if type(value) is _ArrayHead or reader.offset != len(data):
+        raise _Unreadable('more or less than one value')
+    return value
+
+
+class _ArrayHead:
+    def __init__(self, name, shape, order):
+        self.name, self.shape, self.order = name, shape, order
+
+
+class _Reader:
+    _NUMBERS = {0xca: '>f', 0xcb: '>d', 0xcc: '>B', 0xcd: '>H', 0xce: '>I', 0xcf: '>Q',
+                0xd0: '>b', 0xd1: '>h', 0xd2: '>i', 0xd3: '>q'}
+    _NUMBERS = {code: struct.Struct(form) for code, form in _NUMBERS.items()}
+    _PLAIN = {0xc0: None, 0xc2: False, 0xc3: True}
+
+    def __init__(self, data, pickled):
+        self.data, self.pickled, self.offset = data, pickled, 0
+
+    def take(self, count):
+        start = self.offset
+        if count > len(self.data) - start:
+            raise _Unreadable('it ends too early')
+        self.offset = start + count
+        return self.data[start:start + count]
+
+    def number(self, count):
+        return int.from_bytes(self.take(count), 'big')
+
+    def value(self, depth):
+        if depth > _DEEPEST:
+            raise _Unreadable('it is nested too deeply')
+        code = self.take(1)[0]
+        if code < 0x80:
+            return code
+        if code >= 0xe0:
+            return code - 0x100
+        packed = self._NUMBERS.get(code)
+        if packed is not None:
+            return packed.unpack(self.take(packed.size))[0]
+        if code in self._PLAIN:
+            return self._PLAIN[code]
+        if code < 0x90:
+            return self.dict(code & 0x0f, depth)
+        if code < 0xa0:
+            return self.list(code & 0x0f, depth)
+        if code < 0xc0:
+            return str(self.take(code & 0x1f), 'utf-8')
+        if 0xc4 <= code <= 0xc6:
+            return bytes(self.take(self.number(1 << (code - 0xc4))))
+        if 0xc7 <= code <= 0xc9:
+            count = self.number(1 << (code - 0xc7))
+            return self.extension(count, depth)
+        if 0xd4 <= code <= 0xd8:
+            return self.extension(1 << (code - 0xd4), depth)
+        if 0xd9 <= code <= 0xdb:
+            return str(self.take(self.number(1 << (code - 0xd9))), 'utf-8')
+        if code in (0xdc, 0xdd):
+            return self.list(self.number(2 << (code - 0xdc)), depth)
+        if code in (0xde, 0xdf):
+            return self.dict(self.number(2 << (code - 0xde)), depth)
+        raise _Unreadable('the byte 0x%02x stands for nothing' % code)
+
+    def list(self, count, depth):
+        if count > len(self.data) - self.offset:
+            raise _Unreadable('it ends too early')
+        items = [self.value(depth + 1) for _ in range(count)]
+        return _array(items) if items and type(items[0]) is _ArrayHead else items
+
+    def dict(self, count, depth):
+        if 2 * count > len(self.data) - self.offset:
+            raise _Unreadable('it ends too early')
+        items = {}
+        for _ in range(count):
+            key = self.value(depth + 1)
+            items[key] = self.value(depth + 1)
+        return items
+
+    def extension(self, count, depth):
+        tag = struct.unpack('>b', self.take(1))[0]
+        data = self.take(count)
+        if tag == _WIDE:
+            return int.from_bytes(data, 'little', signed=True)
+        if tag == _PICKLE:
+            if not self.pickled:
+                raise _Unreadable('an object that was kept with pickle=True, which runs code when it is read')
+            import pickle
+            return pickle.loads(data)
+        if tag not in (_TUPLE, _HEAD, _SCALAR):
+            raise _Unreadable('the extension %d, which this library does not know' % tag)
+        inner = _Reader(data, self.pickled)
+        items = inner.value(depth + 1)
+        if type(items) is not list or inner.offset != count:
+            raise _Unreadable('the extension %d holds no list' % tag)
+        if tag == _TUPLE:
+            return tuple(items)
+        if tag == _HEAD:
+            name, shape, order = items
+            return _ArrayHead(name, shape, order)
+        name, data = items
+        return _numpy().frombuffer(data, dtype=name)[0]
+
+
+def _numpy():
+    try:
+        import numpy
+    except ImportError as error:
+        raise _Unreadable('an array of numpy, which this Python does not have') from error
+    return numpy
+
+
+def _array(items):
+    head, parts = items[0], items[1:]
+    if any(type(part) is not bytes for part in parts):
+        raise _Unreadable('an array of something else than bytes')
+    numpy = _numpy()
+    dtype = numpy.dtype(head.name)
+    if not _is_plain(dtype):
+        raise _Unreadable('an array of the type %s' % head.name)
+    # Of a bytearray, so that it may be written to.
+    flat = numpy.frombuffer(bytearray(b''.join(parts)), dtype=dtype) if parts else numpy.empty(0, dtype)
+    return flat.reshape(tuple(head.shape), order=head.order)

@@ -1,0 +1,40 @@
+"""What the storm kills in Python: a loop that saves every three items, with a state that shows whether it is torn."""
+
+import sys
+
+from split_checkpoint import Checkpoint, steps
+
+ITEMS = 300
+
+
+def first():
+    return {'next': 0, 'hash': 0, 'values': [0.0] * 3000}
+
+
+def add(state, item):
+    sum(range(2000))
+    state['hash'] = (state['hash'] * 31 + item * item) % 1000003
+    state['next'] += 1
+    state['values'][item * 7 % 3000] += state['next']
+
+
+def answer(state):
+    expected = first()
+    for item in range(ITEMS):
+        expected['values'][item * 7 % 3000] += item + 1
+    assert state['values'] == expected['values'] and state['next'] == ITEMS, 'torn'
+    return state['hash']
+
+
+if sys.argv[1] == 'steps':
+    state = first()
+    for item in steps('storm/1', range(ITEMS), state, every_steps=3):
+        add(state, item)
+else:
+    with Checkpoint('storm/1', every_steps=3) as checkpoint:
+        state = checkpoint.resume(first())
+        while state['next'] < ITEMS:
+            add(state, state['next'])
+            checkpoint.tick(state)
+        checkpoint.finish(state)
+print(answer(state))

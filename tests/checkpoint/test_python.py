@@ -1,0 +1,573 @@
+"""The library for Python: what it keeps, what it refuses, and what it survives."""
+
+import contextlib
+import io
+import math
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+import unittest
+
+import split_checkpoint
+from split_checkpoint import Checkpoint, CheckpointError, Done, Interrupted, interval, steps, until
+
+try:
+    import numpy
+except ImportError:
+    numpy = None
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        # In memory, where there is such a place: thousands of saves wait for nobody's disk.
+        self.folder = tempfile.mkdtemp(dir='/dev/shm' if os.access('/dev/shm', os.W_OK) else None)
+        self.addCleanup(shutil.rmtree, self.folder)
+        os.chdir(self.folder)
+
+    def path(self, slot, name='sum'):
+        return os.path.join('checkpoints', '%s.%s.checkpoint' % (name, slot))
+
+    def bytes(self, slot, name='sum'):
+        with open(self.path(slot, name), 'rb') as file:
+            return file.read()
+
+    def put(self, slot, data, name='sum'):
+        with open(self.path(slot, name), 'wb') as file:
+            file.write(data)
+
+    def again(self, state, **settings):
+        """What is read of what was written."""
+        with Checkpoint('again', **settings) as checkpoint:
+            checkpoint.resume()
+            checkpoint.save(state)
+        with Checkpoint('again', **settings) as checkpoint:
+            there = checkpoint.resume()
+        shutil.rmtree('checkpoints')
+        return there
+
+    def refused(self, part, function, *words, **settings):
+        with self.assertRaises(CheckpointError) as caught:
+            function(*words, **settings)
+        self.assertIn(part, str(caught.exception))
+        self.assertNotIn('\n', str(caught.exception))
+
+
+def save(generations, **settings):
+    """So many saves, each of a process of its own, as far as files can tell."""
+    for generation in range(1, generations + 1):
+        with Checkpoint('sum', **settings) as checkpoint:
+            checkpoint.resume()
+            checkpoint.save(state_of(generation))
+
+
+def state_of(generation):
+    return {'generation': generation, 'data': 'x' * (generation * 37 % 100)}
+
+
+def found(notice=None):
+    """The generation that is found, and what is said."""
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        with Checkpoint('sum') as checkpoint:
+            there = checkpoint.resume({'generation': 0})
+    if there['generation']:
+        assert there == state_of(there['generation']), there
+    if notice is not None:
+        assert notice in said.getvalue(), said.getvalue()
+    assert said.getvalue().count('\n') <= 1
+    return there['generation']
+
+
+def anything(chance, depth=0):
+    kinds = [
+        lambda: None, lambda: True, lambda: False, lambda: chance.choice([0.0, -0.0, math.inf, 5e-324, chance.random()]),
+        lambda: chance.choice([1, -1]) * (1 << chance.randrange(300)) + chance.randrange(-2, 3),
+        lambda: chance.randrange(-40000, 70000), lambda: '\u20acx' * chance.randrange(40), lambda: bytes(chance.randrange(400)),
+    ]
+    if depth < 4:
+        kinds += [
+            lambda: [anything(chance, depth + 1) for _ in range(chance.randrange(20))],
+            lambda: tuple(anything(chance, depth + 1) for _ in range(chance.randrange(6))),
+            lambda: {key: anything(chance, depth + 1) for key in ['', 'a', 1, -5, None, True, 2.5, (1, 'x'), b'x'][:chance.randrange(9)]},
+            lambda: [chance.random() for _ in range(chance.randrange(3000))],
+        ] * 2
+    return chance.choice(kinds)()
+
+
+def typed(value):
+    """The value with the types of all that is in it, for 1 == 1.0 == True."""
+    if type(value) in (list, tuple):
+        return type(value).__name__, [typed(item) for item in value]
+    if type(value) is dict:
+        return [(typed(key), typed(item)) for key, item in value.items()]
+    return type(value).__name__, repr(value)
+
+
+class Values(Case):
+    def test_everything_comes_back_as_it_was(self):
+        chance = random.Random(1)
+        for _ in range(150):
+            state = anything(chance)
+            self.assertEqual(typed(self.again(state)), typed(state))
+
+    def test_the_ends_of_each_kind_of_number(self):
+        numbers = [sign * (1 << bits) + more for bits in range(130) for sign in (1, -1) for more in (-1, 0, 1)]
+        self.assertEqual(self.again(numbers), numbers)
+
+    def test_lengths(self):
+        for count in (0, 1, 15, 16, 17, 31, 32, 255, 256, 65535, 65536, 300000):
+            for state in ('x' * count, b'x' * count, [1] * count, [0.5] * count, (None,) * count, {i: i for i in range(count)}):
+                self.assertEqual(self.again(state), state)
+
+    def test_a_random_generator(self):
+        generator = random.Random(5)
+        there = self.again(generator.getstate())
+        other = random.Random()
+        other.setstate(there)
+        self.assertEqual(generator.random(), other.random())
+
+    def test_nan(self):
+        self.assertTrue(math.isnan(self.again(math.nan)))
+
+    def test_what_cannot_be_kept_is_named(self):
+        class Own(dict):
+            pass
+
+        cycle = []
+        cycle.append(cycle)
+        for state, part in [({'a': [1, {2}]}, "the state['a'][1] is a set"), (Own(), 'the state is a Own'),
+                            ({'f': len}, "the state['f'] is a builtin_function_or_method"), (cycle, 'contains itself'),
+                            ({'t': '\ud800'}, 'not Unicode')]:
+            with Checkpoint('odd') as checkpoint:
+                checkpoint.resume()
+                self.refused(part, checkpoint.save, state)
+
+    def test_pickle_only_if_asked_for(self):
+        self.assertEqual(self.again({'a': {1, 2}}, pickle=True), {'a': {1, 2}})
+        with Checkpoint('set', pickle=True) as checkpoint:
+            checkpoint.resume()
+            checkpoint.save({1, 2})
+        with Checkpoint('set') as checkpoint:
+            self.refused('pickle=True, which runs code', checkpoint.resume)
+
+    @unittest.skipIf(numpy is None, 'numpy is not here')
+    def test_arrays(self):
+        chance = numpy.random.RandomState(1)
+        for array in [chance.rand(3), chance.rand(400, 700), numpy.asfortranarray(chance.rand(5, 6)), chance.rand(9, 9)[::2, 1:],
+                      numpy.zeros((0, 3)), numpy.array(2.5), numpy.arange(5, dtype='>i4'), numpy.array(['a', 'bcd']),
+                      numpy.array(['2024-02-29'], dtype='M8[D]'), chance.rand(4) > 0.5, chance.rand(3).astype('f4') * 1j]:
+            there = self.again({'x': array})['x']
+            self.assertEqual((there.dtype, there.shape), (array.dtype, array.shape))
+            self.assertTrue((there == array).all() and there.flags.writeable)
+            self.assertEqual(there.flags.f_contiguous and not there.flags.c_contiguous,
+                             array.flags.f_contiguous and not array.flags.c_contiguous)
+        packed = bytearray()
+        split_checkpoint._pack(packed.extend, numpy.array([1.0]), False, '', 0)
+        # What the Rust library writes for a vector of one number.
+        self.assertEqual(packed, b'\x92\xc7\x09\x03\x93\xa3<f8\x91\x01\xa1C\xc4\x08' + b'\0' * 6 + b'\xf0\x3f')
+        number = numpy.float32(0.1)
+        self.assertEqual(typed(self.again([number])), typed([number]))
+        with Checkpoint('odd') as checkpoint:
+            checkpoint.resume()
+            self.refused('ndarray', checkpoint.save, numpy.array([{}]))
+        state = numpy.zeros(3)
+        for i in steps('array', range(10), state):
+            state += i
+        state = numpy.zeros(3)
+        self.assertEqual(list(steps('array', range(10), state)), [])
+        self.assertEqual(list(state), [45.0] * 3)
+        self.refused('another type or shape', steps, 'array', range(10), numpy.zeros(4))
+
+
+class Loops(Case):
+    def test_it_goes_on_where_it_was(self):
+        for every in (1, 3, 7):
+            state, seen = {'total': 0}, []
+            for stop in (5, 20, 21, 77, 1000):
+                state = {'total': 0}
+                for i in steps('sum/%d' % every, range(0, 200, 2), state, every_steps=every, folder=str(every)):
+                    state['total'] += i
+                    seen.append(i)
+                    if i >= stop:
+                        break
+            self.assertEqual(state['total'], sum(range(0, 200, 2)))
+            self.assertEqual(sorted(set(seen)), list(range(0, 200, 2)))
+            self.assertLess(len(seen), 100 + 4 * (every + 1))
+
+    def test_the_end_is_recorded(self):
+        for _ in range(3):
+            state = [0]
+            for i in steps('sum/1', range(1, 101), state):
+                state[0] += i
+            self.assertEqual(state, [5050])
+
+        def newton(state):
+            better = (state['x'] + 2 / state['x']) / 2
+            if better == state['x']:
+                return Done(better)
+            state['x'] = better
+
+        root = until('newton/2', {'x': 1.0}, newton)
+        self.assertEqual(until('newton/2', {'x': 1.0}, lambda state: 1 / 0), root)
+        self.assertAlmostEqual(root * root, 2)
+        with Checkpoint('own') as checkpoint:
+            checkpoint.resume()
+            checkpoint.finish('end')
+            self.refused('is done', checkpoint.tick, 'more')
+        with Checkpoint('own') as checkpoint:
+            self.assertTrue(checkpoint.is_done())
+            self.assertEqual(checkpoint.resume('first'), 'end')
+            self.refused('is done', checkpoint.tick, 'more')
+            checkpoint.finish('other')
+        with Checkpoint('own') as checkpoint:
+            self.assertEqual(checkpoint.resume(), 'end')
+
+    def test_until_is_interrupted(self):
+        def step_to(stop):
+            def step(state):
+                state['n'] += 1
+                if state['n'] == stop:
+                    raise ZeroDivisionError
+                return Done(state['n']) if state['n'] == 50 else None
+            return step
+
+        for stop in (10, 30):
+            self.assertRaises(ZeroDivisionError, until, 'n', {'n': 0}, step_to(stop), every_steps=1)
+        calls = []
+        end = step_to(None)
+        self.assertEqual(until('n', {'n': 0}, lambda state: calls.append(1) or end(state), every_steps=1), 50)
+        self.assertEqual(len(calls), 50 - 29)
+
+    def test_what_was_written_for_something_else(self):
+        list(steps('sum/1', range(10), {}))
+        self.refused('the key `sum/1`, and this is `sum/2`; rm ', steps, 'sum/2', range(10), {})
+        self.refused('the loop `range 0..10`, and this is `range 0..11`', steps, 'sum/1', range(11), {})
+        self.refused('`range 0..10:3`', steps, 'sum/1', range(0, 10, 3), {})
+        self.refused('this is `until`', until, 'sum/1', {}, None)
+        self.refused('this is `own`', Checkpoint, 'sum/1')
+        self.refused('a dict, and no list', steps, 'sum/1', range(10), [])
+        os.environ['SPLIT_CHECKPOINT_KEY'] = 'plan 1'
+        try:
+            self.refused('the identity ``, and this is `plan 1`', steps, 'sum/1', range(10), {})
+        finally:
+            del os.environ['SPLIT_CHECKPOINT_KEY']
+
+    def test_older_layouts(self):
+        with Checkpoint('v', version=1) as checkpoint:
+            checkpoint.resume()
+            checkpoint.save([7])
+        with Checkpoint('v', version=2) as checkpoint:
+            self.refused('holds version 1 of the state, and the program\'s is 2', checkpoint.resume)
+        with Checkpoint('v', version=0, migrate=lambda version, state: state) as checkpoint:
+            self.refused('holds version 1', checkpoint.resume)
+        with Checkpoint('v', version=2, migrate=lambda version, state: {'version': version, 'state': state}) as checkpoint:
+            self.assertEqual(checkpoint.resume(), {'version': 1, 'state': [7]})
+
+    def test_nonsense(self):
+        for part, settings in [('no setting', {'evry': 1}), ('exclude', {'every': 1, 'every_steps': 1}), ('every_steps', {'every_steps': 0}),
+                               ('interrupted_every', {'interrupted_every': 0}), ('every is', {'every': '5'}), ('every is', {'every': -1}),
+                               ('at_most_every is', {'at_most_every': math.nan}), ('version', {'version': -1}),
+                               ('cannot make', {'folder': '/proc/none'})]:
+            self.refused(part, Checkpoint, 'sum', **settings)
+        for key in ('', '/1', '../x', '.x', '-x', 'a b', 'a/\n', '\xe4', 'x' * 101, 'x/' + 'y' * 5000, 7):
+            self.refused('the key', Checkpoint, key)
+        self.refused('range(len(things))', steps, 'sum', [1, 2], {})
+        self.refused('in place', steps, 'sum', range(3), 0)
+        self.refused('None to go on or Done(answer)', until, 'n', {}, lambda state: 5)
+        with Checkpoint('sum') as checkpoint:
+            self.refused('resume() comes before', checkpoint.tick, 1)
+        self.refused('was closed', checkpoint.tick, 1)
+        for value in ('soon', '0', '-1', 'nan', 'inf'):
+            os.environ['SPLIT_INTERRUPTION_SECONDS'] = value
+            try:
+                self.refused('SPLIT_INTERRUPTION_SECONDS is `%s`' % value, Checkpoint, 'sum')
+            finally:
+                del os.environ['SPLIT_INTERRUPTION_SECONDS']
+
+    def test_the_working_folder_may_change(self):
+        with Checkpoint('sum') as checkpoint:
+            checkpoint.resume()
+            checkpoint.save(1)
+            os.mkdir('elsewhere')
+            os.chdir('elsewhere')
+            checkpoint.save(2)
+        os.chdir('..')
+        with Checkpoint('sum') as checkpoint:
+            self.assertEqual(checkpoint.resume(), 2)
+
+    def test_two_at_once(self):
+        with Checkpoint('sum'):
+            self.refused('another part of this program', Checkpoint, 'sum/2')
+            other = subprocess.run([sys.executable, '-c', 'from split_checkpoint import *; Checkpoint("sum")'],
+                                   stderr=subprocess.PIPE)
+            self.assertIn(b'another process', other.stderr)
+        Checkpoint('sum').close()
+
+    def test_when_a_save_is_due(self):
+        def saves(**settings):
+            folder = tempfile.mkdtemp(dir='.')
+            with Checkpoint('sum', folder=folder, **settings) as checkpoint:
+                checkpoint.resume()
+                end, ticks = time.monotonic() + 0.2, 0
+                while time.monotonic() < end and ticks < settings.get('every_steps', 10 ** 9) * 5:
+                    checkpoint.tick({})
+                    ticks += 1
+                return checkpoint._engine.header['generation']
+
+        self.assertEqual(saves(every_steps=10), 5)
+        self.assertEqual(saves(every_steps=10, at_most_every=3600), 0)
+        self.assertEqual(saves(every=3600), 0)
+        self.assertTrue(2 <= saves(every=0.01) <= 20)
+        self.assertTrue(1 <= saves(interrupted_every=0.3) <= 200)
+        self.assertEqual(saves(), 0)
+
+    def test_the_interval(self):
+        for cost, interruption, expected in [(0.05, 7200, 26.8), (10, 14400, 530), (60, 14400, 1275), (10, 3, 3)]:
+            self.assertAlmostEqual(interval(cost, interruption) / expected, 1, delta=0.01)
+
+
+class Damage(Case):
+    def test_no_flipped_bit_and_no_truncation_is_accepted(self):
+        save(2)
+        whole, chance = self.bytes('b'), random.Random(2)
+        self.assertEqual(found(), 2)
+        for _ in range(2000):
+            bit = chance.randrange(len(whole) * 8)
+            flipped = bytearray(whole)
+            flipped[bit // 8] ^= 1 << bit % 8
+            self.put('b', flipped)
+            self.assertEqual(found('sum.b.checkpoint'), 1)
+        for length in range(len(whole)):
+            self.put('b', whole[:length])
+            self.assertEqual(found(), 1)
+        self.put('b', whole + b'left of a longer one')
+        self.assertEqual(found(), 2)
+        self.put('b', whole)
+        self.put('a', self.bytes('a')[:-1])
+        self.assertEqual(found('sum.a.checkpoint ends too early; going on from'), 2)
+        self.put('b', whole[:-1])
+        self.refused('is lost: ', found)
+
+    def test_a_first_save_that_was_interrupted_is_no_loss(self):
+        save(1)
+        self.put('a', self.bytes('a')[:70])
+        self.assertEqual(found('starting anew'), 0)
+
+    def test_two_empty_files_once_held_something(self):
+        save(2)
+        self.put('a', b'')
+        self.put('b', b'')
+        self.refused('is lost: ', found)
+
+    def test_a_later_format(self):
+        save(2)
+        import zlib
+        header = b'{"format":2}'
+        lengths = b'%010d %020d' % (len(header), 0)
+        self.put('b', b'SPLITCKPT1 %08x %s\n' % (zlib.crc32(header + lengths), lengths) + header)
+        self.refused('has format 2', found)
+
+    def test_lengths_that_nothing_stands_behind(self):
+        # A list, a text, a map and an array of 4294967295: none takes the memory that it claims.
+        for payload in (b'\xdd\xff\xff\xff\xff', b'\xdb\xff\xff\xff\xff', b'\xdf\xff\xff\xff\xff', b'\xc6\xff\xff\xff\xff',
+                        b'\xc9\xff\xff\xff\xff\x01', b'\x91' * 100000, b'\xc1', b'', b'\x01\x02', b'\xd4\x63x', b'\xd4\x03\x90'):
+            with self.assertRaises(Exception) as caught:
+                split_checkpoint._unpack(payload, False)
+            self.assertIn(type(caught.exception).__name__, ('_Unreadable', 'ValueError'))
+
+
+class Faulty:
+    """The module os, of which the n-th call that a save makes fails, after half of its bytes."""
+
+    CALLS = ('open', 'pwrite', 'ftruncate', 'fdatasync', 'fsync', 'fstat')
+
+    def __init__(self, at):
+        self.at, self.calls = at, 0
+
+    def __getattr__(self, name):
+        real = getattr(os, name)
+        if name not in self.CALLS:
+            return real
+
+        def call(*words):
+            self.calls += 1
+            if self.calls < self.at:
+                return real(*words)
+            if name == 'pwrite' and self.calls == self.at:
+                file, data, offset = words
+                real(file, data[:len(data) // 2], offset)
+            raise OSError(28, 'No space left on device')
+
+        return call
+
+
+class Faults(Case):
+    def test_a_fault_at_every_call_of_a_save_leaves_the_old_or_the_new_state(self):
+        faults = {}
+        for generation, large in ((1, False), (2, False), (3, True), (4, True), (5, False), (6, False)):
+            for at in range(1, 30):
+                shutil.rmtree('checkpoints', ignore_errors=True)
+                for before in range(1, generation):
+                    self.save(before, 3 <= before <= 4)
+                real, faulty = split_checkpoint.os, Faulty(at)
+                checkpoint = Checkpoint('sum')
+                checkpoint.resume()
+                split_checkpoint.os = faulty
+                try:
+                    checkpoint.save(self.state(generation, large))
+                except CheckpointError as error:
+                    self.assertIn('No space left', str(error))
+                    failed = True
+                else:
+                    failed = False
+                finally:
+                    split_checkpoint.os = real
+                    checkpoint.close()
+                with contextlib.redirect_stderr(io.StringIO()):
+                    with Checkpoint('sum') as checkpoint:
+                        there = checkpoint.resume({'generation': 0})['generation']
+                if not failed:
+                    self.assertEqual(there, generation)
+                    break
+                self.assertIn(there, (generation - 1, generation))
+                faults[generation] = at
+        # The older one's sync, opening, its length, the folder's opening and sync, writes, shortening, sync.
+        self.assertEqual(faults, {1: 5, 2: 7, 3: 8, 4: 8, 5: 5, 6: 5})
+
+    def test_a_save_that_fails_is_tried_again_in_a_while(self):
+        with Checkpoint('sum', every=0.02) as checkpoint:
+            checkpoint.resume()
+            checkpoint.tick(1)
+            os.mkdir(self.path('b'))
+            failures, end = 0, time.monotonic() + 20
+            while failures < 3 and time.monotonic() < end:
+                try:
+                    checkpoint.tick(failures)
+                except CheckpointError as error:
+                    self.assertIn('cannot write', str(error))
+                    failures += 1
+            self.assertEqual(failures, 3)
+            os.rmdir(self.path('b'))
+            while not os.path.exists(self.path('b')) and time.monotonic() < end:
+                checkpoint.tick(7)
+        self.assertEqual(found_state(), 7)
+
+    def state(self, generation, large):
+        return {'generation': generation, 'data': ['x' * 1000] * (900 if large else 1)}
+
+    def save(self, generation, large):
+        with Checkpoint('sum') as checkpoint:
+            checkpoint.resume()
+            checkpoint.save(self.state(generation, large))
+
+
+class Signals(Case):
+    def run_until_ready(self, program):
+        process = subprocess.Popen([sys.executable, '-c', textwrap.dedent(program)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.stderr.close)
+        self.assertEqual(process.stdout.readline(), b'ready\n')
+        return process
+
+    def test_sigterm_saves_and_ends_with_85(self):
+        process = self.run_until_ready('''
+            import sys, time
+            from split_checkpoint import steps
+            state = {'n': 0}
+            for i in steps('sum', range(10 ** 9), state, every=3600):
+                state['n'] += 1
+                if i == 5: print('ready', flush=True)
+                time.sleep(0.001)
+        ''')
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(), 85, process.stderr.read())
+        state = {'n': 0}
+        first = next(iter(steps('sum', range(10 ** 9), state)))
+        self.assertTrue(first == state['n'] >= 6)
+
+    def test_after_the_loops_sigterm_is_what_it_was(self):
+        process = self.run_until_ready('''
+            import time
+            from split_checkpoint import steps
+            for i in steps('sum', range(3), {}): pass
+            print('ready', flush=True)
+            time.sleep(60)
+        ''')
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(), -signal.SIGTERM)
+
+    def test_after_the_end_of_ones_own_loop_sigterm_is_what_it_was(self):
+        for _ in range(2):
+            # The second time what it resumes is done.
+            process = self.run_until_ready('''
+                import time
+                from split_checkpoint import Checkpoint
+                checkpoint = Checkpoint('sum')
+                checkpoint.resume()
+                checkpoint.finish(1)
+                print('ready', flush=True)
+                time.sleep(60)
+            ''')
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(), -signal.SIGTERM)
+
+    def test_it_may_return(self):
+        with Checkpoint('sum', return_when_stopped=True) as checkpoint:
+            checkpoint.resume()
+            checkpoint.tick(1)
+            os.kill(os.getpid(), signal.SIGTERM)
+            try:
+                self.assertRaises(Interrupted, checkpoint.tick, 2)
+            finally:
+                split_checkpoint._sigterm.told = False
+        with Checkpoint('sum') as checkpoint:
+            self.assertEqual(checkpoint.resume(), 2)
+
+    def test_children_end_and_do_not_save(self):
+        with Checkpoint('sum') as checkpoint:
+            checkpoint.resume()
+            # Not daemonic: what a pool's terminate() does to each of its processes.
+            context = multiprocessing.get_context('fork')
+            results = context.SimpleQueue()
+            child = context.Process(target=wait_in_a_child, args=(results,))
+            child.start()
+            results.get()
+            child.terminate()
+            child.join(20)
+            self.assertEqual(child.exitcode, -signal.SIGTERM)
+            # The first child may have died with the lock of its queue.
+            results = context.SimpleQueue()
+            child = context.Process(target=tick_in_a_child, args=(checkpoint, results))
+            child.start()
+            self.assertIn('a child process would save', results.get())
+            child.join()
+            checkpoint.save('mine')
+
+
+def found_state():
+    with Checkpoint('sum') as checkpoint:
+        return checkpoint.resume()
+
+
+def wait_in_a_child(results):
+    results.put('ready')
+    time.sleep(60)
+
+
+def tick_in_a_child(checkpoint, results):
+    try:
+        checkpoint.save('the child\'s')
+        results.put('saved')
+    except CheckpointError as error:
+        results.put(str(error))
+
+
+if __name__ == '__main__':
+    unittest.main()
