@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::{Chance, PoolModel, Quantiles, Simulated, checkpoint_interval, simulate};
+use super::{Chance, PoolModel, Quantiles, Simulated, simulate};
+use crate::checkpoint::interval;
 
 /// So many attempts are simulated for one forecast, in about so many repetitions as that allows.
 const ATTEMPTS: u64 = 4_000_000;
@@ -96,7 +97,7 @@ pub fn forecast(work: &Work, pool: &PoolModel, seed: u64) -> Forecast {
 pub fn alternatives(work: &Work, pool: &PoolModel, save: f64, items: usize, seed: u64) -> Alternatives {
     let total: f64 = work.chunks.iter().sum();
     let one_job = forecast(&Work { chunks: vec![total], kept: None }, pool, seed);
-    let interval = checkpoint_interval(save, pool.between()).min(total);
+    let interval = interval(save, pool.between()).min(total);
     let with_saves = if interval > 0.0 { total * (1.0 + save / interval) } else { total };
     let kept = Some(interval + save);
     let with_checkpoints = (interval, forecast(&Work { chunks: vec![with_saves], kept }, pool, seed));

@@ -3,6 +3,8 @@
 //! Interruptions come at a steady rate, one in `between` seconds on average (exponential times), and an attempt that is
 //! interrupted leaves nothing.
 
+use crate::checkpoint::interval;
+
 /// How long work of `length` seconds takes on average where each interruption starts it from the beginning, after `restart`
 /// seconds of overhead that every attempt has: `(between) * (exp((length + restart) / between) - 1)`.
 ///
@@ -28,17 +30,6 @@ pub fn time_with_checkpoints(length: f64, interval: f64, save: f64, restart: f64
     between * (restart / between).exp() * ((interval + save) / between).exp_m1() * (length / interval)
 }
 
-/// After how many seconds of work a checkpoint that costs `save` seconds is best taken: Daly's higher-order form of
-/// Young's `sqrt(2 save between)` (Young 1974; Daly 2006, eq. 37); `between` where a save costs twice that or more.
-#[must_use]
-pub fn checkpoint_interval(save: f64, between: f64) -> f64 {
-    if save >= 2.0 * between {
-        return between;
-    }
-    let share = save / (2.0 * between);
-    (2.0 * save * between).sqrt() * (1.0 + share.sqrt() / 3.0 + share / 9.0) - save
-}
-
 /// The length of a chunk that wastes least: where each attempt has `overhead` seconds beside its work (matching, transfer, start), and an
 /// interruption comes every `between` seconds on average.
 ///
@@ -48,7 +39,7 @@ pub fn checkpoint_interval(save: f64, between: f64) -> f64 {
 /// the short end the answer also comes sooner, since the last chunk to finish is short. That is where "about ten minutes" comes from.
 #[must_use]
 pub fn best_chunk(overhead: f64, between: f64) -> f64 {
-    checkpoint_interval(overhead, between)
+    interval(overhead, between)
 }
 
 #[cfg(test)]
@@ -92,10 +83,10 @@ mod tests {
     #[test]
     fn the_published_intervals() {
         let near = |left: f64, right: f64| assert!((left / right - 1.0).abs() < 0.03, "{left} {right}");
-        near(checkpoint_interval(0.05, 7200.0), 27.0);
-        near(checkpoint_interval(10.0, 14_400.0), 530.0);
-        near(checkpoint_interval(60.0, 14_400.0), 1275.0);
-        assert_eq!(checkpoint_interval(100.0, 40.0), 40.0);
+        near(interval(0.05, 7200.0), 27.0);
+        near(interval(10.0, 14_400.0), 530.0);
+        near(interval(60.0, 14_400.0), 1275.0);
+        assert_eq!(interval(100.0, 40.0), 40.0);
     }
 
     #[test]
@@ -106,7 +97,7 @@ mod tests {
             let time = |interval: f64| time_with_checkpoints(1e6, interval, save, 0.0, between);
             let best = (1..4000).map(|step| time(f64::from(step) * between / 1000.0)).fold(f64::INFINITY, f64::min);
             let finer = (1..4000).map(|step| time(f64::from(step) * save)).fold(best, f64::min);
-            let ours = time(checkpoint_interval(save, between));
+            let ours = time(interval(save, between));
             assert!(ours <= 1.01 * finer, "{save} {between}: {ours} {finer}");
         }
     }

@@ -8,6 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::interval;
 use crate::plan::{Identity, Pacing};
 use crate::store::{self, StoreError};
 
@@ -42,12 +43,12 @@ impl Carry {
 
 /// An interruption before the end costs `elapsed` seconds once more, and it comes with a chance of about the time that is
 /// left over that between interruptions: worth `cost` seconds where the product is more. And not more often than the
-/// optimum of Young (1974), `sqrt(2 cost interruption)`.
+/// optimum of Young and Daly for saves of that cost.
 fn is_due(elapsed: f64, finished: usize, left: usize, cost: f64, interruption: Option<f64>) -> bool {
     let Some(interruption) = interruption else { return false };
     let to_go = elapsed / finished.max(1) as f64 * left as f64;
     let chance = (to_go / interruption).min(1.0);
-    elapsed >= (2.0 * cost * interruption).sqrt().min(interruption) && elapsed * chance > cost
+    elapsed >= interval(cost, interruption) && elapsed * chance > cost
 }
 
 /// What a run of the job leaves to the next in the same sandbox: what is there has been put at its place, and may have been
