@@ -31,7 +31,7 @@ impl Number {
     /// `[+-]?[0-9]+` is an integer. A decimal is what Python's `float()` reads: `1.5`, `.5`, `5.`, `1e6`,
     /// `1E-3`, `inf`, `infinity` and `nan` in any case, each with a sign or without, and rounded correctly, so
     /// that `1e999` is infinity. Not digits with underscores, not hexadecimal, not Fortran's `1.0D+03`; and nothing of more
-    /// than [`MOST_DIGITS`] characters.
+    /// than a million characters.
     #[inline]
     pub fn parse(text: &[u8]) -> Option<Self> {
         let text = text.trim_ascii();
