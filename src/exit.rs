@@ -53,6 +53,8 @@ pub enum Exit {
     FileMissing = 77,
     /// In a job: a run of the program took too long.
     TimedOut = 78,
+    /// From the script before a round of the tail: there is nothing that is to be cut again (`PRE_SKIP`).
+    NothingLeft = 79,
     /// In a job: what is finished is to be carried to the access point, and the job then goes on (`checkpoint_exit_code`).
     Carry = 85,
     /// Ended by Ctrl-C or SIGTERM; what was done is kept.
@@ -61,7 +63,7 @@ pub enum Exit {
 
 impl Exit {
     /// Every exit code, for the table that `split --help` and the README show.
-    pub const ALL: [(Exit, &'static str); 26] = [
+    pub const ALL: [(Exit, &'static str); 27] = [
         (Exit::Success, "done"),
         (Exit::Machine, "this machine would not: a file or a process"),
         (Exit::Usage, "the arguments make no sense; nothing was written"),
@@ -86,6 +88,7 @@ impl Exit {
         (Exit::StopDag, "from the POST script: the program fails everywhere"),
         (Exit::FileMissing, "in a job: the program did not write a file of --expect"),
         (Exit::TimedOut, "in a job: a run of the program took too long"),
+        (Exit::NothingLeft, "from the script before the tail: there is nothing to cut"),
         (Exit::Carry, "in a job: it carries what is finished to the access point, and goes on"),
         (Exit::Interrupted, "ended by Ctrl-C or a signal; what was done is kept"),
     ];

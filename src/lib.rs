@@ -30,7 +30,7 @@
 //!
 //! Imports run downwards: `cli` may use everything, nothing uses `cli`, and `local` uses `folder` and `runner`, `folder`
 //! uses `dag`, `pool` and `cut`. These three, `inputs`, `record` and `reduce` use `plan`; `record` and `inputs` know nothing
-//! of each other. `answer` uses `reduce` and `record`, and only `cli` uses it. `site` uses `plan` and `dag`; `dag` uses `plan`; `plan` uses `cut`; `cut`
+//! of each other. `answer` uses `reduce` and `record`, and only `cli` uses it. `site` uses `plan` and `dag`; `dag` uses `plan` and `cut`; `plan` uses `cut`; `cut`
 //! uses `space`. Any room may use `space` and `exit`, and those that write use `store`; `pool` and `store` use no other room, `model`
 //! uses `space` and the interval of `checkpoint`, and `checkpoint` uses `store` alone. Without the feature `cli` the
 //! crate holds what a job needs, and no dependency of the command line.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
@@ -48,7 +49,7 @@ All of it is read from the event log and from what came back; the queue is not a
   held       waits for somebody: split why says for what
   failed     has left the queue, and what it brought back does not cover its items
 Time with results is that of jobs that ended with exit code 0, as long as they had their machines, and what others
-had carried back before they were taken away. The end is told by playing the rest through many times, with chunks
+had carried back before they were taken away. A job's last attempt that fails ends with 0, too, and counts as failed. The end is told by playing the rest through many times, with chunks
 that take as long as those that have finished, as many side by side as of late, and as much lost to evictions as
 until now. Four of five plays end within the spread. What failed or is held is not part of it.";
 
@@ -92,6 +93,9 @@ pub(super) enum Task {
     /// Merge the results of a group of chunks on the way to the answer: what merge.sub runs in a job
     #[command(hide = true)]
     MergeGroup(MergeGroupOptions),
+    /// Cut what is missing once the chunks have run, or see whether anything still is: scripts of plan.dag
+    #[command(hide = true)]
+    Tail(TailOptions),
 }
 
 /// Which results are computed again.
@@ -187,6 +191,30 @@ pub(super) struct SiteOptions {
 pub(super) struct MergeGroupOptions {
     /// The group's number, from 0
     pub(super) group: u64,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TailOptions {
+    /// A round of the tail, from 1, or `end`
+    pub(super) step: TailStep,
+}
+
+/// A step of the tail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TailStep {
+    /// What is missing is cut.
+    Round(u32),
+    /// The last round has run.
+    End,
+}
+
+impl FromStr for TailStep {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let round = text.parse().ok().filter(|round| *round > 0).map(Self::Round);
+        round.or((text == "end").then_some(Self::End)).ok_or_else(|| "a number from 1, or `end`".to_owned())
+    }
 }
 
 #[derive(Debug, Args)]
@@ -454,6 +482,11 @@ pub(super) struct WhatOptions {
     /// How often a failed chunk is tried again [default: 2, or the site's]
     #[arg(long, value_name = "N", help_heading = "Jobs", allow_negative_numbers = true)]
     pub(super) retries: Option<u32>,
+
+    /// How often what is missing once the chunks have run is cut again, smaller, and run, before the results are merged
+    /// (0: never; a chunk that fails then fails the DAG)
+    #[arg(long, value_name = "N", default_value_t = 2, help_heading = "Jobs", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(0..=9))]
+    pub(super) tail_rounds: u32,
 
     /// Cut each chunk into so many slices: what a job has finished of them it keeps when it is evicted
     #[arg(long, value_name = "N", help_heading = "Jobs", default_value_t = 1, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]

@@ -53,8 +53,8 @@ impl Failure {
         self
     }
 
-    /// Prints it.
-    pub(super) fn report(self) -> ExitCode {
+    /// What is said of it.
+    pub(super) fn text(&self) -> String {
         // The commands in it are the caller's to type; the details may be what a program wrote.
         let mut text = format!("error: {}\n", as_called(&self.message));
         for cause in &self.causes {
@@ -66,8 +66,13 @@ impl Failure {
         for help in &self.help {
             text.push_str(&format!("help: {}\n", as_called(help)));
         }
+        text
+    }
+
+    /// Prints it.
+    pub(super) fn report(self) -> ExitCode {
         // Nobody may be there to read it.
-        let _ = io::stderr().lock().write_all(text.as_bytes());
+        let _ = io::stderr().lock().write_all(self.text().as_bytes());
         self.exit.into()
     }
 }

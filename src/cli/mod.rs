@@ -28,6 +28,7 @@ mod simulate;
 mod site;
 mod standing;
 mod status;
+mod tail;
 mod target;
 mod travel;
 mod try_one;
@@ -75,6 +76,7 @@ pub fn main() -> ExitCode {
             Task::Simulate(options) => simulate::simulate(&options),
             Task::Site(options) => site::site(&options),
             Task::Python => python::python(),
+            Task::Tail(options) => tail::tail(&options),
             Task::MergeGroup(options) => merge_group::merge_group(&options),
         },
         Err(_) if words.first().is_some_and(|first| coreutils::is_option_of_ours(first)) => {

@@ -31,7 +31,7 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
     }
     let laid = write(&mut request, &programs)?;
     let mut lines = describe(&request);
-    lines.extend(describe_transfer(&request, &programs));
+    lines.extend(describe_jobs(&request, &programs));
     let folder = Word::from(request.folder.clone().into_os_string()).quoted();
     lines.push(match &laid {
         Laid::New => format!("wrote {} and what it needs", shown(&request.folder, "plan.dag")),
@@ -156,10 +156,21 @@ pub(super) fn describe(request: &Request) -> Vec<String> {
     lines
 }
 
-/// What each job is sent.
-fn describe_transfer(request: &Request, programs: &Programs) -> Vec<String> {
+/// What becomes of what is missing.
+fn about_tail(plan: &Plan) -> Option<String> {
+    let times = match plan.tail_rounds {
+        0 => return None,
+        1 => "once".to_owned(),
+        2 => "twice at most".to_owned(),
+        more => format!("{more} times at most"),
+    };
+    Some(format!("  what is missing at the end is cut again, smaller, and run: {times} (--tail-rounds)"))
+}
+
+/// What becomes of what is missing, and what each job is sent.
+fn describe_jobs(request: &Request, programs: &Programs) -> Vec<String> {
     let plan = &request.plan;
-    let mut lines = Vec::new();
+    let mut lines = Vec::from_iter(about_tail(plan));
     if !plan.resources.shared_filesystem {
         let runner = size(&programs.runner);
         let image = request.jobs.image();

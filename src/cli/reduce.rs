@@ -54,7 +54,7 @@ fn of_archive(file: &Path, options: &ReduceOptions) -> Done {
 fn merged(layout: &Layout, plan: &Plan, options: &ReduceOptions) -> Done {
     let threads = access_point::be_gentle(&plan.site.access_point, options.threads, "--threads");
     access_point::limit_merging(threads.or(options.threads))?;
-    let gathered = read_with(layout, plan, gather_merged)?;
+    let gathered = read_merged(layout, plan)?;
     let wanted = Wanted {
         partial: options.partial,
         // Partials that are packed and deleted are of a complete answer.
@@ -90,6 +90,11 @@ pub(super) fn shown_root(layout: &Layout) -> String {
         return ".".to_owned();
     }
     Word::from(layout.root().as_os_str().to_owned()).quoted()
+}
+
+/// The partials of a plan, but for results that were merged on the way, where it makes no difference.
+pub(super) fn read_merged(layout: &Layout, plan: &Plan) -> Result<Gathered, Failure> {
+    read_with(layout, plan, gather_merged)
 }
 
 /// The partials of a plan.
@@ -195,8 +200,27 @@ fn shorten(lines: impl Iterator<Item = String>, length: usize) -> Vec<String> {
     shown
 }
 
-/// Why items are missing, by chunk.
+/// Why items are missing, by chunk, and what to type next.
 pub(super) fn incomplete(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Failure {
+    let failure = missing(layout, plan, gathered);
+    let root = shown_root(layout);
+    if let LockState::Live { why, .. } = lock_state(&layout.dag()) {
+        return failure
+            .detail(format!("a DAGMan is at work here: {why}"))
+            .help("wait for it: condor_wait plan.dag.dagman.log; condor_q -nobatch shows its jobs, condor_q -hold why some wait")
+            .help("--partial answers without them, and says so");
+    }
+    if layout.stands_alone() {
+        return failure.help("--partial answers without them, and says so");
+    }
+    failure
+        .help(format!("split run {root} computes here what is missing"))
+        .help(format!("on the pool: condor_submit_dag plan.dag where a DAG failed; else split resume {root} first"))
+        .help("--partial answers without them, and says so")
+}
+
+/// Why items are missing, by chunk.
+pub(super) fn missing(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Failure {
     let gaps = &gathered.tiling.gaps;
     let missing: u128 = gaps.iter().map(|gap| gap.count()).sum();
     let reasons = Reasons::new(plan, gathered);
@@ -227,20 +251,7 @@ pub(super) fn incomplete(layout: &Layout, plan: &Plan, gathered: &Gathered) -> F
         let stopped = Word::from(stopped.into_os_string()).quoted();
         failure = failure.detail(format!("{stopped} says why the DAG was stopped"));
     }
-    let root = shown_root(layout);
-    if let LockState::Live { why, .. } = lock_state(&layout.dag()) {
-        return failure
-            .detail(format!("a DAGMan is at work here: {why}"))
-            .help("wait for it: condor_wait plan.dag.dagman.log; condor_q -nobatch shows its jobs, condor_q -hold why some wait")
-            .help("--partial answers without them, and says so");
-    }
-    if layout.stands_alone() {
-        return failure.help("--partial answers without them, and says so");
-    }
     failure
-        .help(format!("split run {root} computes here what is missing"))
-        .help(format!("on the pool: condor_submit_dag plan.dag where a DAG failed; else split resume {root} first"))
-        .help("--partial answers without them, and says so")
 }
 
 /// What is known of chunks without a result, by the chunk's number: a damaged partial has nothing but its name to

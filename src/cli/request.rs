@@ -15,7 +15,7 @@ use super::{merging, progress, target};
 use crate::cut::{Cut, CutError, MOST_CHUNKS};
 use crate::dag::Templates;
 use crate::exit::Exit;
-use crate::folder::Existing;
+use crate::folder::{Existing, is_tail};
 use crate::inputs::{Doubt, FindError, FoundEnvironment, JobFolder, UrlError, WordFate, find};
 use crate::plan::{
     Command, CommandError, FORMAT, Identity, MergeCommand, Pacing, Placeholder, Plan, Reduction, ReductionError,
@@ -97,7 +97,7 @@ impl Request {
                 [b"outputs", b"logs", b"chunk.sub", b"merge.sub", b"reduce.sub", b"dagman.config", b"result.json"];
             planned
                 && name.is_some_and(|name| {
-                    name.starts_with(b"plan.") || name.starts_with(b"aside-") || ours.contains(&name)
+                    name.starts_with(b"plan.") || name.starts_with(b"aside-") || is_tail(name) || ours.contains(&name)
                 })
         };
         let shared = resources.shared_filesystem;
@@ -131,6 +131,7 @@ impl Request {
             tolerance: options.tolerance,
             sources: sources(&options.items),
             fan_in,
+            tail_rounds: options.tail_rounds,
             base: base.into_os_string().into(),
             environment,
             files: found.files,

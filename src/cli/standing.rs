@@ -6,6 +6,8 @@
 
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use super::failure::Failure;
 use super::reduce;
 use crate::folder::Layout;
@@ -66,6 +68,23 @@ pub(super) struct Standing<'a> {
     pub(super) failures: Vec<bool>,
     /// The job that merges.
     pub(super) merge: Option<&'a Job>,
+    /// The tail, while jobs of it are in the queue.
+    pub(super) tail: Option<Tail>,
+}
+
+/// The round of the tail that is at work, and where its jobs are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Tail {
+    /// The round, from 1.
+    pub(super) round: u32,
+    /// How many the plan allows.
+    pub(super) rounds: u32,
+    /// Jobs that have machines.
+    pub(super) running: u64,
+    /// Jobs that wait for one.
+    pub(super) idle: u64,
+    /// Jobs that wait for somebody to release them.
+    pub(super) held: u64,
 }
 
 impl Sources {
@@ -97,9 +116,7 @@ impl Sources {
 
     /// Whether the log tells of jobs of this plan's own generation.
     fn has_jobs(&self) -> bool {
-        let is_own =
-            |job: &Job| matches!(job.node, NodeName::Chunk { generation, .. } if generation == self.plan.generation);
-        self.log.history().jobs().iter().any(is_own)
+        self.log.history().jobs().iter().any(|job| job.node.chunk_of(self.plan.generation).is_some())
     }
 
     /// Reads the partials again, without a word.
@@ -125,6 +142,17 @@ impl Sources {
         }
     }
 
+    /// How to submit what is missing, once no DAGMan is at work. A DAG that failed goes on where it was, and its tail cuts what
+    /// is missing.
+    pub(super) fn submit_again(&self) -> String {
+        let submit = self.submit();
+        match self.dag {
+            DagState::Ended(Some(Exit::Code(code))) if code != 0 && self.plan.tail_rounds > 0 => submit,
+            _ if self.root() == "." => format!("split resume && {submit}"),
+            _ => format!("split resume {} && {submit}", self.root()),
+        }
+    }
+
     /// The plan's folder, as one types it.
     pub(super) fn root(&self) -> String {
         let root = self.layout.root().as_os_str().to_owned();
@@ -144,16 +172,36 @@ impl<'a> Standing<'a> {
         let chunks = usize::try_from(plan.cut.chunks()).unwrap_or(usize::MAX);
         let mut jobs = vec![None; chunks];
         let mut merge = None;
+        let mut tail: Option<Tail> = None;
+        // Of several pieces of a chunk one that is in the queue tells where the chunk stands.
+        let liveness = |job: &Job| match job.state {
+            State::Running(_) => 3,
+            State::Idle => 2,
+            State::Held { .. } => 1,
+            State::Ended(_) | State::Removed(_) => 0,
+        };
         for (place, job) in (0u32..).zip(history.jobs()) {
+            if let Some(chunk) = job.node.chunk_of(plan.generation) {
+                let number = usize::try_from(chunk).unwrap_or(usize::MAX);
+                let before = |entry: &Option<u32>| entry.map_or(0, |place| liveness(&history.jobs()[place as usize]));
+                if let Some(entry) = jobs.get_mut(number).filter(|entry| before(entry) <= liveness(job)) {
+                    *entry = Some(place);
+                }
+            }
             match job.node {
-                NodeName::Chunk { number, generation } if generation == plan.generation => {
-                    let number = usize::try_from(number).unwrap_or(usize::MAX);
-                    if let Some(entry) = jobs.get_mut(number) {
-                        *entry = Some(place);
+                NodeName::Piece { round, generation, .. } if generation == plan.generation && job.is_live() => {
+                    let tail = match &mut tail {
+                        Some(tail) if tail.round == round => tail,
+                        tail => tail.insert(Tail { round, rounds: plan.tail_rounds, running: 0, idle: 0, held: 0 }),
+                    };
+                    match job.state {
+                        State::Running(_) => tail.running += 1,
+                        State::Held { .. } => tail.held += 1,
+                        _ => tail.idle += 1,
                     }
                 }
                 NodeName::Merge { generation } if generation == plan.generation => merge = Some(job),
-                NodeName::Chunk { .. } | NodeName::Group { .. } | NodeName::Merge { .. } | NodeName::Other => {}
+                _ => {}
             }
         }
         let mut failures = vec![false; chunks];
@@ -179,7 +227,7 @@ impl<'a> Standing<'a> {
         };
         let places = jobs.iter().enumerate().map(place).collect();
         let merge = merge.filter(|job| !is_of_before(job));
-        Self { plan, history, places, jobs, failures, merge }
+        Self { plan, history, places, jobs, failures, merge, tail }
     }
 
     /// The last job of a chunk.

@@ -1,5 +1,6 @@
 //! `split status`.
 
+use std::collections::HashSet;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -9,10 +10,11 @@ use serde::Serialize;
 use super::arguments::StatusOptions;
 use super::failure::{Failure, printed};
 use super::output::{count, seconds, tell, times, whole_seconds};
-use super::standing::{DagState, Place, Sources, Standing};
+use super::standing::{DagState, Place, Sources, Standing, Tail};
 use super::{Done, access_point, reduce};
 use crate::plan::FORMAT;
 use crate::pool::{self, Forecast, HostTally, Loss, NodeName, Outcome, Spent, State, Work, forecast};
+use crate::record::{Cause, Gathered, Header, Kind};
 use crate::runner::STOPPED;
 
 /// The log is looked at so often.
@@ -31,6 +33,8 @@ struct Report {
     dag: &'static str,
     /// Where the chunks stand.
     chunks: Chunks,
+    /// The round of the tail that is at work; `null` where none is.
+    tail: Option<Tail>,
     /// The items, and how many of them valid records cover.
     items: Items,
     /// Where the merge stands: `waiting`, `idle`, `running`, `held`, `failed`, `done`.
@@ -197,13 +201,15 @@ impl Report {
         let elapsed = |start: i64| now.saturating_sub(start).max(0) as f64;
         for (chunk, place) in standing.places.iter().enumerate() {
             let job = standing.job(chunk);
+            let is_piece = job.is_some_and(|job| matches!(job.node, NodeName::Piece { .. }));
             match (place, job.map(|job| &job.state)) {
-                (Place::Running, Some(State::Running(open))) => {
+                (Place::Running, Some(State::Running(open))) if !is_piece => {
                     work.running.push(elapsed(open.start));
                     disconnected += u64::from(open.disconnected);
                     suspended += u64::from(open.suspended);
                 }
-                (Place::Failed, Some(State::Ended(Some(pool::Exit::Code(0))))) => {
+                // What it failed on the last attempt of a job yields, and ends with exit code 0.
+                (Place::Failed, Some(State::Ended(Some(pool::Exit::Code(0))))) if !standing.failures[chunk] => {
                     if let Some(last) = job.and_then(|job| job.past.last()) {
                         damaged.attempts += 1;
                         damaged.seconds += last.seconds();
@@ -220,12 +226,15 @@ impl Report {
                     work.finished.push(last.seconds() as f64);
                 }
                 // Jobs that are no chunk's have work left, too.
-                (NodeName::Other, State::Running(open), _) => work.running.push(elapsed(open.start)),
+                (NodeName::Other | NodeName::Piece { .. }, State::Running(open), _) => {
+                    work.running.push(elapsed(open.start));
+                }
                 (NodeName::Other, State::Idle, _) => work.waiting += 1,
                 _ => {}
             }
         }
         work.waiting += standing.count(Place::Idle) + standing.count(Place::Waiting);
+        let yielded = yielded(&standing, &sources.gathered);
         let good = history.good();
         // Whoever fails, or is held, waits for somebody: the others need not.
         let lost = history.bad(Loss::Evicted).seconds.saturating_add(history.bad(Loss::Lost).seconds);
@@ -252,15 +261,19 @@ impl Report {
                 disconnected,
                 suspended,
             },
+            tail: standing.tail,
             items: Items { total: plan.space.count(), covered: sources.gathered.covered() },
             merge: merge_state(&standing),
             with_results: Attempts {
-                attempts: good.attempts.saturating_sub(damaged.attempts),
-                seconds: good.seconds.saturating_sub(damaged.seconds),
+                attempts: good.attempts.saturating_sub(damaged.attempts + yielded.attempts),
+                seconds: good.seconds.saturating_sub(damaged.seconds + yielded.seconds),
             },
             without_results: Lost {
                 evicted: bad(Loss::Evicted),
-                failed: bad(Loss::Failed),
+                failed: Attempts {
+                    attempts: history.bad(Loss::Failed).attempts + yielded.attempts,
+                    seconds: history.bad(Loss::Failed).seconds + yielded.seconds,
+                },
                 held: bad(Loss::Held),
                 removed: bad(Loss::Removed),
                 lost: bad(Loss::Lost),
@@ -296,6 +309,7 @@ impl Report {
         let mut lines = vec![parts.join(", ")];
         let Items { total: items, covered } = self.items;
         lines.push(format!("{covered} of {} covered ({})", count(items, "item"), percent(covered, items)));
+        lines.extend(self.about_tail(sources));
         lines.extend(self.time());
         for host in &self.failing_hosts {
             lines.push(format!("on {} {} of {} failed", host.name, host.failures, count(host.attempts, "attempt")));
@@ -332,6 +346,27 @@ impl Report {
         }
         lines.push(format!("next: {}", self.next(sources)));
         lines
+    }
+
+    /// What becomes of what is missing, while a DAGMan is at work.
+    fn about_tail(&self, sources: &Sources) -> Option<String> {
+        let rounds = sources.plan.tail_rounds;
+        if !sources.is_at_work() || rounds == 0 {
+            return None;
+        }
+        let Some(Tail { round, running, idle, held, .. }) = self.tail else {
+            // A node that failed keeps the tail from running.
+            let standing = sources.standing();
+            let has_failed =
+                |chunk| standing.job(chunk).is_none_or(|job| job.state != State::Ended(Some(pool::Exit::Code(0))));
+            let is_due = self.chunks.failed > 0 && !standing.chunks(Place::Failed).any(has_failed);
+            return is_due
+                .then(|| "what is missing is cut again and run, once all chunks have left the queue".to_owned());
+        };
+        let parts = [(running, "running"), (idle, "idle"), (held, "held")];
+        let parts = parts.iter().filter(|(jobs, _)| *jobs > 0).map(|(jobs, what)| format!("{jobs} {what}"));
+        let parts = parts.collect::<Vec<_>>().join(", ");
+        Some(format!("what is missing was cut again, round {round} of {rounds}: {parts}"))
     }
 
     /// What attempts cost.
@@ -377,8 +412,7 @@ impl Report {
             DagState::AtWork(_) => format!("split status --watch{at} follows it"),
             DagState::NotSubmitted => sources.submit(),
             DagState::Ended(_) | DagState::Removed => {
-                let submit = sources.submit();
-                format!("split resume{at} && {submit} computes what is missing")
+                format!("{} computes what is missing", sources.submit_again())
             }
         }
     }
@@ -409,6 +443,30 @@ impl From<Spent> for Attempts {
     fn from(Spent { attempts, seconds }: Spent) -> Self {
         Self { attempts, seconds }
     }
+}
+
+/// Attempts that failed and that HTCondor takes to have succeeded: where there is a tail, the last one of a job ends with exit
+/// code 0 and yields what it failed on. The log does not tell of them, but their records do, with the time that the program
+/// ran.
+fn yielded(standing: &Standing<'_>, gathered: &Gathered) -> Attempts {
+    if standing.plan.tail_rounds == 0 {
+        return Attempts::default();
+    }
+    let hosts: HashSet<&str> = standing.history.hosts().iter().map(|host| &*host.name).collect();
+    let headers = gathered.failures.iter().map(|found| &found.record.header);
+    let is_yielded = |header: &&Header| {
+        let retry = header.attempt.split('-').next().and_then(|retry| retry.parse().ok());
+        let budget = matches!(header.kind, Kind::Failure(Cause::OverBudget(_)));
+        // Others were computed without HTCondor.
+        retry == Some(standing.plan.resources.retries) && !budget && hosts.contains(&*header.host)
+    };
+    let mut attempts: HashSet<&str> = HashSet::new();
+    let mut seconds = 0.0;
+    for header in headers.filter(is_yielded) {
+        attempts.insert(&header.attempt);
+        seconds += header.seconds.max(0.0);
+    }
+    Attempts { attempts: attempts.len() as u64, seconds: seconds.round() as u64 }
 }
 
 fn merge_state(standing: &Standing<'_>) -> &'static str {

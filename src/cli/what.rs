@@ -6,9 +6,10 @@ use super::failure::Failure;
 use super::output::count;
 use crate::exit::Exit;
 use crate::plan::Plan;
+use crate::pool::NodeName;
 use crate::space::{Interval, Rows, Space};
 
-/// A chunk: its number, or the name that DAGMan shows.
+/// A chunk: its number, or the name that DAGMan shows, also that of a piece of it in the tail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ChunkName {
     number: u64,
@@ -34,6 +35,9 @@ pub(super) struct What {
 impl ChunkName {
     /// `chunk-3` and its like: a name that starts as no number does.
     fn with_prefix(text: &str) -> Option<Self> {
+        if let NodeName::Piece { chunk, generation, .. } = NodeName::parse(text.as_bytes()) {
+            return Some(Self { number: chunk, generation: Some(generation) });
+        }
         let rest = text.strip_prefix("chunk-")?;
         let (number, generation) = match rest.split_once("-g") {
             Some((number, generation)) => (number, Some(digits(generation)?)),
@@ -117,6 +121,7 @@ mod tests {
             ("chunk-000003", name(3, None)),
             ("chunk-000003-g1", name(3, Some(1))),
             ("chunk-1234567-g12", name(1_234_567, Some(12))),
+            ("tail-2-chunk-000003-017-g1", name(3, Some(1))),
         ] {
             assert_eq!(text.parse(), expected, "{text}");
         }

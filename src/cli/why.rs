@@ -86,6 +86,10 @@ impl<'a> Case<'a> {
         let mut failures: HashMap<usize, Vec<&Found>> = HashMap::new();
         for found in &sources.gathered.failures {
             let (first, last) = chunks_of(&sources.plan, found.record.header.items);
+            // What was computed since tells nothing any more.
+            if sources.gathered.tiling.covers(found.record.header.items) {
+                continue;
+            }
             for chunk in first..=last {
                 if standing.places.get(chunk).is_some_and(|place| *place != Place::Done) {
                     failures.entry(chunk).or_default().push(found);
@@ -241,6 +245,10 @@ impl<'a> Case<'a> {
             }
             (Some(State::Removed(who)), _) if who.is_empty() => trouble("removed".to_owned(), Cure::Again),
             (Some(State::Removed(who)), _) => trouble(format!("removed: {who}"), Cure::Again),
+            // The last attempt of a job yields what it failed on.
+            (Some(State::Ended(Some(Exit::Code(0)))), Some(found)) if !self.damaged.contains_key(&chunk) => {
+                by_record(found, String::new())
+            }
             (Some(State::Ended(Some(Exit::Code(0)))), _) => trouble(self.what_came_back(chunk), Cure::Again),
             (Some(State::Ended(Some(Exit::Signal(signal)))), _) => {
                 trouble(format!("signal {signal} ended the job, and nothing came back from it"), Cure::Again)
@@ -283,8 +291,9 @@ impl<'a> Case<'a> {
 
     /// The jobs of a chunk, in the order of their submission.
     fn jobs(&self, chunk: usize) -> impl Iterator<Item = &Job> {
-        let node = NodeName::Chunk { number: chunk as u64, generation: self.sources.plan.generation };
-        self.standing.history.jobs().iter().filter(move |job| job.node == node)
+        let generation = self.sources.plan.generation;
+        let jobs = self.standing.history.jobs().iter();
+        jobs.filter(move |job| job.node.chunk_of(generation) == Some(chunk as u64))
     }
 
     /// What is wrong with a chunk, in a few lines.
@@ -353,10 +362,14 @@ impl<'a> Case<'a> {
         let mut lines = Vec::new();
         for job in self.jobs(chunk) {
             let before = u64::from(job.attempts).saturating_sub(job.past.len() as u64);
+            let name = match job.node {
+                NodeName::Piece { round, number, .. } => format!("{} (round {round}, piece {number})", job.id),
+                _ => job.id.to_string(),
+            };
             if before > 0 {
-                lines.push(format!("  job {}: {} before these", job.id, count(before, "attempt")));
+                lines.push(format!("  job {name}: {} before these", count(before, "attempt")));
             }
-            lines.extend(job.past.iter().map(|attempt| format!("  job {}: {}", job.id, self.describe(attempt))));
+            lines.extend(job.past.iter().map(|attempt| format!("  job {name}: {}", self.describe(attempt))));
         }
         lines
     }
@@ -408,12 +421,11 @@ impl<'a> Case<'a> {
         };
         let submit = self.sources.submit();
         let root = self.sources.root();
-        let at = if root == "." { String::new() } else { format!(" {root}") };
         let again = match self.sources.dag {
             DagState::AtWork(_) => format!("once the DAG has ended, {submit} computes what is missing"),
             DagState::NotSubmitted => format!("{submit}, or split run {root}, computes what is missing"),
             DagState::Ended(_) | DagState::Removed => {
-                format!("split resume{at} && {submit} computes what is missing")
+                format!("{} computes what is missing", self.sources.submit_again())
             }
         };
         match group.first().map(|trouble| trouble.cure) {

@@ -1,10 +1,18 @@
 //! Items to chunks. A cut is a formula, not a list: the chunk with a given number is computed when asked for.
 //!
+//! What is missing once the chunks have run is cut again: [`Round`].
+//!
 //! Invariant: the chunks of a cut tile the space in order, and none is empty.
+
+#[cfg(feature = "cli")]
+mod tail;
 
 use serde::{Deserialize, Serialize};
 
 use crate::space::Interval;
+
+#[cfg(feature = "cli")]
+pub use tail::{Gap, Piece, Round};
 
 /// The most chunks a plan may have: DAGMan keeps every node in memory (about 1 KiB each).
 pub const MOST_CHUNKS: u64 = 100_000_000;

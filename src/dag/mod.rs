@@ -8,8 +8,10 @@
 //! templates give the same bytes.
 
 mod node;
+mod tail;
 mod templates;
 mod text;
 
+pub use tail::{TailDag, tail_dag};
 pub use templates::{TemplateError, Templates};
 pub use text::{SCRIPTS, Text, above_partials};

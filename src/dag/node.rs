@@ -1,6 +1,7 @@
 //! The template of a node, compiled.
 
 use super::templates::TemplateError;
+use crate::cut;
 use crate::space::Interval;
 
 /// A node's text: pieces that stand for themselves, and numbers.
@@ -70,8 +71,24 @@ impl Node {
         Ok(Self { pieces, suffix: format!("-g{generation}") })
     }
 
-    /// Appends the text of a node.
+    /// Appends the text of a chunk's node.
     pub(super) fn append(&self, out: &mut Vec<u8>, chunk: u64, items: Interval, done: bool) {
+        self.append_as(out, chunk, items, done, &|out| self.append_name(out, chunk));
+    }
+
+    /// Appends the text of the node of a piece of the tail.
+    pub(super) fn append_piece(&self, out: &mut Vec<u8>, round: u32, piece: &cut::Piece) {
+        self.append_as(out, piece.chunk, piece.items, false, &|out| self.append_piece_name(out, round, piece));
+    }
+
+    fn append_as(
+        &self,
+        out: &mut Vec<u8>,
+        chunk: u64,
+        items: Interval,
+        done: bool,
+        append_name: &dyn Fn(&mut Vec<u8>),
+    ) {
         let mut name = None;
         for piece in &self.pieces {
             match piece {
@@ -81,7 +98,7 @@ impl Node {
                     Some(name) => out.extend_from_within(name),
                     None => {
                         let start = out.len();
-                        self.append_name(out, chunk);
+                        append_name(out);
                         name = Some(start..out.len());
                     }
                 },
@@ -102,12 +119,28 @@ impl Node {
     /// rescue file, an event) from being taken for this one's. DAGMan forbids `.` and `+` in names.
     pub(super) fn append_name(&self, out: &mut Vec<u8>, chunk: u64) {
         out.extend_from_slice(b"chunk-");
-        let mut digits = itoa::Buffer::new();
-        let digits = digits.format(chunk);
-        out.extend(std::iter::repeat_n(b'0', 6_usize.saturating_sub(digits.len())));
-        out.extend_from_slice(digits.as_bytes());
+        append_padded(out, chunk, 6);
         out.extend_from_slice(self.suffix.as_bytes());
     }
+
+    /// Appends the name of the node of a piece of the tail, such as `tail-1-chunk-000017-003-g1`.
+    pub(super) fn append_piece_name(&self, out: &mut Vec<u8>, round: u32, piece: &cut::Piece) {
+        out.extend_from_slice(b"tail-");
+        append_number(out, round.into());
+        out.extend_from_slice(b"-chunk-");
+        append_padded(out, piece.chunk, 6);
+        out.push(b'-');
+        append_padded(out, piece.number, 3);
+        out.extend_from_slice(self.suffix.as_bytes());
+    }
+}
+
+/// Appends a number with zeros before it.
+fn append_padded(out: &mut Vec<u8>, number: u64, width: usize) {
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(number);
+    out.extend(std::iter::repeat_n(b'0', width.saturating_sub(digits.len())));
+    out.extend_from_slice(digits.as_bytes());
 }
 
 fn append_number(out: &mut Vec<u8>, number: u128) {
@@ -136,6 +169,17 @@ mod tests {
         let expected = "JOB chunk-000017-g2 chunk.sub\nVARS chunk-000017-g2 chunk=\"17\" start=\"28\" stop=\"30\"\n";
         assert_eq!(text(template, false), expected);
         assert!(text(template, true).starts_with("JOB chunk-000017-g2 chunk.sub DONE\n"));
+    }
+
+    #[test]
+    fn the_node_of_a_piece_has_a_name_of_its_own() {
+        let node = Node::compile(include_str!("../../dag-templates/node.dag"), 2).expect("a template");
+        let mut out = Vec::new();
+        let piece = cut::Piece { chunk: 17, number: 3, items: Interval::new(28, 29).expect("not empty") };
+        node.append_piece(&mut out, 1, &piece);
+        let expected = "JOB tail-1-chunk-000017-003-g2 chunk.sub\n\
+                        VARS tail-1-chunk-000017-003-g2 chunk=\"17\" start=\"28\" stop=\"29\"\n";
+        assert_eq!(String::from_utf8(out).expect("text"), expected);
     }
 
     #[test]

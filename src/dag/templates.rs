@@ -9,7 +9,7 @@ use crate::plan::Identity;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Templates {
     /// By name, in the order of [`Templates::NAMES`].
-    texts: [String; 6],
+    texts: [String; 7],
 }
 
 /// A template that cannot be used: where, and why.
@@ -26,8 +26,8 @@ pub struct TemplateError {
 
 impl Templates {
     /// The templates' names; a folder of one's own may hold any of them.
-    pub const NAMES: [&'static str; 6] =
-        ["plan.dag", "node.dag", "chunk.sub", "merge.sub", "reduce.sub", "dagman.config"];
+    pub const NAMES: [&'static str; 7] =
+        ["plan.dag", "node.dag", "tail.dag", "chunk.sub", "merge.sub", "reduce.sub", "dagman.config"];
 
     /// Those that come with `split`.
     #[must_use]
@@ -36,6 +36,7 @@ impl Templates {
             texts: [
                 include_str!("../../dag-templates/plan.dag").to_owned(),
                 include_str!("../../dag-templates/node.dag").to_owned(),
+                include_str!("../../dag-templates/tail.dag").to_owned(),
                 include_str!("../../dag-templates/chunk.sub").to_owned(),
                 include_str!("../../dag-templates/merge.sub").to_owned(),
                 include_str!("../../dag-templates/reduce.sub").to_owned(),

@@ -6,6 +6,7 @@ use std::ops::Range;
 use minijinja::context;
 
 use super::node::Node;
+use super::tail::{TailDag, tail_dag, tail_name};
 use super::templates::{TemplateError, Templates};
 use crate::exit::Exit;
 use crate::plan::{CARRIED, ContainerMode, FanIn, PLAN_FILES, Plan, ReduceOn, Resources, Shards, Size, SubmitLine};
@@ -68,6 +69,10 @@ impl Text {
             first_names => first_names(plan, &node),
             retries => resources.retries,
             stop_code => Exit::StopDag as u8,
+            tail_name => (plan.tail_rounds > 0).then(|| tail_name(plan, 1)),
+            tail_dag => tail_dag(1),
+            tail_rounds => plan.tail_rounds,
+            nothing_left_code => Exit::NothingLeft as u8,
             cpus => resources.cpus,
             memory => resources.memory.to_string(),
             disk => resources.disk.to_string(),
@@ -100,6 +105,10 @@ impl Text {
             least_finding => Exit::Missing as u8,
             last_finding => Exit::Mixed as u8,
         };
+        if plan.tail_rounds > 0 {
+            // It is needed once the chunks have run, and nobody is there then to mend it.
+            TailDag::new(plan, templates, 1, 1)?;
+        }
         let dag = templates.render("plan.dag", &values)?;
         for (mark, variable, least) in [(NODES, "nodes", 1), (NAMES, "names", 1), (MERGES, "merges", 0)] {
             let times = dag.matches(mark).count();
@@ -247,14 +256,15 @@ fn reduce_memory(plan: &Plan) -> Size {
     Size::gibibytes(1 + u32::try_from(plan.cut.chunks() / CHUNKS_A_GIBIBYTE).unwrap_or(u32::MAX - 1))
 }
 
-/// The names of the nodes that DAGMan submits first.
+/// The names of the nodes that DAGMan submits first, and of ever fewer of the others.
 fn first_names(plan: &Plan, node: &Node) -> Vec<String> {
     let name = |chunk| {
         let mut name = Vec::new();
         node.append_name(&mut name, chunk);
         String::from_utf8_lossy(&name).into_owned()
     };
-    (0..plan.cut.chunks().min(FIRST)).map(name).collect()
+    let later = std::iter::successors(Some(2 * FIRST), |chunk| chunk.checked_mul(2));
+    (0..FIRST).chain(later).take_while(|&chunk| chunk < plan.cut.chunks()).map(name).collect()
 }
 
 /// Writes what `append` makes of every chunk, in order: the next block of text is made while one is written.
@@ -393,7 +403,16 @@ mod tests {
         assert_eq!(text.matches("\nJOB chunk-").count(), 100_000);
         let parents = text.lines().find(|line| line.starts_with("PARENT ")).expect("a PARENT line");
         assert!(parents.split(' ').skip(1).take(100_000).is_sorted());
-        assert!(parents.ends_with(" chunk-099999-g1 CHILD reduce-g1"));
+        assert!(parents.ends_with(" chunk-099999-g1 CHILD tail-g1"));
+    }
+
+    #[test]
+    fn a_few_of_the_later_chunks_have_a_script_too() {
+        let text = dag(&plan("1..=1000", 200), &Templates::built_in());
+        let scripts = text.lines().filter_map(|line| line.strip_prefix("SCRIPT POST chunk-"));
+        let chunks: Vec<u64> =
+            scripts.map(|line| line.split('-').next().and_then(|it| it.parse().ok()).expect("a number")).collect();
+        assert_eq!(chunks, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 20, 40, 80, 160]);
     }
 
     #[test]

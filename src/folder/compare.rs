@@ -60,6 +60,7 @@ pub fn differences(before: &Plan, now: &Plan) -> Vec<Difference> {
     differ("--memory", was.memory.to_string(), is.memory.to_string());
     differ("--disk", was.disk.to_string(), is.disk.to_string());
     differ("--retries", was.retries.to_string(), is.retries.to_string());
+    differ("--tail-rounds", before.tail_rounds.to_string(), now.tail_rounds.to_string());
     let (pace_was, pace_is) = (&before.pacing, &now.pacing);
     differ("--slices", pace_was.slices.to_string(), pace_is.slices.to_string());
     let time = |milliseconds: Option<u64>| match milliseconds.map(Duration::from_millis) {

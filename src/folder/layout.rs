@@ -100,6 +100,18 @@ impl Layout {
         self.root.join("logs/events.log")
     }
 
+    /// What was missing when the tail had ended.
+    #[must_use]
+    pub fn missing(&self) -> PathBuf {
+        self.root.join("logs/missing.txt")
+    }
+
+    /// The templates that the plan's files were made from, where they are the user's own.
+    #[must_use]
+    pub fn templates(&self) -> PathBuf {
+        self.root.join(PLAN_FILES).join("templates")
+    }
+
     /// What was said of the plan when it was made, a line each.
     #[must_use]
     pub fn notes(&self) -> PathBuf {

@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! plan.dag  chunk.sub  reduce.sub    what condor_submit_dag takes, and merge.sub where results are merged on the way
+//! tail-1.dag                         what was missing once the chunks had run: written then, by the DAG
 //! dagman.config                      how fast DAGMan may submit
 //! plan.json                          the plan
 //! plan.files/                        the runner and split, as they were when the plan was made
+//! plan.files/templates/              templates of the user's own
 //! plan.files/job/                    what each job is given: job.json, and links to the user's files in work/
 //! plan.files/chunks/                 what each chunk's job is given of a table, of lines or files: its rows and files
 //! outputs/                           the partials, and plan.json again; rows-0.csv: all rows of a table, of lines or files
@@ -19,8 +21,10 @@
 mod compare;
 mod done;
 mod layout;
+mod tail;
 mod write;
 
 pub use compare::{Difference, differences};
 pub use layout::{FolderError, Layout, locate};
+pub use tail::{is_tail, write_tail};
 pub use write::{Existing, Laid, LayDown, Programs, lay_down, set_aside};

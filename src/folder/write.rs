@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::compare::{Difference, differences};
 use super::done::Done;
 use super::layout::{FolderError, Layout, read_plan};
+use super::tail::{is_tail, keep_templates, live_tail};
 use crate::dag::{TemplateError, Templates, Text};
 use crate::inputs::link_tree;
 use crate::plan::{PLAN_FILES, Plan, Shards};
@@ -171,6 +172,7 @@ pub fn lay_down(
     let text = Text::new(plan, templates)?;
     let aside = move_aside(&layout, &in_the_way)?;
     let (chunks_done, items_done) = write(&layout, plan, rows, &text, programs, &|_| false)?;
+    keep_templates(&layout, templates)?;
     Ok(match aside {
         None => Laid::New,
         Some(aside) if keep => Laid::Kept { aside, chunks_done, items_done },
@@ -205,7 +207,7 @@ fn generated(layout: &Layout, keep: bool) -> Result<Vec<PathBuf>, StoreError> {
     ];
     let mut found = Vec::new();
     for name in names(layout.root())? {
-        if NAMES.contains(&name.as_bytes()) || name.as_bytes().starts_with(b"plan.dag.") {
+        if NAMES.contains(&name.as_bytes()) || name.as_bytes().starts_with(b"plan.dag.") || is_tail(name.as_bytes()) {
             found.push(PathBuf::from(name));
         }
     }
@@ -214,7 +216,7 @@ fn generated(layout: &Layout, keep: bool) -> Result<Vec<PathBuf>, StoreError> {
         let is_ours =
             |name: &[u8]| is_partial(name) || is_kept(name) || name == b"plan.json" || name == b"archived.txt";
         found.extend(ours(layout, "outputs", &is_ours, &is_shard)?);
-        let logs: [&[u8]; 4] = [b"events.log", b"reduce.out", b"reduce.err", b"stopped.txt"];
+        let logs: [&[u8]; 5] = [b"events.log", b"reduce.out", b"reduce.err", b"stopped.txt", b"missing.txt"];
         found.extend(ours(layout, "logs", &|name| logs.contains(&name), &|_| false)?);
     }
     found.sort_unstable();
@@ -282,7 +284,7 @@ fn ours(
 }
 
 /// The names in a folder; none where there is no such folder.
-fn names(folder: &Path) -> Result<Vec<OsString>, StoreError> {
+pub(super) fn names(folder: &Path) -> Result<Vec<OsString>, StoreError> {
     let missing = |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
     match folder.read_dir() {
         Ok(entries) => {
@@ -295,7 +297,7 @@ fn names(folder: &Path) -> Result<Vec<OsString>, StoreError> {
 }
 
 /// Moves files into a new folder of their own.
-fn move_aside(layout: &Layout, paths: &[PathBuf]) -> Result<Option<PathBuf>, StoreError> {
+pub(super) fn move_aside(layout: &Layout, paths: &[PathBuf]) -> Result<Option<PathBuf>, StoreError> {
     if paths.is_empty() {
         return Ok(None);
     }
@@ -389,7 +391,10 @@ fn shard_folders(layout: &Layout, plan: &Plan) -> impl Iterator<Item = PathBuf> 
 fn refuse_if_live(layout: &Layout) -> Result<(), LayDown> {
     match lock_state(&layout.dag()) {
         LockState::Live { why, file } => Err(LayDown::Busy { folder: layout.root().to_owned(), why, file }),
-        LockState::Free => Ok(()),
+        LockState::Free => match live_tail(layout.root())? {
+            Some((why, file)) => Err(LayDown::Busy { folder: layout.root().to_owned(), why, file }),
+            None => Ok(()),
+        },
     }
 }
 

@@ -52,6 +52,9 @@ pub struct Plan {
     /// How many chunks' results are merged on the way to the answer, by a node of the DAG.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub fan_in: Option<FanIn>,
+    /// How often, at most, what is missing once the chunks have run is cut again, smaller, and run: the rounds of the tail.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub tail_rounds: u32,
     /// The folder that the command's relative paths start from, relative to the plan's folder.
     pub base: Word,
     /// What a job's program finds in its environment, besides what the runner sets.
@@ -99,6 +102,11 @@ pub enum DocumentError {
     /// Its cut does not fit its space.
     #[error("it has more chunks than items")]
     Cut,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(rounds: &u32) -> bool {
+    *rounds == 0
 }
 
 impl Plan {

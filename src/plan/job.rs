@@ -85,6 +85,10 @@ pub struct Job {
     /// How a chunk's job goes about its items.
     #[serde(skip_serializing_if = "Pacing::is_plain", default)]
     pub pacing: Pacing,
+    /// So often a job that fails is tried again. What its last attempt fails on it yields: it ends with exit code 0, and the
+    /// tail cuts that again. `None` where there is no tail.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub retries: Option<u32>,
     /// What the program finds in its environment, besides what the runner sets.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub environment: BTreeMap<String, Word>,
@@ -190,6 +194,7 @@ impl super::Plan {
             yields: self.yields.clone(),
             due: self.reduce.due(),
             pacing: self.pacing.clone(),
+            retries: (self.tail_rounds > 0).then_some(self.resources.retries),
             environment: self.environment.clone(),
             start_in: if shared { self.base.clone() } else { self.files.start_in.clone() },
             files: self.files.files.iter().map(source).collect(),

@@ -25,6 +25,7 @@ pub(crate) fn plan(total: &str, cut: Cut) -> Plan {
         tolerance: None,
         sources: vec![],
         fan_in: None,
+        tail_rounds: 2,
         base: Word::from("."),
         environment: BTreeMap::new(),
         files: JobFiles::default(),

@@ -1,6 +1,7 @@
 //! The runner inside a job.
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,10 +25,31 @@ type Stopped = (Exit, String);
 
 /// Runs the chunk that `numbers` (CHUNK START STOP) name. The partial is left in the current folder:
 /// the sandbox's top, whose new files HTCondor brings back, or `outputs/` on a shared file system.
+///
+/// A job that will not be tried again ends with exit code 0 whatever failed, where the plan has a tail: one node of a DAG
+/// that fails would keep the tail from running. What is missing the tail tells from the records.
 pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
     let damaged = |why: String| (Exit::JobMachine, format!("{}: {why}", document.display()));
     let bytes = std::fs::read(document).map_err(|error| damaged(error.to_string()))?;
     let job = Job::from_json(&bytes).map_err(|error| damaged(error.to_string()))?;
+    match compute(&job, document, numbers) {
+        Err((exit, why)) if exit != Exit::Usage && is_last_attempt(&job) => {
+            // Nobody may be there to read it.
+            let _ = writeln!(std::io::stderr(), "yielded: {why}");
+            Ok(Exit::Success)
+        }
+        done => done,
+    }
+}
+
+/// Whether the plan has a tail, and the job will not be tried again if it fails. HTCondor's own number of retries counts
+/// where it is lower: chunk.sub may have been edited.
+fn is_last_attempt(job: &Job) -> bool {
+    let of_job = attribute("_CONDOR_JOB_AD", "JobMaxRetries").and_then(|number| number.parse().ok());
+    job.retries.is_some_and(|retries| retry() >= of_job.map_or(retries, |most: u32| most.min(retries)))
+}
+
+fn compute(job: &Job, document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
     let &[chunk, start, stop] = numbers else {
         return Err((Exit::Usage, "exec takes JOB.json CHUNK START STOP".to_owned()));
     };
@@ -73,9 +95,9 @@ pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
     let (code, missing) = match &before {
         // What has been settled is not what arrived any more.
         Some(before) => (before.code, None),
-        None => code_that_arrived(&job, &tree),
+        None => code_that_arrived(job, &tree),
     };
-    let mut attempt = Attempt { job: &job, chunk, items, code, rows: Rows::NONE, retry: retry() };
+    let mut attempt = Attempt { job, chunk, items, code, rows: Rows::NONE, retry: retry() };
     let failed = match placed {
         Err(error) => Some(in_one_line(&error)),
         Ok(()) => missing,
@@ -87,7 +109,7 @@ pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
             let outside = Outside { here: &here, tree: &tree, plan: plan.as_deref(), own: own.path() };
             let numbers = numbers.iter().map(OsStr::new);
             let words: Vec<_> = ["exec".as_ref(), document.as_os_str()].into_iter().chain(numbers).collect();
-            match container::enter(&job, image, outside, &words, &running) {
+            match container::enter(job, image, outside, &words, &running) {
                 Entered::Ran { code, said } => return passed_on(code, &said),
                 Entered::Stopped => Ok(Outcome::Stopped),
                 Entered::Machine(why) => give_up(&attempt, &place, Cause::Machine(why), Vec::new()),
@@ -95,7 +117,7 @@ pub(super) fn exec(document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
             }
         }
         (None, _) => {
-            let rows = values(&job, chunk, items, &here, plan.as_deref(), (&tree, &start_in));
+            let rows = values(job, chunk, items, &here, plan.as_deref(), (&tree, &start_in));
             // On a shared file system nothing has moved.
             let settled = rows.and_then(|rows| match job.shared_filesystem {
                 true => Ok(rows),

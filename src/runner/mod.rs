@@ -25,7 +25,7 @@ pub use canary::{Failures, Tally, Way};
 pub use chunk::{Attempt, Carried, Outcome, Place, RunError, attempt_name, run};
 pub use environment::{Base, environment, of_run};
 pub use exec::{host, retry};
-pub use post::{Broken, STOPPED, Since, judge};
+pub use post::{Broken, STOPPED, Since, judge, stop_if_broken};
 pub use program::Running;
 
 use crate::exit::Exit;
@@ -33,14 +33,15 @@ use crate::exit::Exit;
 /// The words that [`main`] takes first.
 pub const WORDS: [&str; 3] = ["exec", "post", "environment"];
 
-/// The runner's command line: `exec JOB.json CHUNK START STOP` inside a job, `post RETURN` as DAGMan's
+/// The runner's command line: `exec JOB.json CHUNK START STOP` inside a job, `post RETURN NODE` as DAGMan's
 /// POST script, `environment FILE` at the end of a set-up. Not for people; the submit files hold it.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> std::process::ExitCode {
     let arguments: Vec<_> = arguments.collect();
     let words: Vec<_> = arguments.iter().map(|word| word.to_str().unwrap_or_default()).collect();
     let done = match words.as_slice() {
         ["exec", job, numbers @ ..] => exec::exec(job.as_ref(), numbers),
-        ["post", status] => post::post(status),
+        ["post", status] => post::post(status, None),
+        ["post", status, node] => post::post(status, Some(node)),
         ["environment", path] => setup::write_environment(path.as_ref())
             .map(|()| Exit::Success)
             .map_err(|error| (Exit::JobMachine, format!("{path}: {error}"))),

@@ -1,9 +1,11 @@
 //! DAGMan's POST script: passes a node's exit code on, and stops the DAG where the program is broken.
 //!
 //! HTCondor retries a failed job by itself, within the queue (`max_retries`), and DAGMan's `ABORT-DAG-ON` cannot count.
-//! So the POST script counts. The chunks that start first have such a script. It runs once its job has left the queue,
-//! with the exit code of the job's last attempt, and looks at what came back from the attempts of all chunks.
+//! So the POST script counts. The chunks that start first have such a script, and a few of the others: where a DAG was
+//! stopped, those that had yielded by then are done for DAGMan. It runs once its job has left the queue, with the exit code of
+//! the job's last attempt, and looks at what came back from the attempts of all chunks.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use super::canary::{Failures, Tally};
 use crate::exit::Exit;
 use crate::plan::{Job, PLAN_FILES};
 use crate::record::{self, Cause, Header, Kind, Listing, Record, last_lines};
-use crate::store;
+use crate::store::{self, StoreError};
 
 /// Where the reason is left, relative to the plan's folder.
 pub const STOPPED: &str = "logs/stopped.txt";
@@ -49,22 +51,24 @@ pub struct Broken {
     pub last_words: Vec<u8>,
 }
 
-/// `status` is what DAGMan gives for `$RETURN`. The current folder is the plan's.
-pub(super) fn post(status: &str) -> Result<Exit, (Exit, String)> {
-    let status: i64 = status.parse().map_err(|_| (Exit::Usage, "post takes $RETURN".to_owned()))?;
-    if status != 0 {
-        let here = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let time = |path: &str| Path::new(path).metadata().and_then(|found| found.modified()).ok();
-        let since = Since { started: time(LOCK), stopped: time(STOPPED) };
+/// `status` is what DAGMan gives for `$RETURN`, and `node` for `$JOB`: without it the node merges, and need not be looked at
+/// where it succeeded. The current folder is the plan's.
+pub(super) fn post(status: &str, node: Option<&str>) -> Result<Exit, (Exit, String)> {
+    let status: i64 = status.parse().map_err(|_| (Exit::Usage, "post takes $RETURN and $JOB".to_owned()))?;
+    let job = || {
         let job = fs::read(Path::new(PLAN_FILES).join("job/job.json"));
-        let job = job.ok().and_then(|bytes| Job::from_json(&bytes).ok());
-        if let Some(job) = job
-            && let Some(broken) = judge(&job, Path::new("outputs"), since, &here)
-        {
-            let text = explain(&job, &broken);
-            store::write(Path::new(STOPPED), text.as_bytes()).map_err(|error| (Exit::StopDag, error.to_string()))?;
-            return Ok(Exit::StopDag);
-        }
+        job.ok().and_then(|bytes| Job::from_json(&bytes).ok())
+    };
+    let suspect = match node.and_then(chunk_of_node) {
+        // What a job yields it has failed on, too.
+        Some(chunk) if status == 0 => job().filter(|job| job.retries.is_some() && !has_results(job, chunk)),
+        _ if status == 0 => None,
+        _ => job(),
+    };
+    if let Some(job) = suspect
+        && stop_if_broken(&job).map_err(|error| (Exit::StopDag, error.to_string()))?
+    {
+        return Ok(Exit::StopDag);
     }
     // A script's exit code is the node's: pass on what DAGMan saw. A signal (negative) has no code of its own.
     match u8::try_from(status) {
@@ -72,6 +76,46 @@ pub(super) fn post(status: &str) -> Result<Exit, (Exit, String)> {
         Ok(code) => std::process::exit(code.into()),
         Err(_) => Ok(Exit::Machine),
     }
+}
+
+/// The number in a chunk's node's name, `chunk-000017-g1`.
+fn chunk_of_node(node: &str) -> Option<u64> {
+    node.strip_prefix("chunk-")?.split('-').next()?.parse().ok()
+}
+
+/// Whether a partial of the chunk that can be read holds a result: then the program works. The current folder is the plan's.
+fn has_results(job: &Job, chunk: u64) -> bool {
+    let start = record::partial_start(chunk);
+    let is_its = |name: &OsString| name.as_encoded_bytes().starts_with(start.as_bytes());
+    let holds_results = |path: PathBuf| {
+        let read = File::open(path).and_then(|mut file| record::read(&mut file, &mut Vec::new()));
+        let records = read.map(|read| read.records).unwrap_or_default();
+        records.iter().any(|record| record.header.plan == job.plan && record.header.kind.is_result())
+    };
+    let outputs = Path::new("outputs");
+    let Listing { partials, mut shards } = Listing::read(outputs).unwrap_or_default();
+    // About in the order in which chunks start.
+    shards.sort_unstable();
+    let below = shards.into_iter().flat_map(|shard| {
+        let shard = outputs.join(shard);
+        let partials = Listing::read(&shard).unwrap_or_default().partials;
+        partials.into_iter().filter(is_its).map(move |name| shard.join(name))
+    });
+    partials.iter().filter(|name| is_its(name)).map(|name| outputs.join(name)).chain(below).any(holds_results)
+}
+
+/// Where the plan's program is broken, by what came back since DAGMan started, says so in [`STOPPED`]; whether it is. The
+/// current folder is the plan's.
+///
+/// # Errors
+/// Where it is, and that cannot be written.
+pub fn stop_if_broken(job: &Job) -> Result<bool, StoreError> {
+    let here = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let time = |path: &str| Path::new(path).metadata().and_then(|found| found.modified()).ok();
+    let since = Since { started: time(LOCK), stopped: time(STOPPED) };
+    let Some(broken) = judge(job, Path::new("outputs"), since, &here) else { return Ok(false) };
+    store::write(Path::new(STOPPED), explain(job, &broken).as_bytes())?;
+    Ok(true)
 }
 
 /// Judges the plan's partials in `outputs`; `machine` is this machine's name. Reads until the program is known not to be

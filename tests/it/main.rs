@@ -25,6 +25,7 @@ mod slices;
 mod space;
 mod status;
 mod table;
+mod tail;
 mod tree;
 mod try_one;
 mod urls;

@@ -305,7 +305,7 @@ fn nodes_that_merge_stand_between_the_chunks_and_the_last_merge() {
     dir.write("own/plan.dag", template.replace("{{ merges }}", ""));
     dir.split("plan --templates own --dir own-plan").args(FEW.split(' ')).ok();
     let dag = dir.read("own-plan/plan.dag");
-    assert!(dag.contains(" chunk-000019-g1 CHILD reduce-g1\n") && !dag.contains("merge-"), "{dag}");
+    assert!(dag.contains(" chunk-000019-g1 CHILD tail-g1\n") && !dag.contains("merge-"), "{dag}");
 }
 
 #[test]

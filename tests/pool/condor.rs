@@ -50,7 +50,8 @@ impl Event {
     /// The DAG's node: `DAG Node: chunk-000001-g1` in HTCondor 23, `[ DAGNodeName = "chunk-000001-g1"; ... ]` in 25.
     fn node(&self) -> String {
         let mut words = self.text.split([' ', '"', '\n']);
-        let node = words.find(|word| ["chunk-", "merge-", "reduce-"].iter().any(|kind| word.starts_with(kind)));
+        let node =
+            words.find(|word| ["chunk-", "merge-", "tail-", "reduce-"].iter().any(|kind| word.starts_with(kind)));
         node.unwrap_or_else(|| panic!("no job of a DAG: {}", self.text)).to_owned()
     }
 
@@ -68,7 +69,7 @@ impl Event {
 }
 
 impl Job {
-    /// The chunk's number; none for the nodes that merge.
+    /// The chunk's number; none for pieces of the tail and for nodes that merge.
     pub(crate) fn chunk(&self) -> Option<u64> {
         self.node.strip_prefix("chunk-")?.split('-').next()?.parse().ok()
     }

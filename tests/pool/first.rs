@@ -26,6 +26,7 @@ pub(crate) fn the_three_commands(pool: &Pool) {
     let hosts: BTreeSet<_> = partials.iter().filter_map(|partial| partial.header["host"].as_str()).collect();
     assert_eq!(hosts, machines);
 
+    assert!(!folder.exists("tail-1.dag"), "nothing was missing");
     assert_eq!(folder.answer(), 5050, "by the reduce node");
     assert_eq!(folder.read("logs/reduce.out"), "5050\n");
     assert_eq!(folder.split("reduce outputs/").ok(), "5050\n");

@@ -21,6 +21,7 @@ mod programs;
 mod rows;
 mod site;
 mod status;
+mod tail;
 mod tree;
 mod trials;
 mod values;
@@ -63,7 +64,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 58] = tests![
+const TESTS: [Test; 61] = tests![
     EveryRelease evictions::an_evicted_job_goes_on_where_it_was,
     EveryRelease rows::values_of_a_table_arrive_byte_for_byte,
     EveryRelease tree::groups_are_merged_on_the_way,
@@ -74,7 +75,10 @@ const TESTS: [Test; 58] = tests![
     EveryRelease failures::a_program_that_fails_everywhere_stops_the_dag,
     OneMachine   failures::one_machine_tries_again_at_once_and_stops_alone,
     Transfer     failures::a_program_that_starts_nowhere_stops_the_dag,
-    Transfer     failures::one_chunk_fails_and_is_mended,
+    EveryRelease failures::a_bad_item_is_narrowed_down_and_mended,
+    EveryRelease tail::what_was_damaged_on_arrival_is_computed_again,
+    EveryRelease tail::what_a_job_yields_is_finished,
+    EveryRelease tail::a_tail_that_was_removed_is_cut_anew,
     Transfer     planning::a_live_dag_is_not_planned_over,
     Transfer     planning::a_removed_dag_goes_on,
     EveryRelease status::counts_and_costs_agree_with_htcondor,
