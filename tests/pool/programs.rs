@@ -89,7 +89,9 @@ pub(crate) fn modules_are_loaded_by_the_set_up(pool: &Pool) {
     answers(&folder, SQUARES);
 
     folder.write("env.sh", "# As in the pool's handbook.\nmodule load sqares\n");
-    folder.split(&format!("{PLAN} --force --retries 0 --setup env.sh -- squares {{first}} {{last}}")).ok();
+    folder
+        .split(&format!("{PLAN} --force --retries 0 --tail-rounds 0 --setup env.sh -- squares {{first}} {{last}}"))
+        .ok();
     assert_eq!(folder.submit(), Some(1));
     assert!(folder.jobs().iter().any(|job| job.returned == Some(75)), "{:?}", folder.jobs());
     folder.split("reduce outputs/").fails(20, &["the set-up failed: env.sh, line 2: exit code 1", "sqares"]);
