@@ -11,6 +11,7 @@ the reader of tables (cargo bench --no-run --bench csv_read). `pool` needs root 
 
 import glob
 import importlib.util
+import itertools
 import os
 import pathlib
 import re
@@ -158,20 +159,24 @@ def plan(folder):
 
 def table(folder):
     """A table of 1,000,000 rows in 1,000 chunks, against the csv crate only reading it."""
-    rows, target = folder / "rows.csv", folder / "table"
+    rows = folder / "rows.csv"
+    # Each time a folder of its own: ext4 makes files slowly for seconds where as many were deleted.
+    targets = (folder / f"table-{number}" for number in itertools.count())
     with open(rows, "w") as out:
         out.write("n,rho,name\n")
         out.writelines(f"{i},{i * 0.37 % 1:.6f},sample {i % 977}\n" for i in range(1_000_000))
 
     def split():
-        shutil.rmtree(target, ignore_errors=True)
-        return once([BUILT, "plan", "--table", rows, "--chunks", "1000", "--dir", target, "--", "true", "{n}", "{rho}"])
+        words = [BUILT, "plan", "--table", rows, "--chunks", "1000", "--dir", next(targets)]
+        return once([*words, "--", "true", "{n}", "{rho}"])
 
     rivals = {"split": split}
     readers = glob.glob(str(HERE.parent / "target/*/release/deps/csv_read-*"))
     readers = [reader for reader in readers if os.access(reader, os.X_OK)]
     if readers:
-        rivals["the csv crate only reading it"] = lambda: once([max(readers, key=os.path.getmtime), rows])
+        reader = max(readers, key=os.path.getmtime)
+        rivals["the csv crate only reading it"] = lambda: once([reader, rows])
+        rivals["the csv crate reading it into one record"] = lambda: once([reader, rows, "reuse"])
     else:
         print("  (the reader is not built: left out)")
     show("split plan, a table of 1,000,000 rows", *in_turn(rivals, 5), {"the csv crate only reading it": 3})

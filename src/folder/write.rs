@@ -330,18 +330,12 @@ fn write(
     for folder in [&job, layout.outputs(), &root.join("logs")] {
         store::make_folder(folder)?;
     }
-    copy_programs(root, programs)?;
+    let (copied, laid) = rayon::join(|| copy_programs(root, programs), || write_rows(layout, plan, rows));
+    copied.and(laid)?;
     store::write(&job.join("job.json"), &plan.job().to_json())?;
     if !plan.resources.shared_filesystem {
         let base: PathBuf = ["../../..".as_ref(), plan.base.as_os_str()].iter().collect();
         link_tree(&job.join("work"), &base, &plan.files)?;
-    }
-    if !rows.blocks.is_empty() {
-        let base = root.join(plan.base.as_os_str());
-        let base = base.canonicalize().map_err(StoreError::on("find", &base))?;
-        let way: PathBuf = ["../..".as_ref(), plan.base.as_os_str()].iter().collect();
-        rows::keep(layout.outputs(), &plan.space, rows)?;
-        rows::lay_chunks(&layout.chunks(), plan, rows, &base, &way)?;
     }
     let texts =
         [("chunk.sub", text.chunk_sub()), ("reduce.sub", text.reduce_sub()), ("dagman.config", text.dagman_config())];
@@ -380,6 +374,20 @@ fn write(
     store::write(&layout.outputs().join("plan.json"), &plan.to_json())?;
     store::write(&layout.plan(), &plan.to_json())?;
     Ok((done.count(), gathered.covered()))
+}
+
+/// Writes the rows that the plan's space lists, all of them and each chunk's.
+fn write_rows(layout: &Layout, plan: &Plan, rows: &Rows) -> Result<(), StoreError> {
+    if rows.blocks.is_empty() {
+        return Ok(());
+    }
+    let base = layout.root().join(plan.base.as_os_str());
+    let base = base.canonicalize().map_err(StoreError::on("find", &base))?;
+    let way: PathBuf = ["../..".as_ref(), plan.base.as_os_str()].iter().collect();
+    let keep = || rows::keep(layout.outputs(), &plan.space, rows);
+    let lay = || rows::lay_chunks(&layout.chunks(), plan, rows, &base, &way);
+    let (kept, laid) = rayon::join(keep, lay);
+    kept.and(laid)
 }
 
 /// The folders that the partials of groups of chunks come back to.

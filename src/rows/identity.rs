@@ -9,6 +9,21 @@ pub const FILE_COLUMNS: [&str; 2] = ["bytes", "content"];
 /// So many bytes of lengths are hashed at a time: a call for each field would cost more than hashing does.
 const LENGTHS: usize = 1 << 14;
 
+/// From so many bytes on it pays to hash texts and lengths side by side.
+const LARGE: usize = 1 << 20;
+
+/// Does both, side by side where that pays and there are threads for it.
+fn both(pays: bool, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+    #[cfg(feature = "rayon")]
+    if pays {
+        rayon::join(a, b);
+        return;
+    }
+    let _ = pays;
+    a();
+    b();
+}
+
 /// Builds the identity of rows: of their names, of how many fields there are and how long each is, and of their text.
 /// Blocks that follow one another have the identity that one block with all of their rows has.
 #[derive(Debug)]
@@ -39,16 +54,22 @@ impl RowsHasher {
     /// Adds the rows of a block, in the order in which it holds them.
     pub fn add(&mut self, block: &RowBlock) {
         let (texts, ends) = block.texts();
-        let mut start = 0;
-        for &end in ends {
-            self.pending.extend_from_slice(&((end - start) as u64).to_le_bytes());
-            start = end;
-            if self.pending.len() >= LENGTHS {
-                self.lengths.update(&self.pending);
-                self.pending.clear();
+        let Self { lengths, pending, texts: hasher, .. } = self;
+        let add_lengths = || {
+            let mut start = 0;
+            for &end in ends {
+                pending.extend_from_slice(&((end - start) as u64).to_le_bytes());
+                start = end;
+                if pending.len() >= LENGTHS {
+                    lengths.update(pending);
+                    pending.clear();
+                }
             }
-        }
-        self.texts.update(texts);
+        };
+        let add_texts = || {
+            hasher.update(texts);
+        };
+        both(texts.len() >= LARGE, add_lengths, add_texts);
     }
 
     /// The identity of what was added.
