@@ -31,8 +31,9 @@ const SAMPLE: u64 = 10_000;
 /// What a program's argument can hold: Linux's `MAX_ARG_STRLEN`, 32 pages, less the NUL at its end (execve(2)).
 const LONGEST_ARGUMENT: usize = 32 * 4096 - 1;
 
-/// What all arguments of a program can hold: a quarter of the usual limit of its stack, 8 MiB (execve(2)).
-const ALL_ARGUMENTS: usize = 2 << 20;
+/// What all arguments of a program can hold: a quarter of the usual limit of its stack, 8 MiB (execve(2)), less what is left for
+/// its environment, of which the items' values may be 512 KiB.
+const ALL_ARGUMENTS: usize = (2 << 20) - (640 << 10);
 
 /// The items, and what is to be said of them.
 #[derive(Debug)]

@@ -64,9 +64,23 @@ pub fn environment(base: Base, job: &Job, home: &Path, temporary: &Path) -> Vec<
 /// 128 KiB in one, execve(2).
 const LONGEST_VARIABLE: usize = 100 << 10;
 
-/// The variables that tell one run of the program what to compute: those of `names` that the run has a value for.
+/// So many bytes the variables of one run may have together: Linux passes arguments and variables of 2 MiB in all.
+const ALL_VARIABLES: usize = 512 << 10;
+
+/// The variables that tell one run of the program what to compute: those of `names` that the run has a value for. Of very
+/// many bytes the longest values are left out.
 #[must_use]
 pub fn of_run<'a>(names: &'a [(Slot, OsString)], bindings: &'a Bindings) -> Vec<(&'a OsString, &'a Word)> {
     let values = names.iter().filter_map(|(slot, name)| Some((name, bindings.get(slot)?)));
-    values.filter(|(_, value)| value.as_bytes().len() <= LONGEST_VARIABLE).collect()
+    let length = |value: &Word| value.as_bytes().len();
+    let mut values: Vec<_> = values.filter(|(_, value)| length(value) <= LONGEST_VARIABLE).collect();
+    if values.iter().map(|(_, value)| length(value)).sum::<usize>() > ALL_VARIABLES {
+        values.sort_by_key(|(_, value)| length(value));
+        let mut sum = 0usize;
+        values.retain(|(_, value)| {
+            sum = sum.saturating_add(length(value));
+            sum <= ALL_VARIABLES
+        });
+    }
+    values
 }

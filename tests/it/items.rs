@@ -228,6 +228,22 @@ fn what_is_too_large_for_a_variable_is_left_out_and_for_an_argument_named() {
 }
 
 #[test]
+fn whatever_can_be_planned_can_be_started() {
+    let dir = Dir::new();
+    // As many and as long values as a plan takes: as variables, too, they would be more than Linux passes.
+    let names: Vec<_> = (0..14).map(|column| format!("c{column}")).collect();
+    let row = vec!["x".repeat(100_000); 14].join(",");
+    dir.write("wide.csv", format!("{}\n{row}\n", names.join(",")));
+    let script = "import os, sys\n\
+                  print([len(word) for word in sys.argv[1:]] == [100000] * 14, len(os.environ['SPLIT_ITEM']), \
+                  sum(len(os.environ.get(f'SPLIT_C{column}', '')) for column in range(14)))\n";
+    dir.write("count.py", script);
+    let words = ["--", "python3", "count.py"].map(str::to_owned).into_iter();
+    let words = words.chain(names.iter().map(|name| format!("{{{name}}}")));
+    dir.split("run --table wide.csv --chunks 1 --reduce concat").args(words).answers("True 1 500000\n");
+}
+
+#[test]
 fn each_item_has_a_result_of_its_own() {
     let dir = Dir::new();
     // Item 1 writes nothing, item 2 leaves behind what prints later, and only item 0 writes to {result}.

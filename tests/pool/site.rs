@@ -80,6 +80,17 @@ pub(crate) fn results_are_merged_in_a_job(pool: &Pool) {
         assert!(merge.machine.as_deref().is_some_and(|machine| machine.starts_with("ep")), "{merge:?}");
         the_answer_is_that_of_the_access_point(&folder, reduce == "concat");
     }
+    // A table comes back to where `--to` says.
+    let folder = pool.folder("merged-to");
+    let plan = "plan --grid n=1..=20 --chunks 10 --reduce-on job --to answer.csv -- expr {n} * 2";
+    folder.run(["split"].into_iter().chain(plan.split(' '))).ok();
+    assert_eq!(folder.submit(), Some(0));
+    let jobs = folder.jobs();
+    let merge = jobs.iter().find(|job| job.chunk().is_none()).expect("a merge");
+    assert!(merge.machine.as_deref().is_some_and(|machine| machine.starts_with("ep")), "{merge:?}");
+    let rows: String = (1..=20).map(|n| format!("{n},{}\n", 2 * n)).collect();
+    let answer = folder.read("answer.csv");
+    assert!(answer.ends_with(&rows) && answer.lines().count() == 21, "{answer}");
 }
 
 pub(crate) fn results_are_merged_in_a_job_that_is_sent_nothing(pool: &Pool) {
