@@ -13,15 +13,20 @@ use super::{Done, access_point, progress, reduce};
 use crate::exit::Exit;
 use crate::folder::Layout;
 use crate::model::{
-    Alternatives, Chance, Choice, Forecast, Interruptions, PoolModel, Work, alternatives, best_chunk,
+    Alternatives, Chance, Choice, Forecast, Interruptions, PoolModel, Survival, Work, alternatives, best_chunk,
     completion_against_length, forecast, simulate as run, slots_over_time,
 };
-use crate::plan::{FORMAT, Plan, Word};
+use crate::plan::{FORMAT, INTERRUPTION, Plan, Word};
+use crate::pool::Lessons;
 use crate::record::Gathered;
 use crate::store;
 
 /// Bars of the plot are so many characters long.
 const BAR: f64 = 40.0;
+/// What passes before each attempt, in seconds, where nobody says.
+const OVERHEAD: f64 = 60.0;
+/// Of a pool on which nearly everything fails nothing can be foreseen.
+const MOST_FAILURES: f64 = 0.9;
 
 #[derive(Debug, Args)]
 pub(super) struct SimulateOptions {
@@ -37,25 +42,30 @@ pub(super) struct SimulateOptions {
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_value = "20,100,1000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     slots: Vec<u32>,
 
-    /// What passes before each attempt begins its work: matching, transfer, start
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = humantime::parse_duration)]
-    overhead: Duration,
+    /// Measure the pool by an event log of HTCondor's, such as logs/events.log of a plan that has run: what an attempt costs
+    /// beside its work, how long attempts last before an eviction, how long slots are away, how many attempts fail
+    #[arg(long, value_name = "LOG")]
+    learn_from: Option<PathBuf>,
 
-    /// How often a slot's job is evicted, on average (0s: never)
-    #[arg(long, value_name = "TIME", default_value = "4h", value_parser = humantime::parse_duration)]
-    eviction_every: Duration,
+    /// What passes before each attempt begins its work: matching, transfer, start [default: as learned, or 1m]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    overhead: Option<Duration>,
 
-    /// How long a slot is away after an eviction, on average
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = humantime::parse_duration)]
-    away: Duration,
+    /// How often a slot's job is evicted, on average (0s: never) [default: as learned, or 4h]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    eviction_every: Option<Duration>,
+
+    /// How long a slot is away after an eviction, on average [default: as learned, or 0s]
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    away: Option<Duration>,
 
     /// How much machines differ: the standard deviation of the logarithm of their speed
     #[arg(long, value_name = "NUMBER", default_value_t = 0.2, allow_negative_numbers = true)]
     speed_spread: f64,
 
-    /// The share of attempts that fail and are tried again
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
-    failures: f64,
+    /// The share of attempts that fail and are tried again [default: as learned, or 0]
+    #[arg(long, value_name = "SHARE")]
+    failures: Option<f64>,
 
     /// What a checkpoint of the one long job costs, for comparison
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
@@ -139,9 +149,10 @@ pub(super) fn simulate(options: &SimulateOptions) -> Done {
     let (layout, plan) = reduce::find(&options.folder)?;
     access_point::read_gently(&plan.site.access_point)?;
     let (work, measured) = work(options, &layout, &plan)?;
+    let assumed = Assumed::new(options, &plan)?;
     let mut pools = Vec::new();
     for &slots in &options.slots {
-        pools.push((slots, pool(options, slots)?));
+        pools.push((slots, assumed.pool(options, slots)?));
     }
     let (compared_on, pool) = pools[pools.len() / 2].clone();
     let bar = progress::spinner("simulating");
@@ -171,28 +182,111 @@ pub(super) fn simulate(options: &SimulateOptions) -> Done {
         text.push('\n');
         text
     } else {
-        let head = head(options, &plan, total, measured);
-        [head, table(&found), compare(compared_on, &others), advice(options, &plan, &others)].concat().join("\n") + "\n"
+        let head = head(options, &assumed, &plan, total, measured);
+        [head, table(&found), compare(compared_on, &others), advice(&assumed, &plan, &others)].concat().join("\n")
+            + "\n"
     };
     printed(io::stdout().lock().write_all(text.as_bytes()))
 }
 
-fn pool(options: &SimulateOptions, slots: u32) -> Result<PoolModel, Failure> {
-    let between = options.eviction_every.as_secs_f64();
-    let interruptions = if between > 0.0 { Interruptions::Rate { between } } else { Interruptions::Never };
-    PoolModel::new(slots as usize, options.overhead.as_secs_f64())
-        .and_then(|pool| pool.speed_spread(options.speed_spread))
-        .and_then(|pool| pool.interruptions(interruptions, options.away.as_secs_f64()))
-        .and_then(|pool| pool.failures(options.failures))
-        .map_err(|error| Failure::new(Exit::Usage, error.to_string()))
+/// What is assumed of a pool, whatever its slots.
+#[derive(Debug)]
+struct Assumed {
+    /// Seconds.
+    overhead: f64,
+    interruptions: Interruptions,
+    /// Seconds.
+    away: f64,
+    failures: f64,
+    /// What a log has taught, for people.
+    learned: Option<String>,
+}
+
+impl Assumed {
+    fn new(options: &SimulateOptions, plan: &Plan) -> Result<Self, Failure> {
+        let lessons = options.learn_from.as_deref().map(lessons).transpose()?;
+        let learned = lessons.as_ref();
+        let said = |time: Option<Duration>| time.map(|time| time.as_secs_f64());
+        let interruptions = match said(options.eviction_every) {
+            Some(between) if between > 0.0 => Interruptions::Rate { between },
+            Some(_) => Interruptions::Never,
+            None => match learned.and_then(|lessons| Survival::new(&lessons.attempts)) {
+                Some(survival) => Interruptions::Seen(survival),
+                None => {
+                    let planned = plan.pacing.eviction_every.map(Duration::from_millis);
+                    Interruptions::Rate { between: planned.unwrap_or(INTERRUPTION).as_secs_f64() }
+                }
+            },
+        };
+        Ok(Self {
+            overhead: said(options.overhead).or(learned.and_then(|lessons| lessons.overhead)).unwrap_or(OVERHEAD),
+            interruptions,
+            away: said(options.away).or(learned.and_then(|lessons| lessons.away)).unwrap_or(0.0),
+            failures: options.failures.or(learned.map(|lessons| lessons.failures().min(MOST_FAILURES))).unwrap_or(0.0),
+            learned: lessons.as_ref().map(|lessons| taught(options.learn_from.as_deref(), lessons)),
+        })
+    }
+
+    fn pool(&self, options: &SimulateOptions, slots: u32) -> Result<PoolModel, Failure> {
+        PoolModel::new(slots as usize, self.overhead)
+            .and_then(|pool| pool.speed_spread(options.speed_spread))
+            .and_then(|pool| pool.interruptions(self.interruptions.clone(), self.away))
+            .and_then(|pool| pool.failures(self.failures))
+            .map_err(|error| Failure::new(Exit::Usage, error.to_string()))
+    }
+
+    /// The seconds between evictions, where there are any.
+    fn between(&self) -> Option<f64> {
+        match &self.interruptions {
+            Interruptions::Never => None,
+            Interruptions::Rate { between } => Some(*between),
+            Interruptions::Seen(survival) => Some(survival.between()),
+        }
+    }
+}
+
+/// What an event log teaches.
+fn lessons(log: &Path) -> Result<Lessons, Failure> {
+    let shown = Word::from(log.as_os_str().to_owned()).quoted();
+    let bar = progress::spinner("reading the event log");
+    let lessons = Lessons::read(log);
+    bar.finish_and_clear();
+    let lessons = lessons.map_err(|error| Failure::new(Exit::Usage, format!("--learn-from {shown}: {error}")))?;
+    if lessons.attempts.is_empty() {
+        return Err(Failure::new(Exit::Usage, format!("--learn-from {shown}: it tells of no attempt that has ended"))
+            .help("the event log of a plan is logs/events.log; of other jobs it is what `log =` names in their submit file"));
+    }
+    Ok(lessons)
+}
+
+/// What a log has taught, in a line.
+fn taught(log: Option<&Path>, lessons: &Lessons) -> String {
+    let attempts = count(lessons.attempts.len() as u128, "attempt");
+    let evictions = match lessons.between() {
+        Some(between) => format!("an eviction in {} of work", seconds(between)),
+        None => "no eviction".to_owned(),
+    };
+    let overhead = match lessons.overhead {
+        Some(overhead) => format!("{} before each", seconds(overhead)),
+        None => "nothing about what passes before each, since no job waited".to_owned(),
+    };
+    let away = lessons.away.map(|away| format!(", slots away for {}", seconds(away))).unwrap_or_default();
+    format!(
+        "learned from {}: {attempts} on {}, {} at once, {} of work: {overhead}, {evictions}{away}, {:.1} % failed",
+        log.map(|log| Word::from(log.as_os_str().to_owned()).quoted()).unwrap_or_default(),
+        count(lessons.machines as u128, "machine"),
+        lessons.most_at_once,
+        seconds(lessons.seconds()),
+        100.0 * lessons.failures(),
+    )
 }
 
 /// What each chunk takes, and by how many measured ones that is known.
 fn work(options: &SimulateOptions, layout: &Layout, plan: &Plan) -> Result<(Work, usize), Failure> {
     let chunks = plan.cut.iter_from(plan.space.count(), 0);
     if let Some(time) = options.chunk_time {
-        let chunks = chunks.map(|_| time.as_secs_f64().max(1e-3)).collect();
-        return Ok((Work { chunks, kept: None }, 0));
+        let chunks: Vec<f64> = chunks.map(|_| time.as_secs_f64().max(1e-3)).collect();
+        return Ok((Work { kept: kept(plan, &chunks), chunks }, 0));
     }
     let gathered = reduce::read(layout, plan)?;
     let Some(of_item) = seconds_of_an_item(&gathered) else {
@@ -209,7 +303,13 @@ fn work(options: &SimulateOptions, layout: &Layout, plan: &Plan) -> Result<(Work
             taken[usize::try_from(first).expect("chunks fit memory")] = header.seconds.max(1e-3);
         }
     }
-    Ok((Work { chunks: taken, kept: None }, gathered.chosen().len()))
+    Ok((Work { kept: kept(plan, &taken), chunks: taken }, gathered.chosen().len()))
+}
+
+/// How long a slice takes, in seconds, where chunks have more than one.
+fn kept(plan: &Plan, chunks: &[f64]) -> Option<f64> {
+    let mean = chunks.iter().sum::<f64>() / chunks.len().max(1) as f64;
+    (plan.pacing.slices > 1).then(|| mean / plan.pacing.slices as f64)
 }
 
 /// The mean over what has a result.
@@ -219,25 +319,26 @@ fn seconds_of_an_item(gathered: &Gathered) -> Option<f64> {
     (items > 0).then(|| taken / items as f64)
 }
 
-fn head(options: &SimulateOptions, plan: &Plan, total: f64, measured: usize) -> Vec<String> {
+fn head(options: &SimulateOptions, assumed: &Assumed, plan: &Plan, total: f64, measured: usize) -> Vec<String> {
     let chunks = plan.cut.chunks();
     let each = seconds(total / chunks as f64);
     let known = match measured {
         0 => "as --chunk-time says".to_owned(),
         number => format!("by {}", count(number as u128, "measured result")),
     };
-    let evictions = match options.eviction_every {
-        Duration::ZERO => "no evictions".to_owned(),
-        time => format!("an eviction every {}", humantime::format_duration(time)),
+    let evictions = match assumed.between() {
+        None => "no evictions".to_owned(),
+        Some(between) => format!("an eviction every {}", seconds(between)),
     };
-    vec![
-        format!("{} of about {each} ({known}), {} of work in all", count(chunks, "chunk"), seconds(total)),
-        format!(
-            "assumed of the pool: {} before each attempt, {evictions}, machines' speeds +-{:.0} %",
-            humantime::format_duration(options.overhead),
-            100.0 * options.speed_spread
-        ),
-    ]
+    let mut lines =
+        vec![format!("{} of about {each} ({known}), {} of work in all", count(chunks, "chunk"), seconds(total))];
+    lines.extend(assumed.learned.clone());
+    lines.push(format!(
+        "assumed of the pool: {} before each attempt, {evictions}, machines' speeds +-{:.0} %",
+        seconds(assumed.overhead),
+        100.0 * options.speed_spread
+    ));
+    lines
 }
 
 /// A line for each number of slots.
@@ -287,7 +388,7 @@ fn compare(slots: u32, others: &Alternatives) -> Vec<String> {
     lines
 }
 
-fn advice(options: &SimulateOptions, plan: &Plan, others: &Alternatives) -> Vec<String> {
+fn advice(assumed: &Assumed, plan: &Plan, others: &Alternatives) -> Vec<String> {
     let mut lines = vec![String::new()];
     if let Some(best) = others.best() {
         lines.push(format!(
@@ -297,14 +398,12 @@ fn advice(options: &SimulateOptions, plan: &Plan, others: &Alternatives) -> Vec<
             plan.cut.chunks()
         ));
     }
-    let between = options.eviction_every.as_secs_f64();
-    if between > 0.0 {
-        let least = best_chunk(options.overhead.as_secs_f64(), between);
+    if let Some(between) = assumed.between() {
         lines.push(format!(
             "the least slot time is lost at about {}: the square root of 2 x {} x {}",
-            seconds(least),
-            humantime::format_duration(options.overhead),
-            humantime::format_duration(options.eviction_every)
+            seconds(best_chunk(assumed.overhead, between)),
+            seconds(assumed.overhead),
+            seconds(between)
         ));
     }
     lines

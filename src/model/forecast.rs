@@ -74,13 +74,15 @@ impl Alternatives {
 pub fn forecast(work: &Work, pool: &PoolModel, seed: u64) -> Forecast {
     let chunks = (work.chunks.len() as u64).max(1);
     let repetitions = (ATTEMPTS / chunks).clamp(REPETITIONS.0, REPETITIONS.1);
-    let all: Vec<Simulated> = (0..repetitions)
-        .into_par_iter()
-        .map(|repetition| {
-            let mut chance = Chance::new(crate::space::seed(seed, repetition.into()));
-            simulate(&work.chunks, work.kept, pool, &mut chance, &mut |_| ())
-        })
-        .collect();
+    let one = |repetition: u64| {
+        let mut chance = Chance::new(crate::space::seed(seed, repetition.into()));
+        simulate(&work.chunks, work.kept, pool, &mut chance, &mut |_| ())
+    };
+    let mut all: Vec<Simulated> = (0..REPETITIONS.0).into_par_iter().map(one).collect();
+    // What does not end takes longest to simulate, and more of it would say no more.
+    if all.iter().any(|found| found.completion.is_finite()) {
+        all.par_extend((REPETITIONS.0..repetitions).into_par_iter().map(one));
+    }
     let mean = |of: &dyn Fn(&Simulated) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
     let spent = |found: &Simulated| found.goodput + found.badput + found.overhead;
     Forecast {

@@ -9,6 +9,7 @@ mod picture;
 mod pool;
 mod quantiles;
 mod simulation;
+mod survival;
 
 pub use chance::Chance;
 pub use forecast::{Alternatives, Choice, Forecast, Work, alternatives, forecast};
@@ -17,3 +18,4 @@ pub use picture::{completion_against_length, slots_over_time};
 pub use pool::{Interruptions, PoolModel, PoolModelError};
 pub use quantiles::Quantiles;
 pub use simulation::{Attempt, Ended, Simulated, simulate};
+pub use survival::Survival;

@@ -1,6 +1,6 @@
 //! What is assumed of a pool.
 
-use super::Chance;
+use super::{Chance, Survival};
 
 /// A pool, as far as forecasts go.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +14,7 @@ pub struct PoolModel {
 }
 
 /// When attempts are interrupted.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Interruptions {
     /// Never.
     Never,
@@ -23,6 +23,8 @@ pub enum Interruptions {
         /// Seconds.
         between: f64,
     },
+    /// As they were seen on a pool, counted from the start of an attempt's work.
+    Seen(Survival),
 }
 
 /// Numbers that describe no pool.
@@ -108,9 +110,10 @@ impl PoolModel {
     /// The seconds between interruptions on average; infinite where there are none.
     #[must_use]
     pub fn between(&self) -> f64 {
-        match self.interruptions {
+        match &self.interruptions {
             Interruptions::Never => f64::INFINITY,
-            Interruptions::Rate { between } => between,
+            Interruptions::Rate { between } => *between,
+            Interruptions::Seen(survival) => survival.between(),
         }
     }
 
@@ -121,9 +124,10 @@ impl PoolModel {
 
     /// How long an attempt may run before it is interrupted.
     pub(super) fn draw_interruption(&self, chance: &mut Chance) -> f64 {
-        match self.interruptions {
+        match &self.interruptions {
             Interruptions::Never => f64::INFINITY,
-            Interruptions::Rate { between } => chance.exponential(between),
+            Interruptions::Rate { between } => chance.exponential(*between),
+            Interruptions::Seen(survival) => self.overhead + survival.draw(chance),
         }
     }
 

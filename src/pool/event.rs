@@ -114,6 +114,13 @@ impl<'a> Event<'a> {
         until(address, "alias=", b"&>\r\n").or_else(slot).or_else(|| until(address, "host: <", b":>\r\n"))
     }
 
+    /// The slot that a job executes on: `slot1_2@ep1`.
+    pub(super) fn slot(&self) -> Option<&'a [u8]> {
+        let start = memmem::find(self.body, b"SlotName: ")? + b"SlotName: ".len();
+        let name = self.body[start..].split(|byte| b"\r\n".contains(byte)).next()?.trim_ascii();
+        Some(name).filter(|name| !name.is_empty() && name.len() <= 255)
+    }
+
     /// How the program ended, of events 005 and 004.
     pub(super) fn exit(&self) -> Option<Exit> {
         let after = |mark: &str| {

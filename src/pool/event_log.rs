@@ -72,25 +72,7 @@ impl EventLog {
         self.written = found.modified().ok();
         let mut offset = self.mark.take().map_or(0, |mark| mark.offset);
         file.seek(SeekFrom::Start(offset))?;
-        let mut buffer = vec![0; BLOCK];
-        let mut filled = 0;
-        loop {
-            let got = match file.read(&mut buffer[filled..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                got => got?,
-            };
-            if got == 0 {
-                break;
-            }
-            filled += got;
-            let mut done = split(&buffer[..filled], &mut |event| self.history.take(&event));
-            if done == 0 && filled == BLOCK {
-                done = filled;
-            }
-            buffer.copy_within(done..filled, 0);
-            filled -= done;
-            offset += done as u64;
-        }
+        offset += read_events(&mut file, &mut |event| self.history.take(&event))?;
         let start = offset.saturating_sub(SEAM as u64);
         let mut seam = vec![0; (offset - start) as usize];
         file.read_exact_at(&mut seam, start)?;
@@ -130,6 +112,29 @@ impl Mark {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
             done => done.map(|()| there == self.seam),
         }
+    }
+}
+
+/// Hands over every event of `log` that is whole, from where it stands on; says how many bytes are done with.
+pub(super) fn read_events(log: &mut impl Read, take: &mut dyn FnMut(Event<'_>)) -> io::Result<u64> {
+    let mut buffer = vec![0; BLOCK];
+    let (mut filled, mut all) = (0, 0);
+    loop {
+        let got = match log.read(&mut buffer[filled..]) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            got => got?,
+        };
+        if got == 0 {
+            return Ok(all);
+        }
+        filled += got;
+        let mut done = split(&buffer[..filled], &mut |event| take(event));
+        if done == 0 && filled == BLOCK {
+            done = filled;
+        }
+        buffer.copy_within(done..filled, 0);
+        filled -= done;
+        all += done as u64;
     }
 }
 

@@ -189,7 +189,8 @@ impl Job {
         !matches!(self.state, State::Ended(_) | State::Removed(_))
     }
 
-    fn counts(&self) -> bool {
+    /// Whether it computes; one that merges does not.
+    pub(super) fn counts(&self) -> bool {
         !matches!(self.node, NodeName::Merge { .. } | NodeName::Group { .. })
     }
 }
@@ -241,6 +242,16 @@ impl History {
     #[must_use]
     pub fn events(&self) -> u64 {
         self.events
+    }
+
+    /// The job of these numbers.
+    pub(super) fn job(&self, id: JobId) -> Option<&Job> {
+        self.places.get(&id).map(|place| &self.jobs[*place])
+    }
+
+    /// How many jobs wait for a machine.
+    pub(super) fn waiting(&self) -> u64 {
+        self.pulse.idle
     }
 
     /// Takes the next event.

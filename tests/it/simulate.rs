@@ -44,6 +44,43 @@ fn times_are_those_that_were_measured() {
 }
 
 #[test]
+fn a_pool_is_learned_from_a_log() {
+    let dir = planned();
+    // Four jobs on two slots: 5 s between a job and the next, and an eviction, after which the slot is away for 25 s more.
+    let event = |code: u32, job: u32, second: u32, what: &str, below: &str| {
+        format!(
+            "{code:03} ({job:03}.000.000) 2026-11-22 10:{:02}:{:02} {what}\n\t{below}\n...\n",
+            second / 60,
+            second % 60
+        )
+    };
+    let submitted = |job| event(0, job, 0, "Job submitted from host: <1.2.3.4>", "DAG Node: none");
+    let starts = |job, second, slot: &str| {
+        event(1, job, second, "Job executing on host: <1.2.3.4:9618>", &format!("SlotName: {slot}"))
+    };
+    let ends = |job, second| event(5, job, second, "Job terminated.", "(1) Normal termination (return value 0)");
+    let log = [
+        (1..=4).map(submitted).collect(),
+        starts(1, 10, "slot1_1@a") + &starts(2, 10, "slot1_1@b"),
+        ends(1, 110) + &starts(3, 115, "slot1_1@a"),
+        event(4, 2, 150, "Job was evicted.", "(0) CPU times"),
+        starts(2, 180, "slot1_1@b") + &ends(3, 215) + &starts(4, 220, "slot1_1@a"),
+        ends(2, 280) + &ends(4, 320),
+    ];
+    dir.write("jobs.log", log.concat());
+    let ended = dir.split("simulate --chunk-time 10m --slots 2 --learn-from jobs.log").ok();
+    insta::assert_snapshot!(ended.transcript());
+    // What is said counts more than what was learned.
+    let said = "simulate --chunk-time 10m --slots 60 --learn-from jobs.log --overhead 1m --eviction-every 0s --speed-spread 0 --json";
+    let document: Value = serde_json::from_slice(&dir.split(said).ok().out).expect("JSON");
+    assert_eq!(document["slots"][0]["median"], 660.0);
+    dir.write("empty.log", "");
+    let refused = ["empty.log", "none.log"]
+        .map(|log| dir.split("simulate --chunk-time 10m --learn-from").arg(log).refuses(2).transcript());
+    insta::assert_snapshot!("learned_from_nothing", refused.join("\n\n"));
+}
+
+#[test]
 fn pictures_are_written_on_request() {
     let dir = planned();
     dir.split("simulate --chunk-time 10m --svg forecast.svg").ok();
