@@ -11,7 +11,7 @@ use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 use super::simulate::SimulateOptions;
 use super::what::ChunkName;
 use crate::exit::Exit;
-use crate::plan::{ContainerMode, ReduceOn, Tolerance};
+use crate::plan::{ContainerMode, Keeping, ReduceOn, Tolerance};
 
 const ABOUT: &str = "Splits one long computation into many short HTCondor jobs and merges their results";
 
@@ -105,6 +105,24 @@ pub(super) enum Redo {
     Older,
     /// All of them
     All,
+}
+
+/// How a program keeps its own state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Checkpoint {
+    /// In a folder, told by SIGTERM to save
+    Signal,
+    /// As a snapshot in a folder, told by a file to save
+    Files,
+}
+
+impl From<Checkpoint> for Keeping {
+    fn from(how: Checkpoint) -> Self {
+        match how {
+            Checkpoint::Signal => Self::Signal,
+            Checkpoint::Files => Self::Files,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -496,6 +514,12 @@ pub(super) struct WhatOptions {
     /// access point on the way [default: 4h]
     #[arg(long, value_name = "TIME", help_heading = "Jobs", value_parser = humantime::parse_duration)]
     pub(super) eviction_every: Option<Duration>,
+
+    /// The program keeps its own state, and goes on from it after an eviction. signal: in a folder that it is given, as the
+    /// checkpoint library does, which jobs then find; it saves on SIGTERM and ends with exit code 85. files: in any
+    /// language; it saves when a file appears
+    #[arg(long, value_name = "HOW", help_heading = "Jobs", num_args = 0..=1, require_equals = true, default_missing_value = "signal")]
+    pub(super) checkpoint: Option<Checkpoint>,
 
     /// End a program that runs for longer than this for each of its items: it hangs
     #[arg(long, value_name = "TIME", help_heading = "Jobs", value_parser = time)]

@@ -13,7 +13,7 @@ use crate::dag::Text;
 use crate::exit::Exit;
 use crate::folder::{FolderError, Laid, LayDown, Layout, Programs, lay_down};
 use crate::inputs::{Fate, WordFate, is_dynamic, is_on_path};
-use crate::plan::{Command, MergeCommand, Plan, Reduction, Word};
+use crate::plan::{Command, Keeping, MergeCommand, Plan, Reduction, Word};
 use crate::record::gather;
 use crate::store;
 
@@ -146,6 +146,17 @@ pub(super) fn describe(request: &Request) -> Vec<String> {
         let slices = u128::from(plan.pacing.slices).min(most);
         let what = count(slices, "slice");
         lines.push(format!("  each chunk in {what}: a job that is evicted keeps those that it has finished"));
+    }
+    match plan.pacing.checkpoint {
+        None => {}
+        Some(Keeping::Signal) => lines.push(
+            "  the program keeps its own state in $SPLIT_CHECKPOINT_DIR: it saves on SIGTERM and ends with exit code 85".to_owned(),
+        ),
+        Some(Keeping::Files) => lines.push(
+            "  the program keeps its own state: once $SPLIT_CHECKPOINT_STOP is there, it saves into $SPLIT_CHECKPOINT_NEW and \
+             ends with exit code 85"
+                .to_owned(),
+        ),
     }
     if plan.command.is_none() {
         lines.push("  no command: the items themselves are the results".to_owned());

@@ -77,6 +77,10 @@ impl Request {
                 .detail("each would be written down and read again")
                 .help("name the program after `--`, such as: -- python3 sum.py {first} {last}"));
         }
+        if command.is_none() && options.checkpoint.is_some() {
+            return Err(usage("--checkpoint is for a program that keeps its own state, and there is none".to_owned())
+                .help("name the program after `--`, such as: -- python3 sum.py {first} {last}"));
+        }
         let reduce = reduction(options, &space, &yields)?;
         let by = grouping(options, &space, &reduce)?;
         let environment = environment(options, &space)?;
@@ -93,8 +97,16 @@ impl Request {
         let planned = folder.join("plan.json").exists();
         let leave_out = |path: &Path| {
             let name = path.strip_prefix(&folder).ok().map(|below| below.as_os_str().as_bytes());
-            let ours: [&[u8]; 7] =
-                [b"outputs", b"logs", b"chunk.sub", b"merge.sub", b"reduce.sub", b"dagman.config", b"result.json"];
+            let ours: [&[u8]; 8] = [
+                b"outputs",
+                b"logs",
+                b"chunk.sub",
+                b"merge.sub",
+                b"reduce.sub",
+                b"dagman.config",
+                b"result.json",
+                b"checkpoints",
+            ];
             planned
                 && name.is_some_and(|name| {
                     name.starts_with(b"plan.") || name.starts_with(b"aside-") || is_tail(name) || ours.contains(&name)
@@ -230,6 +242,7 @@ fn pacing(options: &WhatOptions) -> Pacing {
         item_timeout: options.item_timeout.map(milliseconds),
         budget: options.budget.map(milliseconds),
         eviction_every: options.eviction_every.map(milliseconds),
+        checkpoint: options.checkpoint.map(Into::into),
     }
 }
 

@@ -9,7 +9,9 @@ use super::node::Node;
 use super::tail::{TailDag, tail_dag, tail_name};
 use super::templates::{TemplateError, Templates};
 use crate::exit::Exit;
-use crate::plan::{CARRIED, ContainerMode, FanIn, PLAN_FILES, Plan, ReduceOn, Resources, Shards, Size, SubmitLine};
+use crate::plan::{
+    CARRIED, CARRIED_CHECKPOINTS, ContainerMode, FanIn, PLAN_FILES, Plan, ReduceOn, Resources, Shards, Size, SubmitLine,
+};
 use crate::rows::CHUNKS_A_FOLDER;
 use crate::space::Interval;
 
@@ -91,7 +93,8 @@ impl Text {
             outputs => if plan.shards().is_some() { SHARD } else { "outputs" },
             above => above_partials(plan.shards()),
             log => format!("{}/logs/events.log", above_partials(plan.shards())),
-            carried => (plan.pacing.slices > 1).then_some(CARRIED),
+            carried => plan.pacing.keeps().then_some(CARRIED),
+            carried_checkpoints => plan.pacing.checkpoint.map(|_| CARRIED_CHECKPOINTS),
             carry_code => Exit::Carry as u8,
             reduce_in_job => site.reduce_on == ReduceOn::Job,
             reduce_memory => reduce_memory(plan).to_string(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::plan::{JobFile, Plan, Word};
+use crate::plan::{JobFile, Keeping, Plan, Word};
 
 /// One thing that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +70,8 @@ pub fn differences(before: &Plan, now: &Plan) -> Vec<Difference> {
     differ("--item-timeout", time(pace_was.item_timeout), time(pace_is.item_timeout));
     differ("--budget", time(pace_was.budget), time(pace_is.budget));
     differ("--eviction-every", time(pace_was.eviction_every), time(pace_is.eviction_every));
+    let keeping = |keeping: Option<Keeping>| keeping.map_or("none".to_owned(), |keeping| keeping.to_string());
+    differ("--checkpoint", keeping(pace_was.checkpoint), keeping(pace_is.checkpoint));
     let container = |name: &Option<String>| name.clone().unwrap_or("none".to_owned());
     differ("--gpus", was.gpus.to_string(), is.gpus.to_string());
     differ("how GPUs are asked for", words(&was.gpu_lines), words(&is.gpu_lines));

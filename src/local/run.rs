@@ -8,10 +8,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::tree::{self, OwnFolder};
 use crate::folder::Layout;
 use crate::inputs::{Copies, code_that_arrived};
-use crate::plan::{Identity, Job, Pacing, Plan, Shards};
+use crate::plan::{CHECKPOINTS, Identity, Job, Pacing, Plan, Shards};
 use crate::record::{Cause, Gathered};
 use crate::rows;
-use crate::runner::{Attempt, Base, Failures, Outcome, Place, RunError, Running, Tally};
+use crate::runner::{Attempt, Base, Checkpoints, Failures, Outcome, Place, RunError, Running, Tally};
 use crate::space::{Interval, Rows};
 use crate::store::StoreError;
 
@@ -109,6 +109,7 @@ pub fn run(
     // They may have been lost.
     crate::store::make_folder(layout.outputs())?;
     let outputs = layout.outputs().canonicalize().map_err(StoreError::on("find", layout.outputs()))?;
+    let checkpoints = layout.root().canonicalize().map_err(StoreError::on("find", layout.root()))?.join(CHECKPOINTS);
     let cache = root.path().join("inputs");
     crate::store::make_folder(&cache)?;
     let copies = Copies::take(plan, &base, &cache)?;
@@ -124,6 +125,7 @@ pub fn run(
         base: &base,
         chunks: &layout.chunks(),
         outputs: &outputs,
+        checkpoints: &checkpoints,
         shards: plan.shards(),
         host: &host,
         environment: Base::Here { cpus: plan.resources.cpus },
@@ -180,6 +182,8 @@ struct Shared<'a> {
     /// The folder with those of the chunks' own rows and files.
     chunks: &'a Path,
     outputs: &'a Path,
+    /// Where programs keep their own state.
+    checkpoints: &'a Path,
     shards: Option<Shards>,
     host: &'a str,
     environment: Base,
@@ -269,6 +273,7 @@ impl Shared<'_> {
                 scratch: &desk.scratch,
                 partials: &partials,
                 carried: None,
+                checkpoints: self.job.pacing.checkpoint.map(|_| Checkpoints { folder: self.checkpoints, lasts: true }),
                 base: self.environment,
                 host: self.host,
             };

@@ -18,6 +18,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions};
 
 use super::measure::{self, Ended, Meter, SAMPLE, Usage};
 use super::tree::OwnFolder;
+use crate::exit::Exit;
 use crate::folder::Layout;
 use crate::inputs::fetch;
 use crate::plan::{ContainerMode, Identity, PLAN_FILES, Plan};
@@ -300,21 +301,26 @@ impl<'a> Sandboxes<'a> {
         self.fill(&sandbox, jobs)?;
         self.add_rows(&sandbox, chunk, items, jobs)?;
         let said = path.join("said");
-        let mut command = self.command(&sandbox, chunk, items);
-        command.stderr(File::create(&said).map_err(StoreError::on("write", &said))?);
+        let (left_running, status, usage) = loop {
+            let mut command = self.command(&sandbox, chunk, items);
+            command.stderr(File::create(&said).map_err(StoreError::on("write", &said))?);
 
-        let before = Ended::now();
-        let started = jobs
-            .start(&mut command)
-            .map_err(|source| SandboxError::NotStarted { program: PathBuf::from(command.get_program()), source })?;
-        let Some((mut child, pid)) = started else { return Ok(Computed::Stopped) };
-        let mut meter = Meter::start(pid, &sandbox, before);
-        let watched = watch(pid, &mut meter, jobs, &sandbox);
-        let left_running = jobs.sweep(&sandbox);
-        jobs.lock().runners.remove(&pid);
-        let status = watched.map_err(io::Error::from).and_then(|()| child.wait());
-        let status = status.map_err(StoreError::on("wait for", Path::new(command.get_program())))?;
-        let usage = meter.finish();
+            let before = Ended::now();
+            let started = jobs
+                .start(&mut command)
+                .map_err(|source| SandboxError::NotStarted { program: PathBuf::from(command.get_program()), source })?;
+            let Some((mut child, pid)) = started else { return Ok(Computed::Stopped) };
+            let mut meter = Meter::start(pid, &sandbox, before);
+            let watched = watch(pid, &mut meter, jobs, &sandbox);
+            let left_running = jobs.sweep(&sandbox);
+            jobs.lock().runners.remove(&pid);
+            let status = watched.map_err(io::Error::from).and_then(|()| child.wait());
+            let status = status.map_err(StoreError::on("wait for", Path::new(command.get_program())))?;
+            // HTCondor starts a job again in the same sandbox that has asked for a carry.
+            if status.code() != Some(Exit::Carry as i32) || jobs.stopped() {
+                break (left_running, status, meter.finish());
+            }
+        };
 
         let gathered = gather(&sandbox, self.plan, &|_| {}).map_err(StoreError::on("read", &sandbox))?;
         let records = gathered.results.iter().chain(&gathered.failures);

@@ -12,6 +12,7 @@ mod document;
 mod field;
 mod identity;
 mod job;
+mod keeping;
 mod pacing;
 mod quantile;
 mod reduction;
@@ -34,6 +35,7 @@ pub use command::{Bindings, Command, CommandError, Placeholder, Run, Slot, varia
 pub use document::{DocumentError, FORMAT, Plan};
 pub use identity::PlanIdentity;
 pub use job::{DEFAULT_PATH, FileSource, Job, JobContainer, JobFile, JobFiles, PLAN_FILES};
+pub use keeping::{CARRIED_CHECKPOINTS, CHECKPOINTS, Keeping, SAVED};
 pub use pacing::{CARRIED, INTERRUPTION, Pacing};
 pub use quantile::{Quantile, QuantileError};
 pub use reduction::{Due, MergeCommand, Operand, Reduction, ReductionError, is_field_name};

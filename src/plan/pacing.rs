@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Keeping;
 use crate::cut::Cut;
 use crate::space::Interval;
 
@@ -23,6 +24,9 @@ pub struct Pacing {
     /// So often, in milliseconds and on the average, a job is interrupted; where it is not known, [`INTERRUPTION`].
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub eviction_every: Option<u64>,
+    /// How the program keeps its own state, where it does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub checkpoint: Option<Keeping>,
 }
 
 /// The partial of a chunk in slices, in its job's sandbox, until the job is done: the file that HTCondor carries.
@@ -33,7 +37,7 @@ pub const INTERRUPTION: Duration = Duration::from_secs(4 * 3600);
 
 impl Default for Pacing {
     fn default() -> Self {
-        Self { slices: 1, item_timeout: None, budget: None, eviction_every: None }
+        Self { slices: 1, item_timeout: None, budget: None, eviction_every: None, checkpoint: None }
     }
 }
 
@@ -62,6 +66,12 @@ impl Pacing {
         let each = self.item_timeout?;
         let all = u128::from(each).saturating_mul(items);
         Some(Duration::from_millis(u64::try_from(all).unwrap_or(u64::MAX)))
+    }
+
+    /// Whether a job keeps what it has finished on the way.
+    #[must_use]
+    pub fn keeps(&self) -> bool {
+        self.slices > 1 || self.checkpoint.is_some()
     }
 
     /// How often a job is interrupted, on the average; `None` where it never is.

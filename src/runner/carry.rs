@@ -13,7 +13,7 @@ use crate::plan::{Identity, Pacing};
 use crate::store::{self, StoreError};
 
 /// What a carry costs where it has not been measured, in seconds: transfer, and the start of the job anew.
-const COST: f64 = 10.0;
+pub(super) const COST: f64 = 10.0;
 
 /// What runs of the job in one sandbox leave to the next, in a folder: HTCondor carries files alone.
 const STATE: &str = ".split-state";

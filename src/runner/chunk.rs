@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::carry::Carry;
+use super::checkpoint::{self, Checkpoints};
 use super::collect::Collector;
 use super::environment::Base;
 use super::kept::{Failed, Kept};
@@ -36,6 +37,8 @@ pub struct Place<'a> {
     pub partials: &'a Path,
     /// Where HTCondor carries what is finished of a chunk in slices.
     pub carried: Option<Carried<'a>>,
+    /// Where the program's own state is kept, where it keeps one.
+    pub checkpoints: Option<Checkpoints<'a>>,
     /// What the program's environment starts from.
     pub base: Base,
     /// The machine's name.
@@ -246,9 +249,12 @@ fn compute(
             records.take_back(slice, changed);
         }
         kept.add(records)?;
+        checkpoint::forget(attempt, place, |items| kept.has_results_of(items))?;
         left.remove(0);
         match end {
             SliceEnd::Done => {}
+            // Nobody told it to: the program has saved its state.
+            SliceEnd::Stopped if !running.stopped() => return Ok(End::Carry),
             SliceEnd::Stopped => return Ok(End::Stopped),
             SliceEnd::GaveUp(failed) => {
                 give_up(kept, &left, failed)?;

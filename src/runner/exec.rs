@@ -10,16 +10,18 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::carry::State;
-use super::chunk::{Attempt, Carried, Outcome, Place, give_up, run};
+use super::checkpoint::{self, Checkpoints};
+use super::chunk::{Attempt, Carried, Outcome, Place, RunError, give_up, run};
 use super::container::{self, Entered, Outside};
 use super::environment::Base;
 use super::program::Running;
 use crate::exit::Exit;
 use crate::inputs::{code_that_arrived, place_urls, settle};
-use crate::plan::{CARRIED, Job, PLAN_FILES};
+use crate::plan::{CARRIED, CARRIED_CHECKPOINTS, CHECKPOINTS, Job, PLAN_FILES};
 use crate::record::Cause;
 use crate::rows;
 use crate::space::{Interval, Rows};
+use crate::store::{Growing, StoreError};
 
 type Stopped = (Exit, String);
 
@@ -80,14 +82,20 @@ fn compute(job: &Job, document: &Path, numbers: &[&str]) -> Result<Exit, Stopped
     let setup = job.setup.as_ref().map(|setup| tree.join(setup.path().as_os_str()));
     let before = State::read(&here);
     let carried_to = here.join(CARRIED);
-    let carries = !job.shared_filesystem && job.pacing.slices > 1;
+    let carries = !job.shared_filesystem && job.pacing.keeps();
     let carried = carries.then(|| Carried { path: &carried_to, cost: before.as_ref().and_then(State::cost) });
+    // On a shared file system the job's folder is among the plan's, but for a trial's, of which nothing is to stay.
+    let lasting = plan.as_ref().and_then(|plan| plan.canonicalize().ok()).filter(|plan| here.starts_with(plan));
+    let lasts = lasting.is_some();
+    let checkpoints = lasting.unwrap_or_else(|| here.clone()).join(CHECKPOINTS);
+    let packed = here.join(CARRIED_CHECKPOINTS);
     let place = Place {
         start_in: &start_in,
         setup: setup.as_deref(),
         scratch: own.path(),
         partials: &here,
         carried,
+        checkpoints: job.pacing.checkpoint.map(|_| Checkpoints { folder: &checkpoints, lasts }),
         base: Base::Job,
         host: &host,
     };
@@ -128,7 +136,7 @@ fn compute(job: &Job, document: &Path, numbers: &[&str]) -> Result<Exit, Stopped
             match settled {
                 Ok(rows) => {
                     attempt.rows = &rows;
-                    run(&attempt, &place, &running)
+                    run_carried(&attempt, &place, &running, &packed)
                 }
                 Err(why) => give_up(&attempt, &place, Cause::Machine(why), Vec::new()),
             }
@@ -147,6 +155,39 @@ fn compute(job: &Job, document: &Path, numbers: &[&str]) -> Result<Exit, Stopped
         return Err((outcome.exit(), format!("{cause}{some}")));
     }
     Ok(outcome.exit())
+}
+
+/// Runs it, where the program's own state is carried between its checkpoints and the file `packed`.
+fn run_carried(
+    attempt: &Attempt<'_>,
+    place: &Place<'_>,
+    running: &Running,
+    packed: &Path,
+) -> Result<Outcome, RunError> {
+    let Some(checkpoints) = place.checkpoints.filter(|checkpoints| !checkpoints.lasts) else {
+        return run(attempt, place, running);
+    };
+    if !checkpoints.folder.exists() {
+        checkpoint::unpack(packed, checkpoints.folder)?;
+    }
+    let outcome = run(attempt, place, running);
+    match outcome {
+        Ok(Outcome::Carry | Outcome::Stopped) => {
+            // A file that is named for the carry and is not there puts the job on hold.
+            if let Some(carried) = place.carried {
+                Growing::touch(carried.path)?;
+            }
+            checkpoint::pack(checkpoints.folder, packed)?;
+        }
+        // It is not for whoever submitted the job.
+        _ => match std::fs::remove_file(packed) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(StoreError::on("remove", packed)(error).into());
+            }
+            _ => {}
+        },
+    }
+    outcome
 }
 
 /// The rows of the chunk's items, as the program is given them, once their files are at their places. They arrive at the

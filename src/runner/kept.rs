@@ -57,7 +57,7 @@ impl<'a> Kept<'a> {
 
     /// Whether there is something to keep on the way.
     pub(super) fn grows(&self) -> bool {
-        self.attempt.job.command.is_some() && self.attempt.job.pacing.slices > 1
+        self.attempt.job.command.is_some() && self.attempt.job.pacing.keeps()
     }
 
     /// Opens the partial that an earlier run of the job left, if it did.
@@ -115,6 +115,13 @@ impl<'a> Kept<'a> {
     /// Whether any item has a result, of this run of the job or of one before.
     pub(super) fn has_results(&self) -> bool {
         !self.covered.is_empty()
+    }
+
+    /// Whether all of `items` have results.
+    pub(super) fn has_results_of(&self, items: Interval) -> bool {
+        let mut covered = self.covered.clone();
+        covered.sort_unstable_by_key(|items| items.start());
+        without(items, &covered).is_empty()
     }
 
     /// Keeps the records of a slice.

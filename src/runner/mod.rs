@@ -5,6 +5,7 @@
 
 mod canary;
 mod carry;
+mod checkpoint;
 mod chunk;
 mod collect;
 mod container;
@@ -22,6 +23,7 @@ use std::ffi::OsString;
 use std::io::Write;
 
 pub use canary::{Failures, Tally, Way};
+pub use checkpoint::Checkpoints;
 pub use chunk::{Attempt, Carried, Outcome, Place, RunError, attempt_name, run};
 pub use environment::{Base, environment, of_run};
 pub use exec::{host, retry};

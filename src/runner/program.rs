@@ -1,11 +1,11 @@
 //! One run of the user's program.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
+use super::checkpoint::{self, Nudge};
 use crate::plan::Word;
 use crate::record::Cause;
 
@@ -22,6 +23,12 @@ pub(super) const LAST_WORDS: usize = 1 << 16;
 
 /// How long a program that took too long may take to end itself.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long a program may take to save its state, once a file has told it that everything stops: then SIGTERM ends it.
+const SAVING: Duration = Duration::from_secs(30);
+
+/// How often a program that is to save is looked at.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How long a program's children may hold its standard error open after it has ended.
 const STRAGGLERS: Duration = Duration::from_millis(500);
@@ -34,7 +41,8 @@ pub struct Running {
 
 #[derive(Debug, Default)]
 struct State {
-    groups: HashSet<Pid>,
+    /// Those of the programs, each with the file that tells it to save its state, where SIGTERM does not.
+    groups: HashMap<Pid, Option<PathBuf>>,
     stopped: bool,
 }
 
@@ -63,6 +71,8 @@ pub(super) struct Process<'a> {
     pub(super) stderr: Option<File>,
     /// When it is ended, if it has not done so itself.
     pub(super) until: Option<Instant>,
+    /// When and how it is told to save its state, if it keeps one.
+    pub(super) nudge: Option<Nudge>,
 }
 
 /// When a run is ended, and what is then recorded.
@@ -75,7 +85,7 @@ pub(super) struct Limit {
 impl<'a> Process<'a> {
     /// With nothing on its standard input.
     pub(super) fn new(words: &'a [Word], folder: &'a Path, surroundings: Surroundings<'a>, stdout: File) -> Self {
-        Self { words, folder, surroundings, of_run: &[], stdin: None, stdout, stderr: None, until: None }
+        Self { words, folder, surroundings, of_run: &[], stdin: None, stdout, stderr: None, until: None, nudge: None }
     }
 }
 
@@ -89,6 +99,8 @@ pub(super) struct Ended {
     pub(super) printed: u64,
     /// Whether it was ended because it took too long.
     pub(super) was_ended: bool,
+    /// Whether it was told to save its state.
+    pub(super) was_nudged: bool,
 }
 
 /// Why there is no end to tell of.
@@ -112,10 +124,14 @@ impl Running {
     /// Sends `signal` to every program and its children, and starts no more.
     pub fn stop(&self, signal: Signal) {
         let mut state = self.lock();
-        state.stopped = true;
-        for &group in &state.groups {
-            // One that has just ended is no failure.
-            let _ = rustix::process::kill_process_group(group, signal);
+        let again = std::mem::replace(&mut state.stopped, true);
+        for (&group, flag) in &state.groups {
+            match flag {
+                // It is given time, unless it is told once more.
+                Some(flag) if !again => drop(std::fs::write(flag, b"")),
+                // One that has just ended is no failure.
+                _ => drop(rustix::process::kill_process_group(group, signal)),
+            }
         }
     }
 
@@ -130,7 +146,7 @@ impl Running {
     }
 
     /// Starts `command` unless everything was told to stop; both under one lock, so that none slips through.
-    fn start(&self, command: &mut Command) -> Result<(Child, Pid), Failed> {
+    fn start(&self, command: &mut Command, flag: Option<PathBuf>) -> Result<(Child, Pid), Failed> {
         let mut state = self.lock();
         if state.stopped {
             return Err(Failed::Stopped);
@@ -145,7 +161,7 @@ impl Running {
             }
         })?;
         let pid = Pid::from_child(&child);
-        state.groups.insert(pid);
+        state.groups.insert(pid, flag);
         Ok((child, pid))
     }
 }
@@ -172,7 +188,9 @@ pub(super) fn run(process: Process<'_>, running: &Running) -> Result<Ended, Fail
         // A group of its own: its children are reached with it, and a Ctrl-C at the keyboard comes to us first.
         .process_group(0);
     let started = Instant::now();
-    let (mut child, pid) = running.start(&mut command)?;
+    let (mut child, pid) = running.start(&mut command, process.nudge.as_ref().and_then(|nudge| nudge.flag.clone()))?;
+    let keeps = process.nudge.is_some();
+    let nudger = process.nudge.map(|nudge| Nudger::start(nudge, pid));
     let last_words = child.stderr.take().map(LastWords::listen);
     let watchdog = process.until.map(|until| Watchdog::start(until, pid));
     // Waits without reaping, so that the number belongs to no other process while it is in the list.
@@ -183,6 +201,11 @@ pub(super) fn run(process: Process<'_>, running: &Running) -> Result<Ended, Fail
         }
     };
     // What it left running ends with it, as in a job, and what that prints from here on is no result of the program's.
+    let was_nudged = nudger.is_some_and(Nudger::stop);
+    // A shell between it and us ends at once, and the program is still saving.
+    if keeps && (was_nudged || running.stopped()) {
+        wait_for_others(pid);
+    }
     let was_ended = watchdog.is_some_and(Watchdog::stop);
     let printed = printed.metadata().map(|found| found.len());
     let _ = rustix::process::kill_process_group(pid, Signal::KILL);
@@ -190,7 +213,14 @@ pub(super) fn run(process: Process<'_>, running: &Running) -> Result<Ended, Fail
     let status = waited.map_err(io::Error::from).and_then(|_| child.wait()).map_err(Failed::Machine)?;
     let seconds = started.elapsed().as_secs_f64();
     let printed = printed.map_err(Failed::Machine)?;
-    Ok(Ended { was_ended, printed, status, last_words: last_words.map(LastWords::get).unwrap_or_default(), seconds })
+    Ok(Ended {
+        was_ended,
+        was_nudged,
+        printed,
+        status,
+        last_words: last_words.map(LastWords::get).unwrap_or_default(),
+        seconds,
+    })
 }
 
 /// Ends a program and its children that run for too long: asks them first (SIGTERM), and kills them after [`GRACE`].
@@ -222,6 +252,73 @@ impl Watchdog {
         drop(self.done);
         self.thread.join().unwrap_or(false)
     }
+}
+
+/// Tells a program to save its state when that is due.
+struct Nudger {
+    done: mpsc::Sender<()>,
+    thread: std::thread::JoinHandle<bool>,
+}
+
+impl Nudger {
+    fn start(nudge: Nudge, group: Pid) -> Self {
+        let (done, ended) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let is_over = |time: Duration| ended.recv_timeout(time) == Err(mpsc::RecvTimeoutError::Timeout);
+            let is_due = || nudge.at.is_some_and(|at| Instant::now() >= at);
+            let is_ready = || nudge.unless_empty.as_ref().is_none_or(|folder| !checkpoint::is_empty(folder));
+            let mut stopping: Option<Instant> = None;
+            let mut was_nudged = false;
+            while is_over(LOOK) {
+                if !was_nudged && is_due() && is_ready() {
+                    was_nudged = true;
+                    match &nudge.flag {
+                        Some(flag) => drop(std::fs::write(flag, b"")),
+                        // One that has just ended is no failure.
+                        None => drop(rustix::process::kill_process_group(group, Signal::TERM)),
+                    }
+                }
+                let is_stopping = !was_nudged && nudge.flag.as_ref().is_some_and(|flag| flag.exists());
+                let since = is_stopping.then(|| *stopping.get_or_insert_with(Instant::now));
+                if since.is_some_and(|since| since.elapsed() > SAVING) {
+                    let _ = rustix::process::kill_process_group(group, Signal::TERM);
+                }
+            }
+            was_nudged
+        });
+        Self { done, thread }
+    }
+
+    /// Whether the program was told. It has ended, and its number is still its own.
+    fn stop(self) -> bool {
+        drop(self.done);
+        self.thread.join().unwrap_or(false)
+    }
+}
+
+/// Waits until no process of the group is left but its leader, which has ended; not for ever.
+fn wait_for_others(leader: Pid) {
+    let started = Instant::now();
+    while started.elapsed() < SAVING && has_others(leader) {
+        std::thread::sleep(LOOK / 4);
+    }
+}
+
+/// Whether another process than its leader is alive in the group.
+fn has_others(leader: Pid) -> bool {
+    let leader = leader.as_raw_nonzero().get();
+    Path::new("/proc").read_dir().into_iter().flatten().flatten().any(|entry| {
+        let number = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
+        if number.is_none_or(|number| number == leader) {
+            return false;
+        }
+        let stat = std::fs::read(entry.path().join("stat")).unwrap_or_default();
+        let stat = String::from_utf8_lossy(&stat);
+        // Behind the name, in parentheses: the state, the parent, the group.
+        let mut fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_ascii_whitespace();
+        let is_alive = fields.next().is_some_and(|state| !["Z", "X"].contains(&state));
+        is_alive && fields.nth(1).and_then(|group| group.parse().ok()) == Some(leader)
+    })
 }
 
 /// The end of what a program writes on standard error.

@@ -6,18 +6,22 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use rustix::io::Errno;
+use signal_hook::consts::SIGTERM;
 
+use super::checkpoint::Keeper;
 use super::chunk::{Attempt, Place};
 use super::environment::{Base, environment, of_run};
 use super::listing::{Listing, ListingError};
 use super::program::{self, Failed, LAST_WORDS, Limit, Process, Running, Surroundings};
 use super::records::Output;
 use super::setup::{self, SetupFailed};
-use crate::plan::{Bindings, Command, Due, Run, Slot, Word, variables};
+use crate::plan::{Bindings, Command, Due, Run, SAVED, Slot, Word, variables};
 use crate::record::Cause;
 use crate::space::{Interval, Space};
+use crate::store::StoreError;
 
 /// How much is kept of what the run of one item writes on standard error: there may be many.
 const LAST_WORDS_OF_ITEM: usize = 1 << 13;
@@ -35,6 +39,8 @@ pub(super) struct Session<'a> {
     /// The variables that differ from run to run.
     names: Vec<(Slot, OsString)>,
     own: OwnFiles,
+    place: &'a Place<'a>,
+    started: Instant,
 }
 
 #[derive(Debug)]
@@ -106,7 +112,7 @@ impl<'a> Session<'a> {
     /// Runs the set-up, where there is one. `own` is a folder of the attempt's own.
     pub(super) fn start(
         attempt: &'a Attempt<'a>,
-        place: &Place<'a>,
+        place: &'a Place<'a>,
         command: &'a Command,
         own: &Path,
         running: &Running,
@@ -156,6 +162,8 @@ impl<'a> Session<'a> {
                 items: word("items.csv"),
                 stdin: own.join("items.json"),
             },
+            place,
+            started: Instant::now(),
         })
     }
 
@@ -230,6 +238,7 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// `None` where everything was told to stop, or the program has saved its state, which is to be carried.
     fn run(
         &self,
         items: Interval,
@@ -237,12 +246,64 @@ impl<'a> Session<'a> {
         limit: Option<Limit>,
         running: &Running,
     ) -> Result<Option<Output>, CallFailed> {
+        let within = |error: StoreError| CallFailed::machine("the program's checkpoint", &error);
+        let keeper = Keeper::open(self.attempt, self.place, items, self.started).map_err(within)?;
+        let Some(mut keeper) = keeper else {
+            return match self.run_once(items, bindings, limit, running, None)? {
+                Ran::Done(output) => Ok(Some(output)),
+                Ran::Stopped | Ran::Saved { .. } => Ok(None),
+            };
+        };
+        loop {
+            keeper.before().map_err(within)?;
+            match self.run_once(items, bindings, limit.clone(), running, Some(&keeper)) {
+                Ok(Ran::Done(output)) => return Ok(Some(output)),
+                Ok(Ran::Stopped) => return Ok(None),
+                Ok(Ran::Saved { whole }) => {
+                    let there = keeper.saved(whole).map_err(within)?;
+                    if running.stopped() || (there && keeper.is_carried()) {
+                        return Ok(None);
+                    }
+                    if !there {
+                        let what = format!("split: exit code {SAVED} says that its state is saved, and nothing was\n");
+                        let failed = CallFailed::of_items(Cause::ExitCode(SAVED));
+                        return Err(CallFailed { last_words: what.into(), ..failed });
+                    }
+                }
+                Err(mut failed) => {
+                    let more = keeper.failed().map_err(within)?;
+                    failed.last_words.extend(more.into_bytes());
+                    return Err(failed);
+                }
+            }
+        }
+    }
+
+    /// What a run of the program would find as PYTHONPATH.
+    fn python_path(&self) -> Option<OsString> {
+        let (variables, own) = match &self.variables {
+            Variables::OnTop(variables) => (variables, std::env::var_os("PYTHONPATH")),
+            Variables::Whole(variables) => (variables, None),
+        };
+        variables.iter().rev().find(|(name, _)| name == "PYTHONPATH").map(|(_, value)| value.clone()).or(own)
+    }
+
+    fn run_once(
+        &self,
+        items: Interval,
+        bindings: &Bindings,
+        limit: Option<Limit>,
+        running: &Running,
+        keeper: Option<&Keeper<'_>>,
+    ) -> Result<Ran, CallFailed> {
         let result = Path::new(self.own.result.as_os_str());
         clear(result).map_err(CallFailed::on(result))?;
         let printed = fresh(&self.own.printed)?;
         let stdin = self.list(items)?;
         let words = self.command.fill(bindings);
-        let of_run = of_run(&self.names, bindings);
+        let mut of_run = of_run(&self.names, bindings);
+        let kept = keeper.map(|keeper| keeper.variables(self.python_path())).unwrap_or_default();
+        of_run.extend(kept.iter().map(|(name, value)| (name, value)));
         let surroundings = match &self.variables {
             Variables::OnTop(variables) => Surroundings::OnTop(variables),
             Variables::Whole(variables) => Surroundings::Whole(variables),
@@ -251,11 +312,15 @@ impl<'a> Session<'a> {
         let said = if self.per_item { Some(fresh(&self.own.said)?) } else { None };
         let process = Process::new(&words, self.folder, surroundings, printed);
         let until = limit.as_ref().map(|limit| limit.at);
-        let process = Process { of_run: &of_run, stdin, stderr: said, until, ..process };
+        let nudge = keeper.map(Keeper::nudge);
+        let process = Process { of_run: &of_run, stdin, stderr: said, until, nudge, ..process };
         let ended = match program::run(process, running) {
-            Ok(_) | Err(Failed::Stopped) if running.stopped() => return Ok(None),
+            Ok(ended) if keeper.is_some_and(|keeper| has_saved(keeper, &ended, running)) => {
+                return Ok(Ran::Saved { whole: ended.status.code() == Some(SAVED) });
+            }
+            Ok(_) | Err(Failed::Stopped) if running.stopped() => return Ok(Ran::Stopped),
             Ok(ended) => ended,
-            Err(Failed::Stopped) => return Ok(None),
+            Err(Failed::Stopped) => return Ok(Ran::Stopped),
             Err(Failed::NotStarted(error)) => {
                 return Err(CallFailed::of_items(Cause::NotStarted(self.not_started(&words, &of_run, &error))));
             }
@@ -288,7 +353,7 @@ impl<'a> Session<'a> {
             false => (self.own.printed.as_path(), ended.printed),
         };
         match output(self.attempt.job.due, path, length, seconds) {
-            Ok(Some(output)) => Ok(Some(output)),
+            Ok(Some(output)) => Ok(Ran::Done(output)),
             Ok(None) => Err(failed(Cause::NoResult)),
             Err(error) => Err(failed(Cause::Machine(error.to_string()))),
         }
@@ -332,6 +397,27 @@ impl<'a> Session<'a> {
         let why = interpreter(&self.folder.join(words[0].as_os_str())).unwrap_or_else(|| error.to_string());
         format!("{program}: {why}")
     }
+}
+
+/// How one run of the program ended that has not failed.
+enum Ran {
+    Done(Output),
+    Stopped,
+    /// It has saved its state and is not done; `whole` if it says so.
+    Saved {
+        whole: bool,
+    },
+}
+
+/// Whether the program ended because it was to save, or says that it has. One that SIGTERM ends has saved what it did until
+/// then, as a shell between it and us may have.
+fn has_saved(keeper: &Keeper<'_>, ended: &program::Ended, running: &Running) -> bool {
+    if ended.was_ended {
+        return false;
+    }
+    let was_told = ended.was_nudged || running.stopped();
+    let by_signal = ended.status.signal() == Some(SIGTERM) || ended.status.code() == Some(128 + SIGTERM);
+    ended.status.code() == Some(SAVED) || (was_told && by_signal && keeper.is_told_by_signal())
 }
 
 impl Attempt<'_> {

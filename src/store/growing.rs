@@ -29,6 +29,15 @@ impl Growing {
         Ok(growing)
     }
 
+    /// Makes an empty file where there is none.
+    ///
+    /// # Errors
+    /// Where it cannot be made.
+    pub fn touch(path: &Path) -> Result<(), StoreError> {
+        let file = File::options().append(true).create(true).open(path);
+        file.map(|_| ()).map_err(StoreError::on("open", path))
+    }
+
     /// Where it is.
     #[must_use]
     pub fn path(&self) -> &Path {

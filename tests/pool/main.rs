@@ -8,6 +8,7 @@
 //! first all tests run, on the others those that are marked for every release. The default is trixie, or both
 //! where CI=true.
 
+mod checkpoint;
 mod condor;
 mod damage;
 mod evictions;
@@ -64,8 +65,10 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 61] = tests![
+const TESTS: [Test; 63] = tests![
     EveryRelease evictions::an_evicted_job_goes_on_where_it_was,
+    EveryRelease checkpoint::a_python_program_loses_no_more_than_the_interval,
+    EveryRelease checkpoint::a_shell_program_loses_no_more_than_the_interval,
     EveryRelease rows::values_of_a_table_arrive_byte_for_byte,
     EveryRelease tree::groups_are_merged_on_the_way,
     TwoMachines  failures::two_machines_are_enough_to_retry_and_to_stop,

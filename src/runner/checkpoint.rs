@@ -1,0 +1,530 @@
+//! What a program keeps of its own state, from one of its runs to the next (`--checkpoint`).
+//!
+//! Each run, over a slice or an item, has a folder of its own. Its name says which items, and is another one for another plan or
+//! another version of the program: what these left is never gone on from. There are two ways ([`Keeping`]): a program that
+//! is told by SIGTERM keeps what it likes in the folder, as the checkpoint library does; one that is told by a file leaves a
+//! whole snapshot each time that it ends with [`SAVED`], and the runner checksums it, and looks at it before the next run.
+//!
+//! Where runs fail again and again after they went on from a checkpoint ([`POISONED`] times, with nothing saved in between), it is left
+//! behind: it stays where it is, and the next run starts from the beginning in another folder. How often is known from the
+//! number of the attempt, which HTCondor counts, as a job that fails brings nothing of its sandbox to the next attempt.
+//!
+//! Invariant: a snapshot counts only if all of it is there and is what was written.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::chunk::{Attempt, Place};
+use crate::checkpoint::{FOLDER, IDENTITY, INTERRUPTION, PYTHON, interval};
+use crate::plan::{INTERRUPTION as USUAL, Identity, Keeping, Word};
+use crate::space::Interval;
+use crate::store::{self, Draft, StoreError};
+
+/// After so many failures a checkpoint is left behind.
+pub(super) const POISONED: u32 = 2;
+
+/// The folder with the last snapshot; empty where there is none.
+const OLD: &str = "SPLIT_CHECKPOINT_OLD";
+
+/// The empty folder that a snapshot is written into.
+const NEW: &str = "SPLIT_CHECKPOINT_NEW";
+
+/// The file that appears when a snapshot is due.
+const STOP: &str = "SPLIT_CHECKPOINT_STOP";
+
+/// What a snapshot costs where nothing has been carried: the program's end and start, in seconds.
+const COST: f64 = 0.5;
+
+/// Where the checkpoints of an attempt are.
+#[derive(Clone, Copy, Debug)]
+pub struct Checkpoints<'a> {
+    /// The folder that has those of all runs.
+    pub folder: &'a Path,
+    /// Whether it outlives the job. Else it has to be carried.
+    pub lasts: bool,
+}
+
+/// What is known of a run's checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ledger {
+    /// So many checkpoints were left behind.
+    left_behind: u32,
+    /// How often runs failed since something was saved, as far as this folder knows.
+    failures: u32,
+    /// The number of the attempt when something was saved.
+    attempt: u32,
+}
+
+/// The folder of one run.
+#[derive(Debug)]
+pub(super) struct Keeper<'a> {
+    keeping: Keeping,
+    checkpoints: Checkpoints<'a>,
+    /// What carrying it costs, in seconds.
+    cost: f64,
+    interruption: Option<Duration>,
+    /// What is computed: the plan, the code, the items.
+    key: String,
+    name: String,
+    ledger: Ledger,
+    attempt: u32,
+    /// The snapshot to go on from.
+    old: Option<u64>,
+    /// The name of the folder that a snapshot is written into. A program that outlived an earlier runner has another one.
+    new: String,
+    python: PathBuf,
+    started: Instant,
+}
+
+/// When a program is told to save, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Nudge {
+    /// When it is due; never where it is not carried, and saves by itself.
+    pub(super) at: Option<Instant>,
+    /// The folder that has to hold something by then: a program that never saves would be told in vain.
+    pub(super) unless_empty: Option<PathBuf>,
+    /// The file that tells it; else SIGTERM does.
+    pub(super) flag: Option<PathBuf>,
+}
+
+/// A snapshot's files.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    format: u32,
+    key: String,
+    files: Vec<Listed>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    path: Word,
+    bytes: u64,
+    /// zlib's CRC-32.
+    checksum: u32,
+}
+
+impl<'a> Keeper<'a> {
+    /// That of a run over `items`, if the program keeps a state. `started` is when the job did.
+    ///
+    /// # Errors
+    /// Where its folder cannot be made or read.
+    pub(super) fn open(
+        attempt: &Attempt<'_>,
+        place: &Place<'a>,
+        items: Interval,
+        started: Instant,
+    ) -> Result<Option<Self>, StoreError> {
+        let pacing = &attempt.job.pacing;
+        let Some((keeping, checkpoints)) = pacing.checkpoint.zip(place.checkpoints) else { return Ok(None) };
+        let python = place.scratch.join("python");
+        store::make_folder(&python)?;
+        store::write(&python.join("split_checkpoint.py"), PYTHON.as_bytes())?;
+        store::make_folder(checkpoints.folder)?;
+        let name = name(attempt, items);
+        let ledger = fs::read(ledger(checkpoints.folder, &name)).ok();
+        let ledger = ledger.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let fresh = Ledger { left_behind: 0, failures: 0, attempt: attempt.retry };
+        let mut ledger: Ledger = ledger.unwrap_or(fresh);
+        // Somebody started all over, and counts anew.
+        ledger.attempt = ledger.attempt.min(attempt.retry);
+        let carried = place.carried.filter(|_| !checkpoints.lasts);
+        let mut keeper = Self {
+            keeping,
+            checkpoints,
+            cost: match carried {
+                Some(carried) => carried.cost.unwrap_or(super::carry::COST),
+                None => COST,
+            },
+            interruption: pacing.interruption(),
+            key: format!("plan {} code {} items {}..{}", attempt.job.plan, attempt.code, items.start(), items.stop()),
+            name,
+            ledger,
+            attempt: attempt.retry,
+            old: None,
+            new: format!("new-{}", super::chunk::attempt_name(attempt.retry)),
+            python,
+            started,
+        };
+        let is_poisoned = keeper.failures() >= POISONED;
+        if is_poisoned && !is_empty(&keeper.folder()) {
+            keeper.ledger = Ledger { left_behind: keeper.ledger.left_behind + 1, failures: 0, attempt: attempt.retry };
+        }
+        keeper.write_ledger()?;
+        store::make_folder(&keeper.folder())?;
+        Ok(Some(keeper))
+    }
+
+    /// How often runs failed since something was saved.
+    fn failures(&self) -> u32 {
+        self.ledger.failures.max(self.attempt - self.ledger.attempt)
+    }
+
+    fn write_ledger(&self) -> Result<(), StoreError> {
+        let bytes = serde_json::to_vec(&self.ledger).expect("plain values");
+        store::write(&ledger(self.checkpoints.folder, &self.name), &bytes)
+    }
+
+    fn folder(&self) -> PathBuf {
+        let name = match self.ledger.left_behind {
+            0 => self.name.clone(),
+            behind => format!("{}.{}", self.name, behind + 1),
+        };
+        self.checkpoints.folder.join(name)
+    }
+
+    fn new_snapshot(&self) -> PathBuf {
+        self.folder().join(&self.new)
+    }
+
+    fn flag(&self) -> PathBuf {
+        self.folder().join("stop")
+    }
+
+    /// Makes ready for a run of the program: what an interrupted one began is removed, and the snapshot to go on from found.
+    ///
+    /// # Errors
+    /// Where files cannot be written.
+    pub(super) fn before(&mut self) -> Result<(), StoreError> {
+        if self.keeping == Keeping::Signal {
+            return Ok(());
+        }
+        let flag = self.flag();
+        if flag.symlink_metadata().is_ok() {
+            fs::remove_file(&flag).map_err(StoreError::on("remove", &flag))?;
+        }
+        for entry in self.folder().read_dir().into_iter().flatten().flatten() {
+            if entry.file_name().as_encoded_bytes().starts_with(b"new-") {
+                store::remove_folder(&entry.path())?;
+            }
+        }
+        store::make_folder(&self.new_snapshot())?;
+        let snapshots = snapshots(&self.folder());
+        self.old = snapshots.iter().rev().copied().find(|number| {
+            let wrong = self.look(*number).err();
+            if let Some(wrong) = &wrong {
+                // Nobody may be there to read it.
+                let _ =
+                    writeln!(io::stderr(), "checkpoint {}: snapshot {number} {wrong}; it does not count", self.name);
+            }
+            wrong.is_none()
+        });
+        Ok(())
+    }
+
+    /// Whether the snapshot is whole.
+    fn look(&self, number: u64) -> Result<(), String> {
+        let folder = self.folder().join(number.to_string());
+        let manifest = fs::read(manifest(&folder)).map_err(|error| error.to_string())?;
+        let manifest: Manifest = serde_json::from_slice(&manifest).map_err(|error| error.to_string())?;
+        if manifest.format != 1 || manifest.key != self.key {
+            return Err("is another computation's".to_owned());
+        }
+        let found = list(&folder).map_err(|error| error.to_string())?;
+        if found == manifest.files { Ok(()) } else { Err("is not what was written".to_owned()) }
+    }
+
+    /// What the program finds in its environment; `path` is what it would find as PYTHONPATH.
+    pub(super) fn variables(&self, path: Option<OsString>) -> Vec<(OsString, Word)> {
+        let word = |path: PathBuf| Word::from(path.into_os_string());
+        // Behind the user's own, which comes first.
+        let mut python = path.filter(|path| !path.is_empty()).map_or_else(OsString::new, |mut path| {
+            path.push(":");
+            path
+        });
+        python.push(&self.python);
+        let interruption = self.interruption.unwrap_or(USUAL).as_secs_f64();
+        let mut variables = vec![
+            (IDENTITY.into(), Word::from(self.key.as_str())),
+            (INTERRUPTION.into(), Word::from(interruption.to_string().as_str())),
+            ("PYTHONPATH".into(), Word::from(python)),
+        ];
+        match self.keeping {
+            Keeping::Signal => variables.push((FOLDER.into(), word(self.folder()))),
+            Keeping::Files => {
+                let old = self.old.map(|number| word(self.folder().join(number.to_string())));
+                variables.push((OLD.into(), old.unwrap_or_else(|| Word::from(""))));
+                variables.push((NEW.into(), word(self.new_snapshot())));
+                variables.push((STOP.into(), word(self.flag())));
+            }
+        }
+        variables
+    }
+
+    /// When the program is told to save: where what it has is carried, as often as a carry is worth it.
+    pub(super) fn nudge(&self) -> Nudge {
+        let every = self.interruption.map(|time| interval(self.cost, time.as_secs_f64()).max(0.05));
+        let every = every.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let from = if self.checkpoints.lasts { Instant::now() } else { self.started };
+        let at = every.and_then(|every| from.checked_add(every));
+        match self.keeping {
+            Keeping::Signal => Nudge {
+                // In a folder that lasts each of its saves does.
+                at: at.filter(|_| !self.checkpoints.lasts),
+                unless_empty: Some(self.folder()),
+                flag: None,
+            },
+            Keeping::Files => Nudge { at, unless_empty: None, flag: Some(self.flag()) },
+        }
+    }
+
+    /// Whether SIGTERM tells the program to save, so that it may end by it.
+    pub(super) fn is_told_by_signal(&self) -> bool {
+        self.keeping == Keeping::Signal
+    }
+
+    /// Whether what is saved has to be carried now.
+    pub(super) fn is_carried(&self) -> bool {
+        !self.checkpoints.lasts
+    }
+
+    /// Takes account of a run that ended and had something to save, `whole` if it says so. Gives whether there is anything to
+    /// go on from.
+    ///
+    /// # Errors
+    /// Where files cannot be written; what was saved before is as it was.
+    pub(super) fn saved(&mut self, whole: bool) -> Result<bool, StoreError> {
+        let there = match self.keeping {
+            Keeping::Signal => !is_empty(&self.folder()),
+            Keeping::Files => whole && self.commit()?,
+        };
+        if there {
+            self.ledger.failures = 0;
+            self.ledger.attempt = self.attempt;
+            self.write_ledger()?;
+        }
+        Ok(there)
+    }
+
+    /// Makes a snapshot of what the program wrote, if it wrote anything.
+    fn commit(&self) -> Result<bool, StoreError> {
+        let (folder, new) = (self.folder(), self.new_snapshot());
+        let files = list(&new).map_err(StoreError::on("read", &new))?;
+        if files.is_empty() {
+            return Ok(false);
+        }
+        if self.checkpoints.lasts {
+            for file in &files {
+                let path = new.join(file.path.as_os_str());
+                File::open(&path).and_then(|file| file.sync_all()).map_err(StoreError::on("sync", &path))?;
+            }
+        }
+        let before = snapshots(&folder);
+        let number = before.last().map_or(1, |last| last + 1);
+        let to = folder.join(number.to_string());
+        // One that has no manifest, as the runner was killed here.
+        store::remove_folder(&to)?;
+        store::move_to(&new, &to)?;
+        let bytes = serde_json::to_vec(&Manifest { format: 1, key: self.key.clone(), files }).expect("plain values");
+        store::write(&manifest(&to), &bytes)?;
+        // The one before stays, in case that this one is damaged.
+        for old in before.iter().rev().skip(1) {
+            let old = folder.join(old.to_string());
+            let _ = fs::remove_file(manifest(&old));
+            store::remove_folder(&old)?;
+        }
+        Ok(true)
+    }
+
+    /// Takes account of a run that failed; gives what is to be said of it.
+    ///
+    /// # Errors
+    /// Where files cannot be written.
+    pub(super) fn failed(&mut self) -> Result<String, StoreError> {
+        self.ledger.failures = self.failures() + 1;
+        self.write_ledger()?;
+        let has_any = match self.keeping {
+            Keeping::Signal => !is_empty(&self.folder()),
+            Keeping::Files => self.old.is_some(),
+        };
+        Ok(match has_any && self.ledger.failures >= POISONED {
+            true => format!(
+                "split: it failed {} times since its last checkpoint; the next attempt leaves that behind and starts from the \
+                 beginning\n",
+                self.ledger.failures
+            ),
+            false => String::new(),
+        })
+    }
+}
+
+/// Removes the checkpoints of runs whose items all have results. `has_results` says so of items.
+pub(super) fn forget(
+    attempt: &Attempt<'_>,
+    place: &Place<'_>,
+    has_results: impl Fn(Interval) -> bool,
+) -> Result<(), StoreError> {
+    let Some(checkpoints) = attempt.job.pacing.checkpoint.and(place.checkpoints) else { return Ok(()) };
+    let end = format!("-{}", tag(attempt));
+    for entry in checkpoints.folder.read_dir().into_iter().flatten().flatten() {
+        let file = entry.file_name();
+        let Some(name) = file.to_str().and_then(|name| name.split('.').next()) else { continue };
+        let items = name.strip_prefix("items-").and_then(|name| name.strip_suffix(&end)?.split_once('-'));
+        let items = items.and_then(|(start, stop)| Interval::new(start.parse().ok()?, stop.parse().ok()?));
+        if !items.is_some_and(&has_results) {
+            continue;
+        }
+        match entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            true => store::remove_folder(&entry.path())?,
+            false => fs::remove_file(entry.path()).map_err(StoreError::on("remove", &entry.path()))?,
+        }
+    }
+    // Once nothing is in it.
+    let _ = fs::remove_dir(checkpoints.folder);
+    Ok(())
+}
+
+/// Packs the folder with checkpoints into one file, as HTCondor brings back new files alone.
+///
+/// # Errors
+/// Where it cannot be read, or the file not be written.
+pub(super) fn pack(folder: &Path, file: &Path) -> Result<(), StoreError> {
+    let files = match folder.is_dir() {
+        true => list(folder).map_err(StoreError::on("read", folder))?,
+        false => Vec::new(),
+    };
+    let header = serde_json::to_vec(&Manifest { format: 1, key: String::new(), files }).expect("plain values");
+    let manifest: Manifest = serde_json::from_slice(&header).expect("just written");
+    let mut draft = Draft::new(file, 0o666)?;
+    let mut write = || -> io::Result<()> {
+        writeln!(draft, "SPLITKEPT1 {:08x} {:010}", crc32fast::hash(&header), header.len())?;
+        draft.write_all(&header)?;
+        for file in &manifest.files {
+            let read = File::open(folder.join(file.path.as_os_str()))?;
+            io::copy(&mut read.take(file.bytes), &mut draft)?;
+        }
+        Ok(())
+    };
+    write().map_err(StoreError::on("write", file))?;
+    draft.commit_unsynced()
+}
+
+/// Unpacks what [`pack`] wrote. A file that is damaged does not count, and that is said.
+///
+/// # Errors
+/// Where the folder cannot be written.
+pub(super) fn unpack(file: &Path, folder: &Path) -> Result<(), StoreError> {
+    let Ok(mut packed) = File::open(file) else { return Ok(()) };
+    let unpacked = folder.with_extension("unpacking");
+    store::remove_folder(&unpacked)?;
+    store::make_folder(&unpacked)?;
+    match unpack_into(&mut packed, &unpacked) {
+        Ok(()) => fs::rename(&unpacked, folder).map_err(StoreError::on("rename", &unpacked)),
+        Err(wrong) if wrong.kind() == io::ErrorKind::InvalidData || wrong.kind() == io::ErrorKind::UnexpectedEof => {
+            let _ = writeln!(io::stderr(), "{}: {wrong}; starting from the beginning", file.display());
+            store::remove_folder(&unpacked)
+        }
+        Err(error) => Err(StoreError::on("unpack", file)(error)),
+    }
+}
+
+fn unpack_into(packed: &mut File, folder: &Path) -> io::Result<()> {
+    let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+    let mut line = [0; 31];
+    packed.read_exact(&mut line)?;
+    let line = std::str::from_utf8(&line).ok().and_then(|line| line.strip_suffix('\n'));
+    let line = line.and_then(|line| line.strip_prefix("SPLITKEPT1 ")?.split_once(' '));
+    let numbers = line
+        .and_then(|(checksum, length)| Some((u32::from_str_radix(checksum, 16).ok()?, length.parse::<u64>().ok()?)));
+    let (checksum, length) = numbers.ok_or_else(|| wrong("damaged (first line)"))?;
+    let mut header = Vec::new();
+    packed.take(length).read_to_end(&mut header)?;
+    if crc32fast::hash(&header) != checksum {
+        return Err(wrong("damaged (header)"));
+    }
+    let manifest: Manifest = serde_json::from_slice(&header).map_err(|_| wrong("damaged (header)"))?;
+    if manifest.format != 1 {
+        return Err(wrong("of another format"));
+    }
+    for listed in &manifest.files {
+        let name = Path::new(listed.path.as_os_str());
+        if !name.components().all(|part| matches!(part, Component::Normal(_))) {
+            return Err(wrong("damaged (a path that leads out)"));
+        }
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap_or(folder))?;
+        let mut out = File::create_new(&path)?;
+        if copy(&mut packed.take(listed.bytes), &mut out)? != (listed.bytes, listed.checksum) {
+            return Err(wrong("damaged (checksum)"));
+        }
+    }
+    Ok(())
+}
+
+/// The files of a folder and of those below it, in order.
+fn list(folder: &Path) -> io::Result<Vec<Listed>> {
+    let mut files = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(below) = folders.pop() {
+        for entry in folder.join(&below).read_dir()? {
+            let entry = entry?;
+            let name = below.join(entry.file_name());
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                folders.push(name);
+            } else if kind.is_file() {
+                let (bytes, checksum) = copy(&mut File::open(entry.path())?, &mut io::sink())?;
+                files.push(Listed { path: Word::from(name.into_os_string()), bytes, checksum });
+            }
+        }
+    }
+    files.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
+    Ok(files)
+}
+
+/// How many bytes there were, and their checksum.
+fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<(u64, u32)> {
+    let mut buffer = vec![0; 1 << 16];
+    let (mut bytes, mut checksum) = (0, crc32fast::Hasher::new());
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok((bytes, checksum.finalize())),
+            Ok(got) => {
+                to.write_all(&buffer[..got])?;
+                checksum.update(&buffer[..got]);
+                bytes += got as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The numbers of the snapshots in a folder, in order.
+fn snapshots(folder: &Path) -> Vec<u64> {
+    let entries = folder.read_dir().into_iter().flatten().flatten();
+    let number = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+    let mut numbers: Vec<u64> = entries.filter_map(number).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+fn manifest(snapshot: &Path) -> PathBuf {
+    snapshot.with_extension("json")
+}
+
+fn ledger(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.json"))
+}
+
+/// The name of a run's folder.
+fn name(attempt: &Attempt<'_>, items: Interval) -> String {
+    format!("items-{}-{}-{}", items.start(), items.stop(), tag(attempt))
+}
+
+/// Another one for another plan or another version of the program.
+fn tag(attempt: &Attempt<'_>) -> String {
+    let both = Identity::of_bytes(format!("{} {}", attempt.job.plan, attempt.code).as_bytes()).to_string();
+    both.chars().take(12).collect()
+}
+
+pub(super) fn is_empty(folder: &Path) -> bool {
+    folder.read_dir().is_ok_and(|mut entries| entries.next().is_none())
+}

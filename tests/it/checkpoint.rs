@@ -1,0 +1,356 @@
+//! `--checkpoint`: programs that keep their own state, in any language.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::job::{bare, sandbox};
+use crate::kit::{Dir, Ended, SPLIT, until};
+
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/checkpoint");
+
+/// Adds up the items, noting each, as the library has it.
+const PYTHON: &str = "import os, sys, time
+from split_checkpoint import steps
+state = {'total': 0}
+for item in steps('sum/1', range(int(sys.argv[1]), int(sys.argv[2]) + 1), state, every=0.02):
+    with open(os.environ['LOG'], 'a') as log:
+        log.write('%d\\n' % item)
+    time.sleep(float(os.environ['STEP']))
+    state['total'] += item
+print(state['total'])
+";
+
+/// A program that keeps its state, and how.
+#[derive(Clone, Copy, Debug)]
+struct Program {
+    how: &'static str,
+    words: &'static [&'static str],
+}
+
+const LIBRARY: Program = Program { how: "--checkpoint", words: &["python3", "sum.py"] };
+/// The shell ends at SIGTERM, before the program that it started has saved.
+const WRAPPED: Program = Program { how: "--checkpoint", words: &["sh", "wrap.sh"] };
+const SHELL: Program = Program { how: "--checkpoint=files", words: &["sh", "sum.sh"] };
+const C: Program = Program { how: "--checkpoint=files", words: &["./sum"] };
+const R: Program = Program { how: "--checkpoint=files", words: &["Rscript", "sum.R"] };
+
+impl Program {
+    /// Puts all of them into the folder.
+    fn lay(self, dir: &Dir) {
+        dir.write("sum.py", PYTHON);
+        dir.write("wrap.sh", "python3 sum.py $1 $2\nexit $?\n");
+        for name in ["sum.sh", "sum.R"] {
+            fs::copy(Path::new(EXAMPLES).join(name), dir.path(name)).expect("copied");
+        }
+        if self.words == C.words {
+            let mut compiler = Command::new("cc");
+            compiler.args(["-Wall", "-Wextra", "-Werror", "-O1", "-o"]).arg(dir.path("sum"));
+            let done = compiler.arg(Path::new(EXAMPLES).join("sum.c")).status().expect("a C compiler");
+            assert!(done.success());
+        }
+    }
+
+    /// The words of `split TASK`, for the sum of 1 to 100 in one chunk, `step` seconds an item.
+    fn words(self, dir: &Dir, task: &str, step: f64, more: &str) -> Vec<String> {
+        let log = format!("LOG={}", dir.path("log").display());
+        let step = format!("STEP={step}");
+        let words =
+            format!("{task} --total 1..=100 --chunks 1 --input sum.py {} {more} --env {log} --env {step} --", self.how);
+        let words = words.split_whitespace().map(str::to_owned);
+        words
+            .chain(self.words.iter().map(|word| (*word).to_owned()))
+            .chain(["{first}".into(), "{last}".into()])
+            .collect()
+    }
+
+    fn plan(self, dir: &Dir, step: f64, more: &str) {
+        self.lay(dir);
+        dir.command(SPLIT).args(self.words(dir, "plan", step, more)).ok();
+    }
+}
+
+/// The items that the program noted.
+fn log(dir: &Dir) -> Vec<u64> {
+    let text = fs::read_to_string(dir.path("log")).unwrap_or_default();
+    text.lines().filter_map(|line| line.parse().ok()).collect()
+}
+
+fn job<'a>(dir: &'a Dir, name: &str) -> crate::kit::Split<'a> {
+    bare(dir, &dir.path(name).join("condor_exec.exe")).args(["exec", "job.json", "0", "0", "100"]).within(name)
+}
+
+/// What HTCondor carries from one machine to another.
+fn carry(dir: &Dir, from: &str, to: &str) {
+    sandbox(dir, to);
+    for name in ["carried", "carried.checkpoints"] {
+        fs::copy(dir.path(from).join(name), dir.path(to).join(name)).expect("named for the carry, so it is there");
+    }
+}
+
+#[track_caller]
+fn answers(dir: &Dir, name: &str, done: &Ended<'_>) {
+    assert_eq!(done.code, Some(0), "{}", done.transcript());
+    let names = dir.names(name);
+    assert!(!names.iter().any(|name| name.starts_with("carried")), "nothing else comes back: {names:?}");
+    let partial = names.iter().find(|name| name.ends_with(".part")).expect("a partial");
+    fs::copy(dir.path(name).join(partial), dir.path("outputs").join(partial)).expect("brought back");
+    dir.split("reduce .").answers("5050\n");
+}
+
+/// An eviction on one machine, and the rest on another.
+fn evicted(program: Program) {
+    let dir = Dir::new();
+    program.plan(&dir, 0.01, "");
+    sandbox(&dir, "one");
+    let at_work = job(&dir, "one").start();
+    until("some items are done", || log(&dir).len() > 30);
+    at_work.signal(Signal::TERM);
+    let ended = at_work.wait();
+    assert_eq!(ended.code, Some(130), "{}", ended.transcript());
+    let before = log(&dir).len();
+    assert!(before < 100, "it was not interrupted");
+    carry(&dir, "one", "two");
+    answers(&dir, "two", &job(&dir, "two").run());
+    // Each item once: all that was done until SIGTERM had been saved.
+    assert_eq!(log(&dir), (1..=100).collect::<Vec<_>>(), "{program:?}");
+}
+
+#[test]
+fn an_evicted_program_goes_on_elsewhere() {
+    [LIBRARY, WRAPPED, SHELL, C].into_iter().for_each(evicted);
+}
+
+#[test]
+fn an_evicted_program_in_r_goes_on_elsewhere() {
+    let is_there = Command::new("Rscript").arg("--version").output().is_ok();
+    assert!(is_there || std::env::var_os("CI").is_none(), "R is not installed");
+    if is_there {
+        evicted(R);
+    }
+}
+
+#[test]
+fn a_program_at_work_is_carried_from_time_to_time() {
+    for program in [LIBRARY, WRAPPED, SHELL, C] {
+        let dir = Dir::new();
+        program.plan(&dir, 0.02, "--eviction-every 400ms");
+        let mut carries = 0;
+        sandbox(&dir, "0");
+        let done = loop {
+            let ended = job(&dir, &carries.to_string()).run();
+            if ended.code != Some(85) {
+                break ended;
+            }
+            // Some of them start in the same sandbox, as HTCondor does it, and others in another, after a hard eviction.
+            let next = (carries + 1).to_string();
+            match carries % 2 {
+                0 => fs::rename(dir.path(carries.to_string()), dir.path(&next)).expect("renamed"),
+                _ => carry(&dir, &carries.to_string(), &next),
+            }
+            carries += 1;
+            assert!(carries < 50, "{program:?} does not come to an end: {}", ended.transcript());
+        };
+        assert!(carries > 1, "{program:?} was carried {carries} times");
+        answers(&dir, &carries.to_string(), &done);
+        assert_eq!(log(&dir), (1..=100).collect::<Vec<_>>(), "{program:?}");
+    }
+}
+
+#[test]
+fn what_was_carried_and_is_damaged_does_not_count() {
+    let dir = Dir::new();
+    SHELL.plan(&dir, 0.005, "");
+    sandbox(&dir, "one");
+    let at_work = job(&dir, "one").start();
+    until("some items are done", || log(&dir).len() > 10);
+    at_work.signal(Signal::TERM);
+    assert_eq!(at_work.wait().code, Some(130));
+    let packed = fs::read(dir.path("one/carried.checkpoints")).expect("there");
+    for (number, at) in (0..packed.len()).step_by(packed.len() / 20).enumerate() {
+        let name = format!("damaged-{number}");
+        carry(&dir, "one", &name);
+        let mut damaged = packed.clone();
+        if number % 2 == 0 {
+            damaged.truncate(at)
+        } else {
+            damaged[at] ^= 1
+        }
+        fs::write(dir.path(&name).join("carried.checkpoints"), damaged).expect("written");
+        fs::remove_file(dir.path("log")).expect("there");
+        let done = job(&dir, &name).run();
+        done.says("starting from the beginning");
+        answers(&dir, &name, &done);
+        assert_eq!(log(&dir), (1..=100).collect::<Vec<_>>(), "byte {at}");
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_goes_on() {
+    for program in [LIBRARY, SHELL, C] {
+        let dir = Dir::new();
+        program.lay(&dir);
+        let run = |step| program.words(&dir, "run", step, "--eviction-every 50ms");
+        let at_work = dir.command(SPLIT).args(run(0.01)).start();
+        until("some items are done", || log(&dir).len() > 50);
+        at_work.signal(Signal::KILL);
+        at_work.wait();
+        // The program outlives it, and is ended as the machine would be.
+        let mark = dir.path("log").display().to_string();
+        end_all_with(&mark);
+        let before = log(&dir).len();
+        dir.command(SPLIT).args(run(0.01)).answers("5050\n");
+        let again = log(&dir).len() - 100;
+        assert!(again < before, "{program:?} did {again} of {before} items once more");
+        assert!(!dir.path("checkpoints").exists(), "{program:?}: {:?}", dir.names("checkpoints"));
+    }
+}
+
+/// Ends the processes that have this in their environment, but for this one.
+fn end_all_with(mark: &str) {
+    let mark = mark.as_bytes();
+    for entry in fs::read_dir("/proc").expect("Linux").flatten() {
+        let Some(number) = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+        let is_its = environment.windows(mark.len()).any(|window| window == mark);
+        if let Some(process) = rustix::process::Pid::from_raw(number).filter(|_| is_its) {
+            let _ = rustix::process::kill_process(process, Signal::KILL);
+        }
+    }
+    std::thread::sleep(Duration::from_millis(50));
+}
+
+/// Saves once, and then fails whenever it goes on from that.
+const POISONED: &str = "echo start >> \"$LOG\"
+case $1 in
+files) [ -z \"$SPLIT_CHECKPOINT_OLD\" ] || exit 3; folder=$SPLIT_CHECKPOINT_NEW ;;
+signal) [ ! -e \"$SPLIT_CHECKPOINT_DIR/state\" ] || exit 3; folder=$SPLIT_CHECKPOINT_DIR ;;
+esac
+[ $(grep -c start \"$LOG\") -lt 3 ] || { echo 5050; exit 0; }
+echo poison > \"$folder/state\"
+exit 85
+";
+
+#[test]
+fn a_checkpoint_that_fails_twice_is_left_behind() {
+    for how in ["signal", "files"] {
+        let dir = Dir::new();
+        dir.write("sum.sh", POISONED);
+        let log = format!("LOG={}", dir.path("log").display());
+        let words =
+            format!("run --total 1..=100 --chunks 1 --checkpoint={how} --retries 2 --env {log} -- sh sum.sh {how}");
+        dir.split(&words).answers("5050\n");
+        // It saved, failed twice, and started from the beginning.
+        assert_eq!(dir.read("log"), "start\nstart\nstart\nstart\n", "{how}");
+        let partials = dir.partials();
+        let said = partials.iter().any(|partial| {
+            String::from_utf8_lossy(&fs::read(partial).expect("readable"))
+                .contains("leaves that behind and starts from")
+        });
+        assert!(said, "{how}");
+    }
+}
+
+#[test]
+fn jobs_know_how_often_a_checkpoint_failed_although_nothing_of_them_is_left() {
+    let dir = Dir::new();
+    dir.write("sum.sh", POISONED);
+    let log = format!("LOG={}", dir.path("log").display());
+    let words = format!("plan --total 1..=100 --chunks 1 --checkpoint=files --env {log} -- sh sum.sh files");
+    dir.split(&words).ok();
+    sandbox(&dir, "one");
+    assert_eq!(job(&dir, "one").run().code, Some(85));
+    for (attempt, expected) in [(0, 70), (1, 70), (2, 0)] {
+        let name = format!("attempt-{attempt}");
+        carry(&dir, "one", &name);
+        let ad = dir.write(format!("{name}.ad"), format!("NumJobCompletions = {attempt}\n"));
+        let ended = bare(&dir, Path::new("env"))
+            .arg(format!("_CONDOR_JOB_AD={}", ad.display()))
+            .arg(dir.path(&name).join("condor_exec.exe"))
+            .args(["exec", "job.json", "0", "0", "100"])
+            .within(&name)
+            .run();
+        assert_eq!(ended.code, Some(expected), "attempt {attempt}: {}", ended.transcript());
+    }
+}
+
+#[test]
+fn exit_code_85_without_anything_saved_is_a_failure() {
+    for how in ["signal", "files"] {
+        let dir = Dir::new();
+        let words = format!("run --total 2 --chunks 1 --retries 0 --checkpoint={how} -- sh -c");
+        dir.split(&words).args(["exit 85"]).exits(30).says("nothing was");
+    }
+}
+
+#[test]
+fn what_another_version_of_the_program_saved_is_not_gone_on_from() {
+    let dir = Dir::new();
+    LIBRARY.lay(&dir);
+    let run = |more| LIBRARY.words(&dir, "run", 0.01, more);
+    let at_work = dir.command(SPLIT).args(run("")).start();
+    until("some items are done", || log(&dir).len() > 30);
+    at_work.signal(Signal::TERM);
+    assert_eq!(at_work.wait().code, Some(130));
+    let before = log(&dir);
+    dir.write("sum.py", PYTHON.replace("+= item", "+= 2 * item"));
+    dir.command(SPLIT).args(run("--redo")).answers("10100\n");
+    assert_eq!(log(&dir)[before.len()..], (1..=100).collect::<Vec<_>>());
+}
+
+#[test]
+fn each_item_and_slice_has_a_folder_of_its_own() {
+    let dir = Dir::new();
+    dir.write(
+        "note.sh",
+        "echo \"$SPLIT_CHECKPOINT_DIR $SPLIT_CHECKPOINT_KEY $SPLIT_INTERRUPTION_SECONDS\" >> \"$LOG\"; echo 1\n",
+    );
+    let log = format!("LOG={}", dir.path("log").display());
+    for (words, runs) in [("-- sh note.sh {item}", 6), ("--slices 3 -- sh note.sh {first}", 3)] {
+        fs::write(dir.path("log"), "").expect("written");
+        dir.split(&format!("run --force --total 6 --chunks 1 --checkpoint --eviction-every 1h --env {log} {words}"))
+            .ok();
+        let text = dir.read("log");
+        let folders: std::collections::BTreeSet<_> = text.lines().collect();
+        assert_eq!(folders.len(), runs, "{text}");
+        assert!(text.lines().all(|line| line.contains(" items ") && line.ends_with(" 3600")), "{text}");
+        assert!(!dir.path("checkpoints").exists());
+    }
+}
+
+#[test]
+fn the_library_is_found_where_it_is_wanted_and_not_in_place_of_the_users_own() {
+    let check = |more: &str, answer: Option<&str>| {
+        let dir = Dir::new();
+        dir.write("own/split_checkpoint.py", "__doc__ = 'own'\n");
+        dir.write("ask.py", "import split_checkpoint\nprint('own' if split_checkpoint.__doc__ == 'own' else 'ours')\n");
+        let own = format!("PYTHONPATH={}", dir.path("own").display());
+        let more = more.replace("OWN", &own);
+        let run = dir.split(&format!("run --total 1 --chunks 1 --retries 0 --reduce concat {more} -- python3 ask.py"));
+        match answer {
+            Some(answer) => drop(run.answers(answer)),
+            None => drop(run.exits(30).says("split_checkpoint")),
+        }
+    };
+    check("", None);
+    check("--checkpoint", Some("ours\n"));
+    check("--checkpoint --env OWN", Some("own\n"));
+}
+
+#[test]
+fn a_trial_keeps_nothing_and_goes_on_after_a_carry() {
+    let dir = Dir::new();
+    LIBRARY.plan(&dir, 0.01, "--eviction-every 300ms");
+    dir.split("try chunk-0").ok();
+    assert_eq!(log(&dir), (1..=100).collect::<Vec<_>>());
+    assert!(!dir.path("checkpoints").exists());
+}
+
+#[test]
+fn without_a_program_there_is_no_state() {
+    let dir = Dir::new();
+    dir.split("plan --total 10 --chunks 2 --checkpoint").refuses(2).says("there is none");
+}
