@@ -168,7 +168,7 @@ impl Layout {
     /// # Errors
     /// Where there is none, or none that can be used.
     pub fn read_plan(&self) -> Result<Plan, FolderError> {
-        read_plan(&self.plan())?.ok_or_else(|| FolderError::NoPlan(self.root.clone()))
+        standing_plan(&self.root)?.ok_or_else(|| FolderError::NoPlan(self.root.clone()))
     }
 }
 
@@ -178,7 +178,7 @@ impl Layout {
 /// # Errors
 /// Where there is none, or none that can be used.
 pub fn locate(folder: &Path) -> Result<(Layout, Plan), FolderError> {
-    let plan = read_plan(&folder.join("plan.json"))?.ok_or_else(|| FolderError::NoPlan(folder.to_owned()))?;
+    let plan = standing_plan(folder)?.ok_or_else(|| FolderError::NoPlan(folder.to_owned()))?;
     // The partials may be lost; the plan is still one.
     if folder.join("outputs").is_dir() || folder.join(PLAN_FILES).is_dir() {
         return Ok((Layout::new(folder), plan));
@@ -197,8 +197,17 @@ pub fn locate(folder: &Path) -> Result<(Layout, Plan), FolderError> {
     Ok((Layout { root: folder.to_owned(), outputs: folder.to_owned(), archive: None }, plan))
 }
 
+/// The plan of the folder `root`. Where a plan is written anew over what was computed, and that is cut short, the partials' copy of
+/// the document stands for it.
+pub(super) fn standing_plan(root: &Path) -> Result<Option<Plan>, FolderError> {
+    match read_plan(&root.join("plan.json"))? {
+        None => read_plan(&root.join("outputs/plan.json")),
+        found => Ok(found),
+    }
+}
+
 /// The document at `path`; `None` where nothing is there.
-pub(super) fn read_plan(path: &Path) -> Result<Option<Plan>, FolderError> {
+fn read_plan(path: &Path) -> Result<Option<Plan>, FolderError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => bytes,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {

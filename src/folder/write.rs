@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::compare::{Difference, differences};
 use super::done::Done;
-use super::layout::{FolderError, Layout, read_plan};
+use super::layout::{FolderError, Layout, standing_plan};
 use super::tail::{is_tail, keep_templates, live_tail};
 use crate::dag::{TemplateError, Templates, Text};
 use crate::inputs::link_tree;
@@ -129,7 +129,7 @@ pub fn lay_down(
     store::make_folder(root)?;
     // Two that plan in one folder come one after the other.
     let _lock = store::lock_folder(root)?;
-    let there = match read_plan(&layout.plan()) {
+    let there = match standing_plan(root) {
         Err(FolderError::Document { .. }) if existing == Existing::MoveAside => None,
         other => other?,
     };
@@ -171,8 +171,8 @@ pub fn lay_down(
     refuse_if_live(&layout)?;
     let text = Text::new(plan, templates)?;
     let aside = move_aside(&layout, &in_the_way)?;
-    let (chunks_done, items_done) = write(&layout, plan, rows, &text, programs, &|_| false)?;
     keep_templates(&layout, templates)?;
+    let (chunks_done, items_done) = write(&layout, plan, rows, &text, programs, &|_| false)?;
     Ok(match aside {
         None => Laid::New,
         Some(aside) if keep => Laid::Kept { aside, chunks_done, items_done },
@@ -359,20 +359,24 @@ fn write(
     let dag = layout.dag();
     let write_dag = || {
         if stays(&dag) && !is_cut_short(&dag) {
-            return Ok(());
+            return Ok(None);
         }
         let mut draft = Draft::new(&dag, 0o666)?;
         text.write_dag(plan, &|chunk| done.contains(chunk), &is_merged, &mut draft)
             .map_err(StoreError::on("write", &dag))?;
-        // It may be large, and can be made again from plan.json: the disk is not waited for.
-        draft.commit_unsynced()
+        Ok(Some(draft))
     };
     // Thousands of folders take as long as a DAG of a million nodes.
     let make_folders = || shard_folders(layout, plan).try_for_each(|folder| store::make_folder(&folder));
     let (written, made) = rayon::join(write_dag, make_folders);
-    written.and(made)?;
+    let draft = written?;
+    made?;
     store::write(&layout.outputs().join("plan.json"), &plan.to_json())?;
     store::write(&layout.plan(), &plan.to_json())?;
+    if let Some(draft) = draft {
+        // Last: what can be submitted is whole. It may be large, and can be made again from plan.json: the disk is not waited for.
+        draft.commit_unsynced()?;
+    }
     Ok((done.count(), gathered.covered()))
 }
 

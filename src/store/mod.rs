@@ -38,11 +38,13 @@ impl StoreError {
     }
 }
 
-/// A file that is being written and does not exist yet under its name.
+/// A file that is being written and does not exist yet under its name. Invariant: once a write has failed, nothing more is
+/// written and it gets no name.
 #[derive(Debug)]
 pub struct Draft {
     file: BufWriter<tempfile::NamedTempFile>,
     path: PathBuf,
+    failed: bool,
 }
 
 impl Draft {
@@ -57,7 +59,7 @@ impl Draft {
             .permissions(fs::Permissions::from_mode(mode))
             .tempfile_in(parent(path))
             .map_err(StoreError::on("write", path))?;
-        Ok(Self { file: BufWriter::with_capacity(1 << 18, file), path: path.to_owned() })
+        Ok(Self { file: BufWriter::with_capacity(1 << 18, file), path: path.to_owned(), failed: false })
     }
 
     /// What was written until now, to be read from its start.
@@ -65,7 +67,7 @@ impl Draft {
     /// # Errors
     /// Where the disk is full.
     pub fn written(&mut self) -> Result<File, StoreError> {
-        self.file.flush().map_err(StoreError::on("write", &self.path))?;
+        self.flush().map_err(StoreError::on("write", &self.path))?;
         self.file.get_ref().reopen().map_err(StoreError::on("read", &self.path))
     }
 
@@ -91,26 +93,39 @@ impl Draft {
         Ok(())
     }
 
-    fn flushed(self) -> Result<(tempfile::NamedTempFile, PathBuf), StoreError> {
+    fn flushed(mut self) -> Result<(tempfile::NamedTempFile, PathBuf), StoreError> {
+        self.flush().map_err(StoreError::on("write", &self.path))?;
         let path = self.path;
         let file = self.file.into_inner().map_err(|error| StoreError::on("write", &path)(error.into_error()))?;
         Ok((file, path))
+    }
+
+    fn unless_failed<T>(
+        &mut self,
+        act: impl FnOnce(&mut BufWriter<tempfile::NamedTempFile>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        if self.failed {
+            return Err(io::Error::other("it could not be written before"));
+        }
+        let done = act(&mut self.file);
+        self.failed = done.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        done
     }
 }
 
 impl Write for Draft {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        self.unless_failed(|file| file.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.unless_failed(io::Write::flush)
     }
 }
 
 impl io::Seek for Draft {
     fn seek(&mut self, position: io::SeekFrom) -> io::Result<u64> {
-        self.file.seek(position)
+        self.unless_failed(|file| file.seek(position))
     }
 }
 

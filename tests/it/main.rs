@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod coreutils;
+mod corpora;
 mod damage;
 mod examples;
 mod folder;

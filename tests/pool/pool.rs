@@ -139,7 +139,7 @@ impl Pool {
     }
 
     /// Takes the pool down and proves that nothing is left of it.
-    fn stop(&self) {
+    pub(crate) fn stop(&self) {
         let Some((mut guard, mut said)) = self.guard.lock().expect("no panic").take() else { return };
         drop(guard.stdin.take());
         let mut complaints = String::new();
@@ -162,8 +162,18 @@ impl Pool {
 
     /// Runs a command as root, and expects success.
     pub(crate) fn root(&self, script: &str) {
+        self.as_root(script).ok();
+    }
+
+    /// Runs a command as root.
+    pub(crate) fn as_root(&self, script: &str) -> Ran {
         let mut command = self.script("root");
-        run(command.args(["--", "sh", "-euc", script])).ok();
+        run(command.args(["--", "sh", "-euc", script]))
+    }
+
+    /// Another pool of the same release.
+    pub(crate) fn another(&self, setting: Setting) -> Result<Self, NoPool> {
+        Self::start(&self.release, setting)
     }
 
     /// Runs a command as alice in a folder of her home.
