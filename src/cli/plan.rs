@@ -128,11 +128,12 @@ pub(super) fn programs() -> Result<Programs, Failure> {
 pub(super) fn describe(request: &Request) -> Vec<String> {
     let plan = &request.plan;
     let chunks = plan.cut.chunks();
-    let (least, most) = {
-        let items = plan.space.count();
-        (items / u128::from(chunks), items.div_ceil(u128::from(chunks)))
+    let (least, most) = plan.cut.sizes(plan.space.count());
+    let each = match most - least {
+        0 => count(most, "item"),
+        1 => format!("{least} or {}", count(most, "item")),
+        _ => format!("{least} to {}", count(most, "item")),
     };
-    let each = if least == most { count(most, "item") } else { format!("{least} or {}", count(most, "item")) };
     let mut lines =
         vec![format!("{} of {each} each, over {}, merged by {}", count(chunks, "chunk"), plan.space, plan.reduce)];
     lines.extend(request.found.iter().cloned());

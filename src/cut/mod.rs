@@ -1,9 +1,13 @@
 //! Items to chunks. A cut is a formula, not a list: the chunk with a given number is computed when asked for.
 //!
+//! Chunks of as many items each are even; chunks that are to take as long each, where items do not, are even within spans of items ([`Costs`]).
+//!
 //! What is missing once the chunks have run is cut again: [`Round`].
 //!
 //! Invariant: the chunks of a cut tile the space in order, and none is empty.
 
+#[cfg(feature = "cli")]
+mod costs;
 #[cfg(feature = "cli")]
 mod tail;
 
@@ -11,6 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::space::Interval;
 
+#[cfg(feature = "cli")]
+pub use costs::{Costs, NoCost};
 #[cfg(feature = "cli")]
 pub use tail::{Gap, Piece, Round};
 
@@ -26,6 +32,30 @@ pub enum Cut {
         /// The number of chunks; at least 1, at most the number of items.
         chunks: u64,
     },
+    /// Spans of items that follow one another, each of which is cut evenly.
+    Spans(Vec<Span>),
+}
+
+/// Where a span of items that is cut evenly ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "(u128, u64)", into = "(u128, u64)")]
+pub struct Span {
+    /// How many items there are up to the span's end, from the first item of the space on.
+    pub items: u128,
+    /// How many chunks these make.
+    pub chunks: u64,
+}
+
+impl From<(u128, u64)> for Span {
+    fn from((items, chunks): (u128, u64)) -> Self {
+        Self { items, chunks }
+    }
+}
+
+impl From<Span> for (u128, u64) {
+    fn from(Span { items, chunks }: Span) -> Self {
+        (items, chunks)
+    }
 }
 
 /// Why a space cannot be cut so.
@@ -82,9 +112,42 @@ impl Cut {
     /// The number of chunks; at least 1.
     #[must_use]
     pub fn chunks(&self) -> u64 {
-        match *self {
-            Self::Even { chunks } => chunks,
+        match self {
+            Self::Even { chunks } => *chunks,
+            Self::Spans(spans) => spans.last().map_or(0, |span| span.chunks),
         }
+    }
+
+    /// Whether it cuts a space of `items` items into chunks of which none is empty.
+    #[must_use]
+    pub fn fits(&self, items: u128) -> bool {
+        match self {
+            Self::Even { chunks } => *chunks > 0 && u128::from(*chunks) <= items,
+            Self::Spans(spans) => {
+                let mut before = Span { items: 0, chunks: 0 };
+                let fit = spans.iter().all(|span| {
+                    let chunks = span.chunks.checked_sub(before.chunks).filter(|chunks| *chunks > 0);
+                    let count = span.items.checked_sub(before.items);
+                    before = *span;
+                    chunks.zip(count).is_some_and(|(chunks, count)| u128::from(chunks) <= count)
+                });
+                fit && !spans.is_empty() && before.items == items && before.chunks <= MOST_CHUNKS
+            }
+        }
+    }
+
+    /// How many items the smallest chunk and the largest one have.
+    ///
+    /// # Panics
+    /// Where there are fewer items than chunks.
+    #[must_use]
+    pub fn sizes(&self, items: u128) -> (u128, u128) {
+        let sizes = (0..self.spans()).map(|number| {
+            let (first, last) = self.span(items, number);
+            let (count, chunks) = (last.items - first.items, u128::from(last.chunks - first.chunks));
+            (count / chunks, count.div_ceil(chunks))
+        });
+        sizes.reduce(|(least, most), (small, large)| (least.min(small), most.max(large))).unwrap_or((items, items))
     }
 
     /// The items of chunk number `chunk` (from 0) of a space of `items` items.
@@ -93,12 +156,9 @@ impl Cut {
     /// Where there is no such chunk, or fewer items than chunks.
     #[must_use]
     pub fn chunk(&self, items: u128, chunk: u64) -> Interval {
-        let Self::Even { chunks } = *self;
-        assert!(chunk < chunks, "chunk {chunk} of {chunks}");
-        let (size, larger) = (items / u128::from(chunks), items % u128::from(chunks));
-        let start = |chunk: u128| chunk * size + chunk.min(larger);
-        let chunk = u128::from(chunk);
-        Interval::new(start(chunk), start(chunk + 1)).expect("no more chunks than items")
+        assert!(chunk < self.chunks(), "chunk {chunk} of {}", self.chunks());
+        let (first, last) = self.span(items, self.span_of(|span| span.chunks <= chunk));
+        even(first, last, chunk)
     }
 
     /// The number of the chunk that holds `item`.
@@ -107,11 +167,13 @@ impl Cut {
     /// Where there are fewer items than chunks.
     #[must_use]
     pub fn chunk_of(&self, items: u128, item: u128) -> u64 {
-        let Self::Even { chunks } = *self;
-        let (size, larger) = (items / u128::from(chunks), items % u128::from(chunks));
+        let (first, last) = self.span(items, self.span_of(|span| span.items <= item));
+        let (item, count) = (item - first.items, last.items - first.items);
+        let chunks = u128::from(last.chunks - first.chunks);
+        let (size, larger) = (count / chunks, count % chunks);
         let in_larger = larger * (size + 1);
         let chunk = if item < in_larger { item / (size + 1) } else { larger + (item - in_larger) / size };
-        u64::try_from(chunk).expect("below the number of chunks")
+        first.chunks + u64::try_from(chunk).expect("below the number of chunks")
     }
 
     /// The chunks from number `first` on, in order; quicker than asking for one after another.
@@ -119,16 +181,60 @@ impl Cut {
     /// # Panics
     /// Where there are fewer items than chunks.
     pub fn iter_from(&self, items: u128, first: u64) -> impl Iterator<Item = (u64, Interval)> + Send {
-        let Self::Even { chunks } = *self;
-        let (size, larger) = (items / u128::from(chunks), items % u128::from(chunks));
-        let mut start = u128::from(first) * size + u128::from(first).min(larger);
-        (first..chunks).map(move |chunk| {
-            let stop = start + size + u128::from(u128::from(chunk) < larger);
-            let interval = Interval::new(start, stop).expect("no more chunks than items");
-            start = stop;
-            (chunk, interval)
+        let mut span = self.span_of(|span| span.chunks <= first);
+        let mut within = self.span(items, span);
+        let mut start = (first < self.chunks()).then(|| even(within.0, within.1, first).start());
+        (first..self.chunks()).map(move |chunk| {
+            if chunk >= within.1.chunks {
+                span += 1;
+                within = self.span(items, span);
+            }
+            let (from, to) = within;
+            let (count, chunks) = (to.items - from.items, u128::from(to.chunks - from.chunks));
+            let is_larger = u128::from(chunk - from.chunks) < count % chunks;
+            let begin = start.unwrap_or(0);
+            let stop = begin + count / chunks + u128::from(is_larger);
+            start = Some(stop);
+            (chunk, Interval::new(begin, stop).expect("no more chunks than items"))
         })
     }
+
+    /// How many spans there are.
+    fn spans(&self) -> usize {
+        match self {
+            Self::Even { .. } => 1,
+            Self::Spans(spans) => spans.len(),
+        }
+    }
+
+    /// The number of the first span that does not lie `before`; of an even cut there is one.
+    fn span_of(&self, before: impl Fn(&Span) -> bool) -> usize {
+        match self {
+            Self::Even { .. } => 0,
+            Self::Spans(spans) => spans.partition_point(before),
+        }
+    }
+
+    /// Where a span starts and where it ends; past the last one it is empty.
+    fn span(&self, items: u128, number: usize) -> (Span, Span) {
+        let none = Span { items: 0, chunks: 0 };
+        match self {
+            Self::Even { chunks } => (none, Span { items, chunks: *chunks }),
+            Self::Spans(spans) => {
+                let at = |number: usize| spans.get(number).or(spans.last()).copied().unwrap_or(none);
+                (number.checked_sub(1).map_or(none, at), at(number))
+            }
+        }
+    }
+}
+
+/// The items of a chunk of a span that is cut evenly.
+fn even(first: Span, last: Span, chunk: u64) -> Interval {
+    let (count, chunks) = (last.items - first.items, u128::from(last.chunks - first.chunks));
+    let (size, larger) = (count / chunks, count % chunks);
+    let chunk = u128::from(chunk - first.chunks);
+    let start = |chunk: u128| first.items + chunk * size + chunk.min(larger);
+    Interval::new(start(chunk), start(chunk + 1)).expect("no more chunks than items")
 }
 
 #[cfg(test)]
@@ -145,6 +251,17 @@ mod tests {
         assert_eq!(Cut::of_size(1 << 100, 1), Err(CutError::TooMany { chunks: 1 << 100 }));
         assert_eq!(Cut::of_size(100, 30), Ok(Cut::Even { chunks: 4 }));
         assert_eq!(Cut::of_size(100, 1 << 100), Ok(Cut::Even { chunks: 1 }));
+    }
+
+    #[test]
+    fn spans_that_make_no_sense_do_not_fit() {
+        let spans = |spans: &[(u128, u64)]| Cut::Spans(spans.iter().map(|&span| span.into()).collect());
+        assert!(spans(&[(3, 1), (10, 8)]).fits(10));
+        for wrong in [&[][..], &[(3, 4), (10, 5)], &[(3, 1), (3, 2)], &[(5, 1), (4, 2)], &[(5, 2), (10, 2)], &[(9, 1)]]
+        {
+            assert!(!spans(wrong).fits(10), "{wrong:?}");
+        }
+        assert!(!Cut::Even { chunks: 0 }.fits(10) && !Cut::Even { chunks: 11 }.fits(10));
     }
 
     proptest! {
@@ -164,6 +281,34 @@ mod tests {
                 next = interval.stop();
             }
             prop_assert_eq!(next, items);
+        }
+
+        #[test]
+        fn spans_tile_the_space(spans in prop::collection::vec((1u64..8, 0u128..20), 1..8)) {
+            let mut end = Span { items: 0, chunks: 0 };
+            let spans: Vec<Span> = spans.into_iter().map(|(chunks, more)| {
+                end = Span { items: end.items + u128::from(chunks) + more, chunks: end.chunks + chunks };
+                end
+            }).collect();
+            let (items, cut) = (end.items, Cut::Spans(spans));
+            prop_assert!(cut.fits(items) && !cut.fits(items + 1));
+            prop_assert_eq!(cut.chunks(), end.chunks);
+            let all: Vec<_> = cut.iter_from(items, 0).collect();
+            prop_assert_eq!(all.len() as u64, end.chunks);
+            let mut next = 0;
+            for &(chunk, interval) in &all {
+                prop_assert_eq!(interval.start(), next);
+                prop_assert_eq!(interval, cut.chunk(items, chunk));
+                prop_assert_eq!(cut.iter_from(items, chunk).next(), Some((chunk, interval)));
+                prop_assert_eq!((cut.chunk_of(items, interval.start()), cut.chunk_of(items, interval.last())), (chunk, chunk));
+                next = interval.stop();
+            }
+            prop_assert_eq!(next, items);
+            let sizes: Vec<u128> = all.iter().map(|(_, interval)| interval.count()).collect();
+            prop_assert_eq!(cut.sizes(items), (*sizes.iter().min().expect("one"), *sizes.iter().max().expect("one")));
+            prop_assert_eq!(cut.iter_from(items, end.chunks).count(), 0);
+            let text = serde_json::to_string(&cut).expect("plain values");
+            prop_assert_eq!(serde_json::from_str::<Cut>(&text).expect("as written"), cut);
         }
 
         #[test]

@@ -132,8 +132,7 @@ impl Plan {
             return Err(DocumentError::Format(format));
         }
         let plan: Self = serde_json::from_slice(bytes)?;
-        let chunks = plan.cut.chunks();
-        if chunks == 0 || u128::from(chunks) > plan.space.count() {
+        if !plan.cut.fits(plan.space.count()) {
             return Err(DocumentError::Cut);
         }
         if let Some(command) = &plan.command {

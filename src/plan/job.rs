@@ -171,10 +171,13 @@ impl Job {
     /// Reads a document.
     ///
     /// # Errors
-    /// Where it is of another format.
+    /// Where it is of another format, or cuts other items than it has.
     pub fn from_json(bytes: &[u8]) -> Result<Self, DocumentError> {
         let job: Self = serde_json::from_slice(bytes)?;
-        if job.format == FORMAT { Ok(job) } else { Err(DocumentError::Format(job.format.into())) }
+        if job.format != FORMAT {
+            return Err(DocumentError::Format(job.format.into()));
+        }
+        if job.cut.fits(job.space.count()) { Ok(job) } else { Err(DocumentError::Cut) }
     }
 }
 
