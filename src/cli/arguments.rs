@@ -424,13 +424,23 @@ pub(super) struct WhatOptions {
     #[command(flatten)]
     pub(super) items: ItemsOptions,
 
-    /// Cut into N chunks, whose sizes differ by at most one item
+    /// Cut into N chunks, whose sizes differ by at most one item, or with --cost into N that take as long each
     #[arg(long, value_name = "N", help_heading = "Cut", conflicts_with = "chunk_size")]
     pub(super) chunks: Option<String>,
 
     /// Cut into chunks of at most N items
     #[arg(long, value_name = "N", help_heading = "Cut")]
     pub(super) chunk_size: Option<String>,
+
+    /// Cut into chunks that take about so long each: with --cost, or else as a few items take that are tried first
+    /// [default: 10m, or the site's]
+    #[arg(long, value_name = "TIME", help_heading = "Cut", value_parser = time, conflicts_with_all = ["chunks", "chunk_size"])]
+    pub(super) target: Option<Duration>,
+
+    /// How long an item takes: 3.2s, 500ms; or an expression over the names of its values that comes to seconds, such as
+    /// 'item**2 / 1e6'
+    #[arg(long, value_name = "TIME|EXPR", help_heading = "Cut", allow_hyphen_values = true)]
+    pub(super) cost: Option<String>,
 
     /// How results are merged: sum, product, min, max, count, mean, stats, argmin, argmax, top:K, any, all, union, concat,
     /// histogram (of integers; with edges: histogram:0,10,50, histogram:0..1:0.1), quantiles (or quantiles:0.5,0.9); table,
@@ -506,9 +516,14 @@ pub(super) struct WhatOptions {
     #[arg(long, value_name = "N", default_value_t = 2, help_heading = "Jobs", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(0..=9))]
     pub(super) tail_rounds: u32,
 
-    /// Cut each chunk into so many slices: what a job has finished of them it keeps when it is evicted
-    #[arg(long, value_name = "N", help_heading = "Jobs", default_value_t = 1, allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) slices: u64,
+    /// Cut each chunk into so many slices: what a job has finished of them it keeps when it is evicted [default: 1; of
+    /// chunks that take longer than 15 minutes, as is known by --cost or was tried, slices of 5 minutes]
+    #[arg(long, value_name = "N", help_heading = "Jobs", allow_negative_numbers = true, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) slices: Option<u64>,
+
+    /// Cut each chunk into slices of about so long, where it is known by --cost or was tried how long items take
+    #[arg(long, value_name = "TIME", help_heading = "Jobs", value_parser = time, conflicts_with = "slices")]
+    pub(super) slice: Option<Duration>,
 
     /// How often a job is evicted, on average (0s: never): tells how often what long chunks have finished is carried to the
     /// access point on the way [default: 4h]
@@ -525,7 +540,8 @@ pub(super) struct WhatOptions {
     #[arg(long, value_name = "TIME", help_heading = "Jobs", value_parser = time)]
     pub(super) item_timeout: Option<Duration>,
 
-    /// A job that has worked for so long brings back what it has finished, and yields the rest
+    /// A job that has worked for so long brings back what it has finished, and yields the rest [default: of chunks in
+    /// slices, where it is known how long they take, twice as long as they should]
     #[arg(long, value_name = "TIME", help_heading = "Jobs", value_parser = time)]
     pub(super) budget: Option<Duration>,
 

@@ -50,14 +50,9 @@ pub(super) fn site(named: Option<&Path>) -> Result<Site, Failure> {
     })
 }
 
-/// How long a chunk should take, in words.
-pub(super) fn target(profile: &Profile) -> String {
-    let target = profile.target.as_ref().map_or(Profile::TARGET, |set| set.value);
-    let minutes = target.as_secs() / 60;
-    match target == Duration::from_secs(60 * minutes) && minutes < 100 {
-        true => count(minutes, "minute"),
-        false => humantime::format_duration(target).to_string(),
-    }
+/// How long a chunk should take.
+pub(super) fn target(profile: &Profile) -> Duration {
+    profile.target.as_ref().map_or(Profile::TARGET, |set| set.value)
 }
 
 /// A GiB holds a program's own files and so much of what is sent: the runner and small inputs ask for no more.

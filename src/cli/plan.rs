@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::Done;
 use super::arguments::PlanOptions;
 use super::failure::{Failure, printed};
-use super::output::{bytes, count, say, tell};
+use super::outlook::outlook;
+use super::output::{bytes, count, say, seconds, tell};
 use super::request::Request;
 use super::{access_point, progress, reduce, travel, yields};
 use crate::dag::Text;
@@ -32,6 +33,7 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
     let laid = write(&mut request, &programs)?;
     let mut lines = describe(&request);
     lines.extend(describe_jobs(&request, &programs));
+    lines.extend(request.expected.iter().flat_map(|expected| outlook(&request.plan, *expected)));
     let folder = Word::from(request.folder.clone().into_os_string()).quoted();
     lines.push(match &laid {
         Laid::New => format!("wrote {} and what it needs", shown(&request.folder, "plan.dag")),
@@ -164,6 +166,12 @@ pub(super) fn describe(request: &Request) -> Vec<String> {
     }
     lines.extend(request.merging.iter().cloned());
     lines.extend(request.jobs.notes.iter().cloned());
+    if let Some(budget) = plan.pacing.budget() {
+        let length = seconds(budget.as_secs_f64());
+        lines.push(format!(
+            "  a job that has worked for {length} brings back the slices that it has finished, and yields the rest"
+        ));
+    }
     lines.extend(notes(request));
     lines
 }

@@ -4,25 +4,24 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::arguments::{ItemsOption, ItemsOptions, WhatOptions};
+use super::cost::{self, Cost, Expected};
 use super::failure::Failure;
 use super::items::Items;
 use super::jobs::{self, JobSettings};
 use super::yields::yields;
-use super::{merging, progress, target};
-use crate::cut::{Cut, CutError, MOST_CHUNKS};
+use super::{merging, output, progress, target};
+use crate::cut::{Costs, Cut, CutError, MOST_CHUNKS};
 use crate::dag::Templates;
 use crate::exit::Exit;
 use crate::folder::{Existing, is_tail};
 use crate::inputs::{Doubt, FindError, FoundEnvironment, JobFolder, UrlError, WordFate, find};
 use crate::plan::{
-    Command, CommandError, FORMAT, Identity, MergeCommand, Pacing, Placeholder, Plan, Reduction, ReductionError,
-    Shards, Slot, Word, Yields, variables,
+    Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Shards, Slot,
+    Word, Yields, variables,
 };
 use crate::rows;
-use crate::site::Profile;
 use crate::space::{self, Range, Rows, Space};
 
 /// Without a command the items themselves are the results: more of them than this is a mistake, or a disk full.
@@ -54,6 +53,8 @@ pub(super) struct Request {
     pub(super) merging: Vec<String>,
     /// What the site and the options say of jobs, beside what is in the plan.
     pub(super) jobs: JobSettings,
+    /// How long the chunks take, where that is known.
+    pub(super) expected: Option<Expected>,
 }
 
 pub(super) fn usage(message: impl Into<String>) -> Failure {
@@ -69,7 +70,14 @@ impl Request {
             .map_err(|error| Failure::new(Exit::Machine, format!("the current folder is gone: {error}")))?;
         let items = Items::new(&options.items, &here)?;
         let space = items.space.clone();
-        let cut = cut(options, space.count(), &site.profile)?;
+        let target = options.target.unwrap_or_else(|| jobs::target(&site.profile)).as_secs_f64();
+        let cost = options.cost.as_deref().map(|text| Cost::read(text, &space)).transpose()?;
+        let costs = cost.as_ref().map(|cost| cost.costs(&space, &items.rows)).transpose()?;
+        let cut = cut(options, space.count(), costs.as_ref(), target)?;
+        // With a number of chunks a formula may be of any unit.
+        let in_seconds =
+            matches!(cost, Some(Cost::Each(_))) || (options.chunks.is_none() && options.chunk_size.is_none());
+        let expected = costs.as_ref().filter(|_| in_seconds).map(|costs| Expected::new(costs, &cut));
         let command = command(options, &space)?;
         let yields = yields(options, command.as_ref(), &space)?;
         if command.is_none() && space.count() > MOST_LISTED {
@@ -141,6 +149,7 @@ impl Request {
             by,
             to: None,
             tolerance: options.tolerance,
+            expected: expected.map(Expected::milliseconds),
             sources: sources(&options.items),
             fan_in,
             tail_rounds: options.tail_rounds,
@@ -151,7 +160,7 @@ impl Request {
             home: std::env::var_os("HOME").filter(|home| shared && !home.is_empty()).map(Word::from),
             code: found.code,
             resources,
-            pacing: pacing(options),
+            pacing: cost::pacing(options, expected, target)?,
             site: rules,
             templates: templates.identity(),
         };
@@ -179,11 +188,12 @@ impl Request {
             doubts: found.doubts,
             merging,
             jobs,
+            expected,
         })
     }
 }
 
-fn cut(options: &WhatOptions, items: u128, site: &Profile) -> Result<Cut, Failure> {
+fn cut(options: &WhatOptions, items: u128, costs: Option<&Costs>, target: f64) -> Result<Cut, Failure> {
     let number = |name: &str, text: &str| {
         let number: Option<Range> = text.parse().ok();
         // A number of chunks is written as a range's end is: 1e3, 1_000.
@@ -193,13 +203,16 @@ fn cut(options: &WhatOptions, items: u128, site: &Profile) -> Result<Cut, Failur
             .map(|range| range.count())
             .ok_or_else(|| usage(format!("{name} {}: not a whole number above 0", Word::from(text).quoted())))
     };
-    let cut = match (&options.chunks, &options.chunk_size) {
-        (Some(chunks), _) => Cut::into_chunks(items, number("--chunks", chunks)?),
-        (None, Some(size)) => Cut::of_size(items, number("--chunk-size", size)?),
-        (None, None) => {
-            let target = jobs::target(site);
+    let cut = match (&options.chunks, &options.chunk_size, costs) {
+        (Some(chunks), _, Some(costs)) => costs.cut(number("--chunks", chunks)?),
+        (Some(chunks), _, None) => Cut::into_chunks(items, number("--chunks", chunks)?),
+        (None, Some(size), _) => Cut::of_size(items, number("--chunk-size", size)?),
+        (None, None, Some(costs)) => costs.cut(costs.chunks(target)),
+        (None, None, None) => {
+            let target = output::seconds(target);
             return Err(usage("nothing says how to cut the items into chunks")
-                .help(format!("aim at about {target} of work a chunk: --chunks N or --chunk-size N")));
+                .help("say how long an item takes: --cost 3.2s")
+                .help(format!("or aim at about {target} of work a chunk: --chunks N or --chunk-size N")));
         }
     };
     cut.map_err(|error| {
@@ -233,17 +246,6 @@ fn command(options: &WhatOptions, space: &Space) -> Result<Option<Command>, Fail
         }
         usage(error.to_string()).help(format!("there are {}; a brace is written {{{{ or }}}}", known.join(" ")))
     })
-}
-
-fn pacing(options: &WhatOptions) -> Pacing {
-    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    Pacing {
-        slices: options.slices,
-        item_timeout: options.item_timeout.map(milliseconds),
-        budget: options.budget.map(milliseconds),
-        eviction_every: options.eviction_every.map(milliseconds),
-        checkpoint: options.checkpoint.map(Into::into),
-    }
 }
 
 /// The merge that is wanted; where nobody says, what fits what is computed.

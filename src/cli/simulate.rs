@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::failure::{Failure, printed};
+use super::outlook::OVERHEAD;
 use super::output::{count, say, seconds};
 use super::{Done, access_point, progress, reduce};
 use crate::exit::Exit;
@@ -23,8 +24,6 @@ use crate::store;
 
 /// Bars of the plot are so many characters long.
 const BAR: f64 = 40.0;
-/// What passes before each attempt, in seconds, where nobody says.
-const OVERHEAD: f64 = 60.0;
 /// Of a pool on which nearly everything fails nothing can be foreseen.
 const MOST_FAILURES: f64 = 0.9;
 
@@ -289,9 +288,14 @@ fn work(options: &SimulateOptions, layout: &Layout, plan: &Plan) -> Result<(Work
         return Ok((Work { kept: kept(plan, &chunks), chunks }, 0));
     }
     let gathered = reduce::read(layout, plan)?;
+    if let (true, Some(expected)) = (gathered.covered() == 0, plan.expected) {
+        let each = expected as f64 / 1000.0 / plan.cut.chunks() as f64;
+        let chunks: Vec<f64> = chunks.map(|_| each.max(1e-3)).collect();
+        return Ok((Work { kept: kept(plan, &chunks), chunks }, 0));
+    }
     let Some(of_item) = seconds_of_an_item(&gathered) else {
         return Err(Failure::new(Exit::Usage, "nothing says how long a chunk takes: none has a result yet")
-            .help("say it: --chunk-time 10m")
+            .help("say it: --chunk-time 10m; or plan with --cost")
             .help("split try tells how long one item takes"));
     };
     let mut taken: Vec<f64> = chunks.map(|(_, items)| (of_item * items.count() as f64).max(1e-3)).collect();
@@ -323,6 +327,7 @@ fn head(options: &SimulateOptions, assumed: &Assumed, plan: &Plan, total: f64, m
     let chunks = plan.cut.chunks();
     let each = seconds(total / chunks as f64);
     let known = match measured {
+        0 if options.chunk_time.is_none() => "as the plan expects".to_owned(),
         0 => "as --chunk-time says".to_owned(),
         number => format!("by {}", count(number as u128, "measured result")),
     };

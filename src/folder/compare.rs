@@ -36,7 +36,13 @@ pub fn differences(before: &Plan, now: &Plan) -> Vec<Difference> {
     let words = |words: &[String]| if words.is_empty() { "none".to_owned() } else { words.join("; ") };
     differ("items", before.space.to_string(), now.space.to_string());
     differ("the items' values", rows(before), rows(now));
+    let expected =
+        |plan: &Plan| plan.expected.map_or("unknown".to_owned(), |time| format!("{} s", time as f64 / 1000.0));
+    differ("what the items take", expected(before), expected(now));
     differ("chunks", before.cut.chunks().to_string(), now.cut.chunks().to_string());
+    if before.cut != now.cut && before.cut.chunks() == now.cut.chunks() {
+        differ("the items of the chunks", "cut otherwise".to_owned(), "cut anew".to_owned());
+    }
     differ("command", command(before), command(now));
     differ("--seed", before.yields.seed.to_string(), now.yields.seed.to_string());
     differ("--stdin-items", before.yields.stdin_items.to_string(), now.yields.stdin_items.to_string());

@@ -73,7 +73,16 @@ impl Alternatives {
 #[must_use]
 pub fn forecast(work: &Work, pool: &PoolModel, seed: u64) -> Forecast {
     let chunks = (work.chunks.len() as u64).max(1);
-    let repetitions = (ATTEMPTS / chunks).clamp(REPETITIONS.0, REPETITIONS.1);
+    repeated(work, pool, seed, (ATTEMPTS / chunks).clamp(REPETITIONS.0, REPETITIONS.1))
+}
+
+/// As [`forecast`], of as few simulations as tell roughly.
+#[must_use]
+pub fn rough_forecast(work: &Work, pool: &PoolModel, seed: u64) -> Forecast {
+    repeated(work, pool, seed, REPETITIONS.0)
+}
+
+fn repeated(work: &Work, pool: &PoolModel, seed: u64, repetitions: u64) -> Forecast {
     let one = |repetition: u64| {
         let mut chance = Chance::new(crate::space::seed(seed, repetition.into()));
         simulate(&work.chunks, work.kept, pool, &mut chance, &mut |_| ())

@@ -46,6 +46,9 @@ pub struct Plan {
     /// How much may be missing from the answer; without it nothing.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tolerance: Option<Tolerance>,
+    /// So long, in milliseconds, all items are expected to take on a usual machine.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expected: Option<u64>,
     /// The files that tables and lines were read from, relative to the folder that was planned in.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub sources: Vec<Word>,

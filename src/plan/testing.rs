@@ -23,6 +23,7 @@ pub(crate) fn plan(total: &str, cut: Cut) -> Plan {
         by: vec![],
         to: None,
         tolerance: None,
+        expected: None,
         sources: vec![],
         fan_in: None,
         tail_rounds: 2,

@@ -128,6 +128,12 @@ impl Expression {
         self.value(value)?.truth()
     }
 
+    /// The number that it comes to.
+    #[cfg(feature = "cli")]
+    pub(super) fn number<'a>(&'a self, value: &dyn Fn(&str) -> Option<&'a [u8]>) -> Result<f64, String> {
+        self.value(value)?.number().map(Number::double)
+    }
+
     fn value<'a>(&'a self, of: &dyn Fn(&str) -> Option<&'a [u8]>) -> Result<Value<'a>, String> {
         Ok(match self {
             Self::Number(number) => Value::Number(*number),

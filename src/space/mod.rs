@@ -7,6 +7,8 @@
 mod condition;
 mod decimals;
 mod expression;
+#[cfg(feature = "cli")]
+mod formula;
 mod identity;
 mod interval;
 mod list;
@@ -21,6 +23,8 @@ mod word;
 
 pub use condition::{Condition, ConditionError};
 pub use decimals::{Decimals, DecimalsError, is_number};
+#[cfg(feature = "cli")]
+pub use formula::Formula;
 pub use identity::Identity;
 pub use interval::{Interval, Items};
 pub use list::{Field, ListError, split};

@@ -1,0 +1,196 @@
+//! What items cost, and what follows from it: `--cost`, `--target`, `--slice`.
+
+use std::time::Duration;
+
+use rayon::prelude::*;
+
+use super::arguments::WhatOptions;
+use super::failure::Failure;
+use super::request::usage;
+use crate::cut::{Costs, Cut};
+use crate::plan::{Pacing, Word};
+use crate::space::{ConditionError, Formula, Rows, Space, seed};
+
+/// Of a space with more items than this the costs are those of a sample.
+const MOST_LOOKED_AT: u128 = 1_000_000;
+/// The sample is of so many stretches of items,
+const STRETCHES: u128 = 4096;
+/// and of so many items of each.
+const OF_A_STRETCH: u64 = 16;
+
+/// Chunks that take longer than this have slices by themselves,
+const LONG_CHUNK: f64 = 15.0 * 60.0;
+/// of about so long.
+const SLICE: f64 = 5.0 * 60.0;
+
+/// What an item costs, as typed.
+#[derive(Debug)]
+pub(super) enum Cost {
+    /// Each takes so many seconds.
+    Each(f64),
+    /// Each takes its own time.
+    Formula(Formula),
+}
+
+/// How long the chunks of a plan are expected to take, in seconds on a usual machine.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected {
+    /// All of them.
+    pub(super) total: f64,
+    /// The longest.
+    pub(super) longest: f64,
+}
+
+impl Cost {
+    /// Reads `--cost`, checked against the names of the space.
+    pub(super) fn read(text: &str, space: &Space) -> Result<Self, Failure> {
+        let refuse = |why: &dyn std::fmt::Display| {
+            usage(format!("--cost {}: {why}", Word::from(text).quoted())).help(
+                "write a time, such as 3.2s, 500ms or 10m, or an expression that comes to seconds: 'item**2 / 1e6'",
+            )
+        };
+        if let Some(seconds) = time(text) {
+            return if seconds > 0.0 { Ok(Self::Each(seconds)) } else { Err(refuse(&"an item takes some time")) };
+        }
+        let formula = Formula::try_from(text).map_err(|error| refuse(&error))?;
+        formula.check(&space.names()).map_err(|error| refuse(&error))?;
+        Ok(Self::Formula(formula))
+    }
+
+    /// What the items of a space cost.
+    pub(super) fn costs(&self, space: &Space, rows: &Rows) -> Result<Costs, Failure> {
+        let items = space.count();
+        let costs = match self {
+            Self::Each(seconds) => Costs::even(items, *seconds),
+            Self::Formula(formula) => {
+                let refuse = |error: ConditionError| usage(format!("--cost {}: {error}", formula.text()));
+                Costs::of_stretches(stretches(formula, space, rows).map_err(refuse)?)
+            }
+        };
+        costs.map_err(|error| usage(format!("--cost: {error}")))
+    }
+}
+
+/// A time as people write it, in seconds: `3.2s`, `500 ms`, `1.5h`.
+fn time(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let unit = text.trim_start_matches(|letter: char| letter.is_ascii_digit() || ".eE+-_".contains(letter));
+    let number: f64 = text[..text.len() - unit.len()].replace('_', "").parse().ok()?;
+    let seconds = match unit.trim() {
+        "ns" => 1e-9,
+        "us" | "µs" => 1e-6,
+        "ms" => 1e-3,
+        "s" | "sec" | "second" | "seconds" => 1.0,
+        "m" | "min" | "minute" | "minutes" => 60.0,
+        "h" | "hour" | "hours" => 3600.0,
+        "d" | "day" | "days" => 86_400.0,
+        _ => return None,
+    };
+    Some(number * seconds)
+}
+
+/// What items cost, one by one or, where they are too many, on the average of stretches. An item that `--where` leaves out costs
+/// nothing.
+fn stretches(formula: &Formula, space: &Space, rows: &Rows) -> Result<Vec<(u128, f64)>, ConditionError> {
+    let names = space.names();
+    let of_item = |item: u128| {
+        if !space.keeps(item, rows)? {
+            return Ok(0.0);
+        }
+        formula.value(&names, &space.row(item, rows).unwrap_or_default())
+    };
+    let items = space.count();
+    if items <= MOST_LOOKED_AT {
+        let all = u64::try_from(items).unwrap_or(u64::MAX);
+        return (0..all).into_par_iter().map(|item| Ok((1, of_item(item.into())?))).collect();
+    }
+    let start = |stretch: u128| {
+        let (size, larger) = (items / STRETCHES, items % STRETCHES);
+        stretch * size + stretch.min(larger)
+    };
+    let stretches: Vec<u128> = (0..STRETCHES).collect();
+    let of_stretch = |stretch: u128| {
+        let (from, to) = (start(stretch), start(stretch + 1));
+        let mut sum = 0.0;
+        for number in 0..OF_A_STRETCH {
+            // One in each part, at a place of chance that is the same each time.
+            let part = |number: u64| (to - from) / u128::from(OF_A_STRETCH) * u128::from(number);
+            let room = (part(number + 1) - part(number)).max(1);
+            let chance = u128::from(seed(0, stretch * u128::from(OF_A_STRETCH) + u128::from(number)));
+            sum += of_item(from + part(number) + chance % room)?;
+        }
+        Ok((to - from, sum / OF_A_STRETCH as f64))
+    };
+    stretches.into_par_iter().map(of_stretch).collect()
+}
+
+impl Expected {
+    /// Of the chunks that `cut` makes of items with these costs, in seconds.
+    pub(super) fn new(costs: &Costs, cut: &Cut) -> Self {
+        let cost = |(_, items): (u64, crate::space::Interval)| costs.up_to(items.stop()) - costs.up_to(items.start());
+        // Of very many some tell.
+        let longest = cut.iter_from(costs.items(), 0).take(1_000_000).map(cost).fold(0.0, f64::max);
+        Self { total: costs.total(), longest }
+    }
+
+    /// In milliseconds, as a plan keeps it.
+    pub(super) fn milliseconds(self) -> u64 {
+        (1000.0 * self.total).clamp(1.0, 1e18) as u64
+    }
+}
+
+/// How jobs go about their chunks.
+pub(super) fn pacing(options: &WhatOptions, expected: Option<Expected>, target: f64) -> Result<Pacing, Failure> {
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let in_slices_of = |length: f64, longest: f64| (longest / length).ceil().clamp(1.0, 1e9) as u64;
+    let has_state = options.checkpoint.is_some();
+    let slices = match (options.slices, options.slice, expected) {
+        (Some(slices), _, _) => slices,
+        (None, Some(slice), Some(expected)) => in_slices_of(slice.as_secs_f64(), expected.longest),
+        (None, Some(_), None) => {
+            return Err(usage("--slice: it is not known how long a chunk takes")
+                .help("say how long an item takes, such as --cost 3.2s; or how many slices a chunk has: --slices N"));
+        }
+        // A program that keeps its own state has no need of them.
+        (None, None, Some(expected)) if expected.longest > LONG_CHUNK && !options.command.is_empty() && !has_state => {
+            in_slices_of(SLICE, expected.longest)
+        }
+        (None, None, _) => 1,
+    };
+    // What was not finished is cut again in the tail; without one it would be missing.
+    let has_tail = options.tail_rounds > 0;
+    let budget = expected.filter(|_| slices > 1 && has_tail).map(|expected| {
+        let longest = Duration::from_secs_f64((2.0 * expected.longest.max(target)).min(1e9));
+        milliseconds(longest)
+    });
+    Ok(Pacing {
+        slices,
+        item_timeout: options.item_timeout.map(milliseconds),
+        budget: options.budget.map(milliseconds).or(budget),
+        eviction_every: options.eviction_every.map(milliseconds),
+        checkpoint: options.checkpoint.map(Into::into),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_as_people_write_them() {
+        let found = ["3.2s", "500 ms", "1.5h", "2m", "1e-3 s", "10us", "1 day"].map(time);
+        assert_eq!(found, [3.2, 0.5, 5400.0, 120.0, 1e-3, 1e-5, 86_400.0].map(Some));
+        assert_eq!(["3", "s", "3 i", "i**2", "", "3.2.1s"].map(time), [None; 6]);
+    }
+
+    #[test]
+    fn a_sample_tells_of_a_large_space() {
+        let space = Space::Range("0..10000000".parse().expect("a range"));
+        let costs = Cost::read("item / 1e6", &space).and_then(|cost| cost.costs(&space, Rows::NONE)).expect("costs");
+        assert_eq!(costs.items(), 10_000_000);
+        assert!((costs.total() / 5e7 - 1.0).abs() < 1e-3, "{}", costs.total());
+        assert!((costs.up_to(5_000_000) / 1.25e7 - 1.0).abs() < 1e-2);
+        assert!(Cost::read("i / 1e6", &space).is_err() && Cost::read("0s", &space).is_err());
+        assert!(Cost::read("-item", &space).and_then(|cost| cost.costs(&space, Rows::NONE)).is_err());
+    }
+}
