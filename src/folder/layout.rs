@@ -201,7 +201,11 @@ pub fn locate(folder: &Path) -> Result<(Layout, Plan), FolderError> {
 /// the document stands for it.
 pub(super) fn standing_plan(root: &Path) -> Result<Option<Plan>, FolderError> {
     match read_plan(&root.join("plan.json"))? {
-        None => read_plan(&root.join("outputs/plan.json")),
+        None => match read_plan(&root.join("outputs/plan.json")) {
+            // Something else has that name.
+            Err(FolderError::Document { .. }) => Ok(None),
+            found => found,
+        },
         found => Ok(found),
     }
 }

@@ -281,6 +281,19 @@ mod tests {
     }
 
     #[test]
+    fn a_draft_that_could_not_be_written_gets_no_name() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("file");
+        let mut draft = Draft::new(&path, 0o666).expect("started");
+        draft.write_all(b"some").expect("written");
+        let full = draft.unless_failed(|_| Err::<(), _>(io::ErrorKind::StorageFull.into()));
+        assert_eq!(full.expect_err("full").kind(), io::ErrorKind::StorageFull);
+        assert!(draft.write_all(b"more").is_err());
+        assert!(draft.commit().is_err());
+        assert!(!path.exists());
+    }
+
+    #[test]
     fn nothing_is_moved_over() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (a, b) = (folder.path().join("a"), folder.path().join("b"));

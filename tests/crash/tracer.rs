@@ -93,6 +93,7 @@ const CALLS: [(u64, &str, Option<usize>); 30] = [
 const CREATE: u64 = 0o100;
 
 /// Runs `command` with the fault at the call number `at`, from 0.
+#[expect(clippy::zombie_processes, reason = "whoever traces a process waits for it")]
 pub(crate) fn run(command: &Command, fault: Option<(usize, Fault)>, said: &Path) -> Traced {
     let file = |name: &str| File::create(said.join(name)).expect("made");
     let (out, err) = (file("out"), file("err"));

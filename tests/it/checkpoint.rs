@@ -290,14 +290,13 @@ fn exit_code_85_without_anything_saved_is_a_failure() {
 fn what_another_version_of_the_program_saved_is_not_gone_on_from() {
     let dir = Dir::new();
     LIBRARY.lay(&dir);
-    let run = |more| LIBRARY.words(&dir, "run", 0.01, more);
-    let at_work = dir.command(SPLIT).args(run("")).start();
+    let at_work = dir.command(SPLIT).args(LIBRARY.words(&dir, "run", 0.01, "")).start();
     until("some items are done", || log(&dir).len() > 30);
     at_work.signal(Signal::TERM);
     assert_eq!(at_work.wait().code, Some(130));
     let before = log(&dir);
     dir.write("sum.py", PYTHON.replace("+= item", "+= 2 * item"));
-    dir.command(SPLIT).args(run("--redo")).answers("10100\n");
+    dir.split("run --redo .").answers("10100\n");
     assert_eq!(log(&dir)[before.len()..], (1..=100).collect::<Vec<_>>());
 }
 
@@ -353,4 +352,40 @@ fn a_trial_keeps_nothing_and_goes_on_after_a_carry() {
 fn without_a_program_there_is_no_state() {
     let dir = Dir::new();
     dir.split("plan --total 10 --chunks 2 --checkpoint").refuses(2).says("there is none");
+}
+
+/// Kills at random moments, of `split run` and of the program: what is killed in the middle of a snapshot goes on from the one
+/// before. `SPLIT_KILLS=500 cargo test --test it storm` for more of them in each language.
+#[test]
+fn a_storm_of_kills_leaves_other_languages_exact() {
+    let kills = std::env::var("SPLIT_KILLS").ok().and_then(|number| number.parse().ok()).unwrap_or(12);
+    for program in [SHELL, C] {
+        let (mut killed, mut went_on) = (0u32, 0u32);
+        let mut chance = 1u64;
+        while killed < kills {
+            let dir = Dir::new();
+            program.lay(&dir);
+            let run = program.words(&dir, "run", 0.004, "--eviction-every 20ms");
+            for _ in 0..5 {
+                let before = log(&dir).len();
+                let mut at_work = dir.command(SPLIT).args(&run).start();
+                chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                std::thread::sleep(Duration::from_millis((chance >> 33) % 500));
+                if at_work.has_ended() {
+                    break;
+                }
+                at_work.signal(Signal::KILL);
+                at_work.wait();
+                end_all_with(&dir.path("log").display().to_string());
+                killed += 1;
+                went_on += u32::from(log(&dir).get(before).is_some_and(|first| *first > 1));
+            }
+            dir.command(SPLIT).args(&run).answers("5050\n");
+        }
+        assert!(
+            went_on * 8 > killed,
+            "{program:?}: {went_on} of {killed} runs went on from a snapshot: killed too early"
+        );
+        println!("{program:?}: {killed} kills, {went_on} runs went on from a snapshot");
+    }
 }

@@ -4,6 +4,7 @@
 mod checkpoint;
 mod coreutils;
 mod corpora;
+mod cut_short;
 mod damage;
 mod examples;
 mod folder;
@@ -34,3 +35,4 @@ mod urls;
 mod verify;
 mod versions;
 mod why;
+mod zombies;

@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(400);
 /// How often a user submits again.
 const SUBMISSIONS: usize = 12;
 
+/// How often a user looks for jobs on hold.
+const RELEASE: Duration = Duration::from_secs(15);
+
 const CHUNKS: usize = 60;
 const ITEMS: usize = 600;
 
@@ -85,7 +88,7 @@ pub(crate) fn chaos_leaves_the_answer_exact(other: &Pool) {
     let pool = other.another(Setting::Transfer).expect("there is one already");
     let disk = "mount -t tmpfs -o size=96m,mode=755 small $disk; chown condor:condor $disk";
     pool.root(&SMALL_DISK.replace("ONCE", disk));
-    let mut chaos = Chaos { pool: &pool, chance: fastrand::Rng::with_seed(seed), made: BTreeMap::new() };
+    let mut chaos = Chaos { pool: &pool, chance: fastrand::Rng::with_seed(seed), made: BTreeMap::new(), releases: 0 };
     let mut submissions = 0;
     let mut runs = 0;
     while chaos.made.values().sum::<usize>() < wanted {
@@ -94,7 +97,10 @@ pub(crate) fn chaos_leaves_the_answer_exact(other: &Pool) {
         submissions += chaos.run(&folder, wanted);
     }
     let total: usize = chaos.made.values().sum();
-    println!("chaos: {total} faults in {runs} runs with {submissions} submissions: {:?}", chaos.made);
+    println!(
+        "chaos: {total} faults in {runs} runs with {submissions} submissions, {} releases: {:?}",
+        chaos.releases, chaos.made
+    );
     assert!(total >= wanted);
     pool.stop();
 }
@@ -103,6 +109,8 @@ struct Chaos<'a> {
     pool: &'a Pool,
     chance: fastrand::Rng,
     made: BTreeMap<Fault, usize>,
+    /// How often jobs were released.
+    releases: usize,
 }
 
 impl Chaos<'_> {
@@ -150,10 +158,17 @@ impl Chaos<'_> {
             std::thread::sleep(Duration::from_secs(1));
         };
         let mut last = Instant::now();
+        let mut released = Instant::now();
         loop {
             let log = events(&folder.path("plan.dag.dagman.log"));
             if let Some(end) = log.into_iter().rfind(|event| event.ends(dagman)) {
                 return end.returned();
+            }
+            // As `split why` says: what holds jobs (a full disk) is mended by then.
+            if released.elapsed() >= RELEASE {
+                released = Instant::now();
+                let out = folder.run(["condor_release", "-constraint", "JobStatus == 5 && JobUniverse == 5"]).out;
+                self.releases += usize::from(out.contains("released"));
             }
             let stuck = || folder.run(["condor_q", "-nobatch", "-allusers"]).out;
             assert!(start.elapsed() < PATIENCE, "a chunk is stuck: {}", stuck());
@@ -181,13 +196,11 @@ impl Chaos<'_> {
             Fault::Vacate => self.vacate(folder, &["condor_vacate_job"]),
             Fault::VacateFast => self.vacate(folder, &["condor_vacate_job", "-fast"]),
             Fault::KillStarter => self.kill("-x condor_starter"),
-            Fault::KillRunner => self.kill("-f '[c]ondor_exec.exe exec job.json'"),
+            Fault::KillRunner => self.kill("-f 'exec [j]ob.json'"),
             Fault::KillProgram => self.kill("-f '^sh [w]ork.sh'"),
             Fault::KillShadow => self.kill("-x condor_shadow"),
-            Fault::RestartStartd => {
-                let point = self.chance.usize(1..=3);
-                self.pool.as_root(&format!("condor_restart -name ep{point} -subsystem startd -fast")).code == 0
-            }
+            // It takes its jobs' leave, and the master starts another.
+            Fault::RestartStartd => self.signal("TERM", "-x condor_startd"),
             Fault::KillStartd => self.kill("-x condor_startd"),
             Fault::KillSchedd => self.kill("-x condor_schedd"),
             Fault::KillDagman => self.kill("-x condor_dagman"),
@@ -224,10 +237,15 @@ impl Chaos<'_> {
         folder.run(how.iter().chain([job])).code == 0
     }
 
-    /// Kills one of the pool's own processes that `pgrep` finds.
     fn kill(&mut self, pattern: &str) -> bool {
+        self.signal("KILL", pattern)
+    }
+
+    /// Sends a signal to one of the pool's own processes that `pgrep` finds.
+    fn signal(&mut self, signal: &str, pattern: &str) -> bool {
         let place = self.chance.usize(..1000);
-        let script = format!("set -- $(pgrep {pattern}); [ $# -gt 0 ] || exit 3; shift $(({place} % $#)); kill -9 $1");
+        let script =
+            format!("set -- $(pgrep {pattern}); [ $# -gt 0 ] || exit 3; shift $(({place} % $#)); kill -{signal} $1");
         self.pool.as_root(&script).code == 0
     }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
+use split::checkpoint::interval;
+
 use crate::condor::events;
 use crate::folder::Folder;
 use crate::pool::Pool;
@@ -11,8 +13,11 @@ use crate::pool::Pool;
 /// The items of each chunk.
 const ITEMS: u64 = 120;
 
-/// How often, in seconds, what is finished is carried at the most. No more than this is lost, and what a carry takes.
-const INTERVAL: f64 = 4.0;
+/// How often the plan says that jobs are evicted, in seconds.
+const EVICTIONS: f64 = 10.0;
+
+/// What a carry costs on this pool, in seconds, at the most.
+const COST: f64 = 2.0;
 
 /// The items take a quarter of a second each, and each prints a line with the chunk, itself and the time.
 const LIBRARY: &str = "import sys, time
@@ -65,12 +70,14 @@ fn times(folder: &Folder<'_>) -> BTreeMap<u64, Vec<f64>> {
 
 /// Evicts a chunk's job each way there is. What counts was computed in an unbroken row of carries: no item twice, and an
 /// interruption costs no more than the interval.
-fn evictions(pool: &Pool, name: &str, program: &str, words: &str) {
+///
+/// `items` is how many each chunk has: jobs are told apart by them.
+fn evictions(pool: &Pool, name: &str, items: u64, program: &str, words: &str) {
     let folder = pool.folder(name);
     folder.write(program, if program.ends_with(".py") { LIBRARY } else { SHELL });
-    let total = 4 * ITEMS;
+    let total = 4 * items;
     let plan = format!(
-        "plan --total 1..={total} --chunks 4 --reduce concat --eviction-every {INTERVAL}s {words} {program} {{chunk}} \
+        "plan --total 1..={total} --chunks 4 --reduce concat --eviction-every {EVICTIONS}s {words} {program} {{chunk}} \
          {{first}} {{last}}"
     );
     folder.split(&plan).ok();
@@ -82,36 +89,34 @@ fn evictions(pool: &Pool, name: &str, program: &str, words: &str) {
         // Somewhere between two carries.
         std::thread::sleep(Duration::from_millis(1300));
         evicted.push(now());
-        let range = format!("{chunk} {} {}", chunk * ITEMS, (chunk + 1) * ITEMS);
+        let range = format!("{chunk} {} {}", chunk * items, (chunk + 1) * items);
+        // There is none while it is carried; and the brackets keep the pattern from finding the script that it is in.
+        let runner = format!("$(pgrep -f 'exec [j]ob.json {range}' | head -n 1)");
+        let until = |kill: &str| pool.root(&format!("until {kill} 2>/dev/null; do sleep 0.1; done"));
         match chunk {
             0 => drop(folder.run(["condor_vacate_job", number.as_str()]).ok()),
             1 => drop(folder.run(["condor_vacate_job", "-fast", number.as_str()]).ok()),
             // The runner's parent is its starter, with which all ends at once.
-            2 => pool.root(&format!("kill -9 $(ps -o ppid= -p $(pgrep -f 'exec job.json {range}' | head -n 1))")),
-            // Every job of one machine.
-            _ => {
-                let machine = folder.jobs().into_iter().find(|job| job.chunk() == Some(3)).and_then(|job| job.machine);
-                let machine = machine.unwrap_or_default();
-                let machine = machine.split('@').next_back().unwrap_or_default();
-                pool.root(&format!("condor_restart -fast -daemon startd -name {machine}"));
-            }
+            2 => until(&format!("kill -9 $(ps -o ppid= -p {runner})")),
+            // Whose parent is the startd, which ends at once with all jobs of its machine, and is started again.
+            _ => until(&format!("kill -QUIT $(ps -o ppid= -p $(ps -o ppid= -p {runner}))")),
         }
     }
     assert_eq!(folder.end_of(dagman), Some(0));
     let answer = folder.split("reduce outputs/").ok();
     let sums: Vec<u64> = answer.lines().filter_map(|line| line.parse().ok()).collect();
-    let expected = |chunk: u64| (chunk * ITEMS + 1..=(chunk + 1) * ITEMS).sum::<u64>();
+    let expected = |chunk: u64| (chunk * items + 1..=(chunk + 1) * items).sum::<u64>();
     assert_eq!(sums, (0..4).map(expected).collect::<Vec<_>>(), "{answer}");
     let times = times(&folder);
     for (chunk, evicted) in (0..4).zip(evicted) {
         let times = &times[&chunk];
-        assert_eq!(times.len() as u64, ITEMS, "each item counts once");
+        assert_eq!(times.len() as u64, items, "each item counts once");
         // What had been done by then and did not have to be done again ends no longer before than the interval, one item
         // and the end of a program that is told to save.
         let kept = times.iter().copied().filter(|time| *time < evicted).fold(0.0, f64::max);
         assert!(kept > 0.0, "chunk {chunk} started from the beginning");
         let lost = evicted - kept;
-        let most = if chunk == 0 { 2.0 } else { INTERVAL + 3.0 };
+        let most = if chunk == 0 { 2.0 } else { interval(COST, EVICTIONS) + COST };
         assert!(lost < most, "chunk {chunk} lost {lost:.1} s");
         eprintln!("{name}, chunk {chunk}: lost {lost:.1} s");
     }
@@ -123,10 +128,31 @@ fn now() -> f64 {
 
 /// With the library.
 pub(crate) fn a_python_program_loses_no_more_than_the_interval(pool: &Pool) {
-    evictions(pool, "checkpoint", "sum.py", "--checkpoint -- python3");
+    evictions(pool, "checkpoint", ITEMS, "sum.py", "--checkpoint -- python3");
 }
 
 /// With files.
 pub(crate) fn a_shell_program_loses_no_more_than_the_interval(pool: &Pool) {
-    evictions(pool, "snapshot", "sum.sh", "--checkpoint=files -- sh");
+    evictions(pool, "snapshot", ITEMS - 4, "sum.sh", "--checkpoint=files -- sh");
+}
+
+/// The example in R: the state is a list that R itself writes.
+pub(crate) fn an_evicted_r_program_goes_on_where_it_was(pool: &Pool) {
+    let folder = pool.folder("list-in-r");
+    folder.write("sum.R", include_str!("../../examples/checkpoint/sum.R"));
+    let plan = format!(
+        "plan --total 1..={ITEMS} --chunks 1 --eviction-every {EVICTIONS}s --env STEP=0.2 \
+         --checkpoint=files -- Rscript sum.R {{first}} {{last}}"
+    );
+    folder.split(&plan).ok();
+    let dagman = folder.start();
+    folder.wait_for("a carry", || job(&folder, 0).is_some());
+    let number = job(&folder, 0).expect("at work").to_string();
+    folder.run(["condor_vacate_job", "-fast", number.as_str()]).ok();
+    assert_eq!(folder.end_of(dagman), Some(0));
+    let expected: u64 = (1..=ITEMS).sum();
+    assert_eq!(folder.split("reduce outputs/").ok(), format!("{expected}\n"));
+    // Its last run alone was shorter than all of it, so that it went on.
+    let seconds = folder.partials()[0].header["seconds"].as_f64().expect("a number");
+    assert!(seconds < 0.2 * ITEMS as f64, "{seconds} s");
 }

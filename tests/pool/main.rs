@@ -66,11 +66,12 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 64] = tests![
+const TESTS: [Test; 65] = tests![
     Own          chaos::chaos_leaves_the_answer_exact,
     EveryRelease evictions::an_evicted_job_goes_on_where_it_was,
     EveryRelease checkpoint::a_python_program_loses_no_more_than_the_interval,
     EveryRelease checkpoint::a_shell_program_loses_no_more_than_the_interval,
+    Transfer     checkpoint::an_evicted_r_program_goes_on_where_it_was,
     EveryRelease rows::values_of_a_table_arrive_byte_for_byte,
     EveryRelease tree::groups_are_merged_on_the_way,
     TwoMachines  failures::two_machines_are_enough_to_retry_and_to_stop,
