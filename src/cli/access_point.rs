@@ -20,6 +20,11 @@ pub(super) fn be_gentle(rules: &AccessPoint, asked: Option<u16>, option: &str) -
     Some(threads)
 }
 
+/// Lowers the priority of this process and of all that it starts.
+pub(super) fn step_back(rules: &AccessPoint) {
+    lower_priority(rules.niceness.unwrap_or(AccessPoint::NICENESS));
+}
+
 /// Where this machine is an access point: reads partials with as many threads as `rules` say.
 pub(super) fn read_gently(rules: &AccessPoint) -> Result<(), Failure> {
     limit_merging(is_access_point().then(|| rules.threads.unwrap_or(AccessPoint::THREADS)))

@@ -362,7 +362,7 @@ struct ItemsArguments {
 }
 
 /// What names items, in the order of the command line.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ItemsOptions {
     pub(super) ordered: Vec<ItemsOption>,
     pub(super) columns: Option<OsString>,
@@ -370,7 +370,7 @@ pub(super) struct ItemsOptions {
 }
 
 /// An option that names items; those of which there may be several and that belong together stand where the first does.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ItemsOption {
     Total(String),
     Grid(OsString),
@@ -419,7 +419,7 @@ impl FromArgMatches for ItemsOptions {
 }
 
 /// What to compute and how: the same for `plan` and `run`.
-#[derive(Debug, PartialEq, Eq, Args)]
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub(super) struct WhatOptions {
     #[command(flatten)]
     pub(super) items: ItemsOptions,
@@ -441,6 +441,10 @@ pub(super) struct WhatOptions {
     /// 'item**2 / 1e6'
     #[arg(long, value_name = "TIME|EXPR", help_heading = "Cut", allow_hyphen_values = true)]
     pub(super) cost: Option<String>,
+
+    /// For how long items may be tried here, where nothing says how to cut
+    #[arg(long, value_name = "TIME", help_heading = "Cut", value_parser = time, default_value = "60s")]
+    pub(super) probe_budget: Duration,
 
     /// How results are merged: sum, product, min, max, count, mean, stats, argmin, argmax, top:K, any, all, union, concat,
     /// histogram (of integers; with edges: histogram:0,10,50, histogram:0..1:0.1), quantiles (or quantiles:0.5,0.9); table,

@@ -8,7 +8,8 @@ use super::arguments::WhatOptions;
 use super::failure::Failure;
 use super::request::usage;
 use crate::cut::{Costs, Cut};
-use crate::plan::{Pacing, Word};
+use crate::model::Quantiles;
+use crate::plan::{Pacing, Plan, Word};
 use crate::space::{ConditionError, Formula, Rows, Space, seed};
 
 /// Of a space with more items than this the costs are those of a sample.
@@ -17,6 +18,9 @@ const MOST_LOOKED_AT: u128 = 1_000_000;
 const STRETCHES: u128 = 4096;
 /// and of so many items of each.
 const OF_A_STRETCH: u64 = 16;
+
+/// Of more chunks than this, some are looked at.
+const MOST_CHUNKS_LOOKED_AT: u64 = 1_000_000;
 
 /// Chunks that take longer than this have slices by themselves,
 const LONG_CHUNK: f64 = 15.0 * 60.0;
@@ -33,12 +37,16 @@ pub(super) enum Cost {
 }
 
 /// How long the chunks of a plan are expected to take, in seconds on a usual machine.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Expected {
     /// All of them.
     pub(super) total: f64,
     /// The longest.
     pub(super) longest: f64,
+    /// The longest item.
+    pub(super) longest_item: f64,
+    /// Each, or of very many some.
+    pub(super) chunks: Vec<f64>,
 }
 
 impl Cost {
@@ -114,7 +122,7 @@ fn stretches(formula: &Formula, space: &Space, rows: &Rows) -> Result<Vec<(u128,
         let mut sum = 0.0;
         for number in 0..OF_A_STRETCH {
             // One in each part, at a place of chance that is the same each time.
-            let part = |number: u64| (to - from) / u128::from(OF_A_STRETCH) * u128::from(number);
+            let part = |number: u64| (to - from) * u128::from(number) / u128::from(OF_A_STRETCH);
             let room = (part(number + 1) - part(number)).max(1);
             let chance = u128::from(seed(0, stretch * u128::from(OF_A_STRETCH) + u128::from(number)));
             sum += of_item(from + part(number) + chance % room)?;
@@ -125,35 +133,56 @@ fn stretches(formula: &Formula, space: &Space, rows: &Rows) -> Result<Vec<(u128,
 }
 
 impl Expected {
-    /// Of the chunks that `cut` makes of items with these costs, in seconds.
-    pub(super) fn new(costs: &Costs, cut: &Cut) -> Self {
-        let cost = |(_, items): (u64, crate::space::Interval)| costs.up_to(items.stop()) - costs.up_to(items.start());
-        // Of very many some tell.
-        let longest = cut.iter_from(costs.items(), 0).take(1_000_000).map(cost).fold(0.0, f64::max);
-        Self { total: costs.total(), longest }
+    /// Of the chunks that `cut` makes of items with these costs, in seconds; each chunk takes `start` beside its items.
+    pub(super) fn new(costs: &Costs, cut: &Cut, start: f64) -> Self {
+        let step = cut.chunks() / MOST_CHUNKS_LOOKED_AT + 1;
+        let cost =
+            |(_, items): (u64, crate::space::Interval)| costs.up_to(items.stop()) - costs.up_to(items.start()) + start;
+        let step = usize::try_from(step).unwrap_or(usize::MAX);
+        let chunks: Vec<f64> = cut.iter_from(costs.items(), 0).step_by(step).map(cost).collect();
+        Self {
+            total: costs.total() + start * cut.chunks() as f64,
+            longest: chunks.iter().copied().fold(0.0, f64::max),
+            longest_item: costs.longest_item(),
+            chunks,
+        }
+    }
+
+    /// Of a plan of which no more is known than what all of its items take.
+    pub(super) fn of_plan(plan: &Plan) -> Option<Self> {
+        let total = plan.expected? as f64 / 1000.0;
+        let each = total / plan.cut.chunks() as f64;
+        let (_, most) = plan.cut.sizes(plan.space.count());
+        let chunks = usize::try_from(plan.cut.chunks().min(MOST_CHUNKS_LOOKED_AT)).unwrap_or(1);
+        Some(Self { total, longest: each, longest_item: each / most as f64, chunks: vec![each; chunks] })
+    }
+
+    /// What nine chunks of ten take at most: a few that hold a single long item cannot be sliced.
+    fn usual(&self) -> f64 {
+        Quantiles::new(self.chunks.clone()).at(0.9)
     }
 
     /// In milliseconds, as a plan keeps it.
-    pub(super) fn milliseconds(self) -> u64 {
+    pub(super) fn milliseconds(&self) -> u64 {
         (1000.0 * self.total).clamp(1.0, 1e18) as u64
     }
 }
 
 /// How jobs go about their chunks.
-pub(super) fn pacing(options: &WhatOptions, expected: Option<Expected>, target: f64) -> Result<Pacing, Failure> {
+pub(super) fn pacing(options: &WhatOptions, expected: Option<&Expected>, target: f64) -> Result<Pacing, Failure> {
     let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let in_slices_of = |length: f64, longest: f64| (longest / length).ceil().clamp(1.0, 1e9) as u64;
     let has_state = options.checkpoint.is_some();
     let slices = match (options.slices, options.slice, expected) {
         (Some(slices), _, _) => slices,
-        (None, Some(slice), Some(expected)) => in_slices_of(slice.as_secs_f64(), expected.longest),
+        (None, Some(slice), Some(expected)) => in_slices_of(slice.as_secs_f64(), expected.usual()),
         (None, Some(_), None) => {
             return Err(usage("--slice: it is not known how long a chunk takes")
                 .help("say how long an item takes, such as --cost 3.2s; or how many slices a chunk has: --slices N"));
         }
         // A program that keeps its own state has no need of them.
-        (None, None, Some(expected)) if expected.longest > LONG_CHUNK && !options.command.is_empty() && !has_state => {
-            in_slices_of(SLICE, expected.longest)
+        (None, None, Some(expected)) if expected.usual() > LONG_CHUNK && !options.command.is_empty() && !has_state => {
+            in_slices_of(SLICE, expected.usual())
         }
         (None, None, _) => 1,
     };

@@ -54,6 +54,11 @@ impl Failure {
     }
 
     /// What is said of it.
+    /// What went wrong, in its first line.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(super) fn text(&self) -> String {
         // The commands in it are the caller's to type; the details may be what a program wrote.
         let mut text = format!("error: {}\n", as_called(&self.message));

@@ -18,6 +18,7 @@ mod name;
 mod outlook;
 mod output;
 mod plan;
+mod probe;
 mod progress;
 mod python;
 mod reduce;

@@ -19,7 +19,7 @@ const MANY_NODES: u64 = 100_000;
 const LONG: f64 = 0.25;
 
 /// What is to be expected, in lines for people.
-pub(super) fn outlook(plan: &Plan, expected: Expected) -> Vec<String> {
+pub(super) fn outlook(plan: &Plan, expected: &Expected) -> Vec<String> {
     let chunks = plan.cut.chunks();
     let mean = expected.total / chunks as f64;
     let mut line = format!("about {} a chunk", seconds(mean));
@@ -29,17 +29,19 @@ pub(super) fn outlook(plan: &Plan, expected: Expected) -> Vec<String> {
     line += &format!(", {} in all", seconds(expected.total));
     let mut lines = vec![line];
     if chunks <= MOST_SIMULATED {
-        lines.extend(on_slots(plan, mean));
+        lines.extend(on_slots(plan, expected));
     }
     lines.extend(advice(plan, expected, mean));
     lines
 }
 
-fn on_slots(plan: &Plan, mean: f64) -> Option<String> {
+fn on_slots(plan: &Plan, expected: &Expected) -> Option<String> {
     let between = plan.pacing.interruption().map(|between| between.as_secs_f64());
     let interruptions = between.map_or(Interruptions::Never, |between| Interruptions::Rate { between });
-    let kept = (plan.pacing.slices > 1).then(|| mean / plan.pacing.slices as f64);
-    let work = Work { chunks: vec![mean; usize::try_from(plan.cut.chunks()).ok()?], kept };
+    // A slice is an item at least.
+    let mean = expected.total / plan.cut.chunks() as f64;
+    let kept = (plan.pacing.slices > 1).then(|| (mean / plan.pacing.slices as f64).max(expected.longest_item));
+    let work = Work { chunks: expected.chunks.iter().map(|chunk| chunk.max(1e-3)).collect(), kept };
     let (mut times, mut lost) = (Vec::new(), 0.0f64);
     for slots in SLOTS {
         let pool = PoolModel::new(slots, OVERHEAD)
@@ -64,7 +66,7 @@ fn on_slots(plan: &Plan, mean: f64) -> Option<String> {
 }
 
 /// What a better cut would be.
-fn advice(plan: &Plan, expected: Expected, mean: f64) -> Vec<String> {
+fn advice(plan: &Plan, expected: &Expected, mean: f64) -> Vec<String> {
     let chunks = plan.cut.chunks();
     let mut notes = Vec::new();
     if mean < OVERHEAD && chunks > 1 {
@@ -85,8 +87,14 @@ fn advice(plan: &Plan, expected: Expected, mean: f64) -> Vec<String> {
         ));
     }
     let between = plan.pacing.interruption().map_or(f64::INFINITY, |between| between.as_secs_f64());
-    let has_state = plan.pacing.keeps();
-    if expected.longest > LONG * between && !has_state {
+    if expected.longest_item > LONG * between && plan.pacing.checkpoint.is_none() {
+        notes.push(format!(
+            "note: an item of {} is often taken away before its end, with an eviction every {}: a program that keeps its own state \
+             goes on from it (--checkpoint)",
+            seconds(expected.longest_item),
+            seconds(between)
+        ));
+    } else if expected.longest > LONG * between && !plan.pacing.keeps() {
         notes.push(format!(
             "note: a chunk of {} is often taken away before its end, with an eviction every {}: shorter chunks lose less \
              (--target 10m), and so do slices (--slice 5m)",

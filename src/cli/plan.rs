@@ -4,11 +4,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::Done;
-use super::arguments::PlanOptions;
+use super::arguments::{PlanOptions, WhatOptions};
+use super::cost::Expected;
 use super::failure::{Failure, printed};
 use super::outlook::outlook;
 use super::output::{bytes, count, say, seconds, tell};
-use super::request::Request;
+use super::probe::{Probed, probe};
+use super::request::{Knowledge, Request};
 use super::{access_point, progress, reduce, travel, yields};
 use crate::dag::Text;
 use crate::exit::Exit;
@@ -22,7 +24,7 @@ use crate::store;
 const LISTED: usize = 20;
 
 pub(super) fn plan(options: &PlanOptions) -> Done {
-    let mut request = Request::new(&options.what, true)?;
+    let (mut request, brought) = requested(&options.what, true)?;
     check_folder(&request.place)?;
     let programs = programs()?;
     request.jobs.check_transfer(&request.plan)?;
@@ -30,10 +32,10 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
     if options.dry_run {
         return dry_run(&request);
     }
-    let laid = write(&mut request, &programs)?;
+    let laid = write(&mut request, &programs, &brought.as_ref().map_or(Vec::new(), |probed| probed.partials.clone()))?;
     let mut lines = describe(&request);
     lines.extend(describe_jobs(&request, &programs));
-    lines.extend(request.expected.iter().flat_map(|expected| outlook(&request.plan, *expected)));
+    lines.extend(request.expected.iter().flat_map(|expected| outlook(&request.plan, expected)));
     let folder = Word::from(request.folder.clone().into_os_string()).quoted();
     lines.push(match &laid {
         Laid::New => format!("wrote {} and what it needs", shown(&request.folder, "plan.dag")),
@@ -63,6 +65,36 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
     }
     lines.push(format!("next: {submit}condor_submit_dag plan.dag"));
     tell(&lines)
+}
+
+/// What is asked for. Where nothing says how to cut, as the plan that is in the folder already is cut, or as it is found by trying some
+/// items: then also what these have shown.
+pub(super) fn requested(options: &WhatOptions, renew: bool) -> Result<(Request, Option<Probed>), Failure> {
+    if let Some(knowledge) = cut_of_the_plan_there(options) {
+        let request = Request::new(options, renew, &knowledge)?;
+        let there = Layout::new(&options.dir).plan();
+        let there = std::fs::read(there).ok().and_then(|bytes| Plan::from_json(&bytes).ok());
+        if there.is_some_and(|there| there.identity == request.plan.identity) {
+            return Ok((request, None));
+        }
+    }
+    let Some(probed) = probe(options)? else {
+        return Ok((Request::new(options, renew, &Knowledge::Nothing)?, None));
+    };
+    let knowledge = Knowledge::Cut(probed.cut.clone(), Some(probed.expected.clone()));
+    Ok((Request::new(options, renew, &knowledge)?, Some(probed)))
+}
+
+/// The cut of the plan in the folder, where no option says how to cut and none that it is to be replaced.
+fn cut_of_the_plan_there(options: &WhatOptions) -> Option<Knowledge> {
+    let says =
+        options.chunks.is_some() || options.chunk_size.is_some() || options.cost.is_some() || options.target.is_some();
+    if says || options.force || options.keep {
+        return None;
+    }
+    let bytes = std::fs::read(Layout::new(&options.dir).plan()).ok()?;
+    let there = Plan::from_json(&bytes).ok()?;
+    Some(Knowledge::Cut(there.cut.clone(), Expected::of_plan(&there)))
 }
 
 /// What is to be said where another version of the program computed some of what is kept.
@@ -102,10 +134,10 @@ fn check_folder(place: &Path) -> Result<(), Failure> {
 }
 
 /// Lays the plan down.
-pub(super) fn write(request: &mut Request, programs: &Programs) -> Result<Laid, Failure> {
+pub(super) fn write(request: &mut Request, programs: &Programs, brought: &[PathBuf]) -> Result<Laid, Failure> {
     let Request { plan, rows, folder, templates, existing, .. } = request;
     let spinner = progress::spinner("writing the plan");
-    let laid = lay_down(folder, plan, rows, templates, programs, *existing);
+    let laid = lay_down(folder, plan, rows, templates, programs, *existing, brought);
     spinner.finish_and_clear();
     let laid = laid.map_err(|error| explain(&error))?;
     // A trial tells of it again: what works here may not work elsewhere.

@@ -10,6 +10,7 @@ use super::cost::{self, Cost, Expected};
 use super::failure::Failure;
 use super::items::Items;
 use super::jobs::{self, JobSettings};
+use super::probe::PLACES;
 use super::yields::yields;
 use super::{merging, output, progress, target};
 use crate::cut::{Costs, Cut, CutError, MOST_CHUNKS};
@@ -26,6 +27,17 @@ use crate::space::{self, Range, Rows, Space};
 
 /// Without a command the items themselves are the results: more of them than this is a mistake, or a disk full.
 const MOST_LISTED: u128 = 1_000_000_000;
+
+/// What is known of how to cut, beside the options.
+#[derive(Debug)]
+pub(super) enum Knowledge {
+    /// Nothing.
+    Nothing,
+    /// Items are to be tried first, in so many pieces as places.
+    Probing,
+    /// The cut, and how long its chunks take.
+    Cut(Cut, Option<Expected>),
+}
 
 /// A plan that is wanted, and where.
 #[derive(Debug)]
@@ -64,7 +76,7 @@ pub(super) fn usage(message: impl Into<String>) -> Failure {
 impl Request {
     /// Checks the options and finds the files; writes nothing. With `renew`, `--keep` is to write the same plan anew
     /// where some of it has been computed.
-    pub(super) fn new(options: &WhatOptions, renew: bool) -> Result<Self, Failure> {
+    pub(super) fn new(options: &WhatOptions, renew: bool, knowledge: &Knowledge) -> Result<Self, Failure> {
         let site = jobs::site(options.site.as_deref())?;
         let here = std::env::current_dir()
             .map_err(|error| Failure::new(Exit::Machine, format!("the current folder is gone: {error}")))?;
@@ -73,11 +85,19 @@ impl Request {
         let target = options.target.unwrap_or_else(|| jobs::target(&site.profile)).as_secs_f64();
         let cost = options.cost.as_deref().map(|text| Cost::read(text, &space)).transpose()?;
         let costs = cost.as_ref().map(|cost| cost.costs(&space, &items.rows)).transpose()?;
-        let cut = cut(options, space.count(), costs.as_ref(), target)?;
+        let cut = match knowledge {
+            Knowledge::Cut(cut, _) if cut.fits(space.count()) => cut.clone(),
+            Knowledge::Probing => Cut::Even { chunks: u64::try_from(PLACES.min(space.count())).unwrap_or(1) },
+            _ => cut(options, space.count(), costs.as_ref(), target)?,
+        };
         // With a number of chunks a formula may be of any unit.
         let in_seconds =
             matches!(cost, Some(Cost::Each(_))) || (options.chunks.is_none() && options.chunk_size.is_none());
-        let expected = costs.as_ref().filter(|_| in_seconds).map(|costs| Expected::new(costs, &cut));
+        let said = costs.as_ref().filter(|_| in_seconds).map(|costs| Expected::new(costs, &cut, 0.0));
+        let expected = match knowledge {
+            Knowledge::Cut(_, expected) => expected.clone(),
+            _ => said,
+        };
         let command = command(options, &space)?;
         let yields = yields(options, command.as_ref(), &space)?;
         if command.is_none() && space.count() > MOST_LISTED {
@@ -149,7 +169,7 @@ impl Request {
             by,
             to: None,
             tolerance: options.tolerance,
-            expected: expected.map(Expected::milliseconds),
+            expected: expected.as_ref().map(Expected::milliseconds),
             sources: sources(&options.items),
             fan_in,
             tail_rounds: options.tail_rounds,
@@ -160,7 +180,7 @@ impl Request {
             home: std::env::var_os("HOME").filter(|home| shared && !home.is_empty()).map(Word::from),
             code: found.code,
             resources,
-            pacing: cost::pacing(options, expected, target)?,
+            pacing: cost::pacing(options, expected.as_ref(), target)?,
             site: rules,
             templates: templates.identity(),
         };

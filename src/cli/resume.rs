@@ -42,7 +42,7 @@ pub(super) fn resume(options: &ResumeOptions) -> Done {
     wanted.files.files = now.files;
     let programs = plan::programs()?;
     let spinner = progress::spinner("writing the plan");
-    let laid = lay_down(layout.root(), &mut wanted, &rows, &templates, &programs, Existing::Keep { renew: true });
+    let laid = lay_down(layout.root(), &mut wanted, &rows, &templates, &programs, Existing::Keep { renew: true }, &[]);
     spinner.finish_and_clear();
     lines.push(match laid.map_err(|error| plan::explain(&error))? {
         Laid::Kept { aside, chunks_done, .. } => format!(

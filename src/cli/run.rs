@@ -11,8 +11,7 @@ use super::arguments::RunOptions;
 use super::cure::{CHANGED, OTHER_ITEMS};
 use super::failure::Failure;
 use super::output::{count, last_lines, say};
-use super::plan::{describe, programs, shown, write};
-use super::request::Request;
+use super::plan::{describe, programs, requested, shown, write};
 use super::signals::Listener;
 use super::{access_point, progress, reduce, versions};
 use crate::exit::Exit;
@@ -86,11 +85,11 @@ fn existing(folder: &Path, options: &RunOptions) -> Result<(Layout, Plan, Option
 
 /// Plans as `split plan` does, with a shorter account.
 fn planned(options: &RunOptions) -> Result<(Layout, Plan, Option<u16>), Failure> {
-    let mut request = Request::new(&options.what, false)?;
+    let (mut request, probed) = requested(&options.what, false)?;
     // Before the plan is written, which starts threads.
     let threads = gentle(&request.plan, options)?;
     let programs = programs()?;
-    let laid = write(&mut request, &programs)?;
+    let laid = write(&mut request, &programs, &probed.as_ref().map_or(Vec::new(), |probed| probed.partials.clone()))?;
     if !matches!(laid, Laid::Unchanged | Laid::Completed) {
         for line in describe(&request) {
             say(&line);

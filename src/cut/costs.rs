@@ -81,6 +81,14 @@ impl Costs {
         }
     }
 
+    /// What the dearest item costs, as far as is known.
+    #[must_use]
+    pub fn longest_item(&self) -> f64 {
+        let before = std::iter::once((0, 0.0)).chain(self.knots.iter().copied());
+        let each = before.zip(&self.knots).map(|((start, before), (stop, sum))| (sum - before) / (stop - start) as f64);
+        each.filter(|each| each.is_finite()).fold(0.0, f64::max)
+    }
+
     /// How many items, from the first one on, cost most nearly `sum`.
     fn items_for(&self, sum: f64) -> u128 {
         let next = self.knots.partition_point(|(_, up_to)| *up_to < sum);

@@ -199,6 +199,42 @@ impl Cut {
         })
     }
 
+    /// The same cut of `items` items, with chunks divided where they hold a border.
+    #[cfg(feature = "cli")]
+    #[must_use]
+    pub fn with_borders(&self, items: u128, borders: &[u128]) -> Self {
+        let mut borders: Vec<u128> = borders.iter().copied().filter(|border| (1..items).contains(border)).collect();
+        borders.sort_unstable();
+        borders.dedup();
+        let mut found = Vec::new();
+        let mut more = 0;
+        let mut next = borders.into_iter().peekable();
+        for number in 0..self.spans() {
+            let (first, last) = self.span(items, number);
+            while let Some(border) = next.next_if(|border| *border < last.items) {
+                let chunk = self.chunk_of(items, border);
+                let whole = self.chunk(items, chunk);
+                if border == whole.start() {
+                    continue;
+                }
+                let before = found.last().map_or(0, |span: &Span| span.items).max(first.items);
+                // The chunks before this one, and then its own part up to the border.
+                if before < whole.start() {
+                    found.push(Span { items: whole.start(), chunks: chunk + more });
+                }
+                more += 1;
+                found.push(Span { items: border, chunks: chunk + more });
+                if next.peek().is_none_or(|following| *following >= whole.stop()) {
+                    found.push(Span { items: whole.stop(), chunks: chunk + more + 1 });
+                }
+            }
+            if found.last().is_none_or(|span| span.items < last.items) {
+                found.push(Span { items: last.items, chunks: last.chunks + more });
+            }
+        }
+        if more == 0 { self.clone() } else { Self::Spans(found) }
+    }
+
     /// How many spans there are.
     fn spans(&self) -> usize {
         match self {
@@ -309,6 +345,26 @@ mod tests {
             prop_assert_eq!(cut.iter_from(items, end.chunks).count(), 0);
             let text = serde_json::to_string(&cut).expect("plain values");
             prop_assert_eq!(serde_json::from_str::<Cut>(&text).expect("as written"), cut);
+        }
+
+        #[test]
+        fn borders_divide_chunks(
+            spans in prop::collection::vec((1u64..6, 0u128..20), 1..5), borders in prop::collection::vec(0u128..120, 0..8),
+        ) {
+            let mut end = Span { items: 0, chunks: 0 };
+            let spans: Vec<Span> = spans.into_iter().map(|(chunks, more)| {
+                end = Span { items: end.items + u128::from(chunks) + more, chunks: end.chunks + chunks };
+                end
+            }).collect();
+            let items = end.items;
+            for cut in [Cut::Spans(spans), Cut::Even { chunks: end.chunks }] {
+                let divided = cut.with_borders(items, &borders);
+                prop_assert!(divided.fits(items), "{divided:?}");
+                let starts = |cut: &Cut| cut.iter_from(items, 0).map(|(_, it)| it.start()).collect::<std::collections::BTreeSet<_>>();
+                let mut expected = starts(&cut);
+                expected.extend(borders.iter().filter(|border| **border < items));
+                prop_assert_eq!(starts(&divided), expected);
+            }
         }
 
         #[test]

@@ -111,7 +111,7 @@ pub struct Programs {
 }
 
 /// Writes `plan` into the folder `root`, which is made if need be. The plan's generation is set here. `rows` are those that
-/// its space lists.
+/// its space lists, and `brought` are partials of it that were computed elsewhere.
 ///
 /// # Errors
 /// Where another plan is there and `existing` says to refuse, a DAGMan is running, or a file cannot be written.
@@ -122,6 +122,7 @@ pub fn lay_down(
     templates: &Templates,
     programs: &Programs,
     existing: Existing,
+    brought: &[PathBuf],
 ) -> Result<Laid, LayDown> {
     // A broken template makes no folder.
     Text::new(plan, templates)?;
@@ -172,12 +173,26 @@ pub fn lay_down(
     let text = Text::new(plan, templates)?;
     let aside = move_aside(&layout, &in_the_way)?;
     keep_templates(&layout, templates)?;
+    bring(layout.outputs(), brought)?;
     let (chunks_done, items_done) = write(&layout, plan, rows, &text, programs, &|_| false)?;
     Ok(match aside {
         None => Laid::New,
         Some(aside) if keep => Laid::Kept { aside, chunks_done, items_done },
         Some(aside) => Laid::MovedAside { aside },
     })
+}
+
+/// Copies partials into the folder of all of them.
+fn bring(outputs: &Path, brought: &[PathBuf]) -> Result<(), StoreError> {
+    if !brought.is_empty() {
+        store::make_folder(outputs)?;
+    }
+    for path in brought {
+        let name = path.file_name().unwrap_or_default();
+        let bytes = fs::read(path).map_err(StoreError::on("read", path))?;
+        store::write(&outputs.join(name), &bytes)?;
+    }
+    Ok(())
 }
 
 /// Moves partials of the plan in `layout` aside, so that what they hold is computed again; gives where they are.

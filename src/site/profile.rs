@@ -60,6 +60,8 @@ pub struct Profile {
     pub max_submits: Option<Set<u32>>,
     /// DAGMan: scripts side by side.
     pub max_scripts: Option<Set<u32>>,
+    /// On the access point: whether items may be tried there, to find how to cut.
+    pub probe: Option<Set<bool>>,
     /// On the access point: threads.
     pub threads: Option<Set<u16>>,
     /// On the access point: how much others come first.
@@ -109,6 +111,7 @@ impl Profile {
             max_scripts: later.max_scripts.or(self.max_scripts),
             threads: later.threads.or(self.threads),
             niceness: later.niceness.or(self.niceness),
+            probe: later.probe.or(self.probe),
         }
     }
 

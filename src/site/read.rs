@@ -29,7 +29,7 @@ const KEYS: [&str; 15] = [
     "access-point",
 ];
 const THROTTLES: [&str; 4] = ["max-idle", "max-jobs", "max-submits", "max-scripts"];
-const ACCESS_POINT: [&str; 2] = ["threads", "niceness"];
+const ACCESS_POINT: [&str; 3] = ["threads", "niceness", "probe"];
 
 /// What the lines of `gpus` and of `containers` may set, though the plan sets it otherwise.
 const OF_GPUS: [&str; 1] = ["request_gpus"];
@@ -70,9 +70,7 @@ impl Profile {
         Ok(Self {
             name: table.one("name", |value| text_of(value).map(str::to_owned))?,
             target: table.one("target", duration)?,
-            shared_filesystem: table.one("shared-filesystem", |value| {
-                value.as_bool().ok_or_else(|| format!("true or false is due, not {}", value.type_str()))
-            })?,
+            shared_filesystem: table.one("shared-filesystem", truth)?,
             max_transfer: table.one("max-transfer", size)?,
             retries: table.one("retries", |value| whole(value, 0, 1000))?,
             memory: table.one("memory", size)?,
@@ -91,6 +89,7 @@ impl Profile {
             max_scripts: throttles.one("max-scripts", |value| whole(value, 0, u32::MAX))?,
             threads: access_point.one("threads", |value| whole(value, 1, u16::MAX))?,
             niceness: access_point.one("niceness", |value| whole(value, 0, 19))?,
+            probe: access_point.one("probe", truth)?,
         })
     }
 }
@@ -207,6 +206,10 @@ fn text_of<'a>(value: &'a DeValue<'_>) -> Result<&'a str, String> {
         Some(text) => Ok(text),
         None => Err(format!("a text between quotes is due, not {}", value.type_str())),
     }
+}
+
+fn truth(value: &DeValue<'_>) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| format!("true or false is due, not {}", value.type_str()))
 }
 
 fn size(value: &DeValue<'_>) -> Result<Size, String> {

@@ -62,6 +62,7 @@ pub fn rows(profile: &Profile) -> Vec<Row<'_>> {
         row("throttles.max-scripts", &profile.max_scripts, format!("{SCRIPTS}, or as few as the pool allows")),
         row("access-point.threads", &profile.threads, AccessPoint::THREADS),
         row("access-point.niceness", &profile.niceness, AccessPoint::NICENESS),
+        row("access-point.probe", &profile.probe, true),
     ]);
     rows
 }
