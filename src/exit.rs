@@ -55,6 +55,10 @@ pub enum Exit {
     TimedOut = 78,
     /// From the script before a round of the tail: there is nothing that is to be cut again (`PRE_SKIP`).
     NothingLeft = 79,
+    /// In a job: the kernel ended the program for want of memory.
+    OutOfMemory = 80,
+    /// In a job: the disk was full.
+    OutOfDisk = 81,
     /// In a job: what is finished is to be carried to the access point, and the job then goes on (`checkpoint_exit_code`).
     Carry = 85,
     /// Ended by Ctrl-C or SIGTERM; what was done is kept.
@@ -63,7 +67,7 @@ pub enum Exit {
 
 impl Exit {
     /// Every exit code, for the table that `split --help` and the README show.
-    pub const ALL: [(Exit, &'static str); 27] = [
+    pub const ALL: [(Exit, &'static str); 29] = [
         (Exit::Success, "done"),
         (Exit::Machine, "this machine would not: a file or a process"),
         (Exit::Usage, "the arguments make no sense; nothing was written"),
@@ -89,6 +93,8 @@ impl Exit {
         (Exit::FileMissing, "in a job: the program did not write a file of --expect"),
         (Exit::TimedOut, "in a job: a run of the program took too long"),
         (Exit::NothingLeft, "from the script before the tail: there is nothing to cut"),
+        (Exit::OutOfMemory, "in a job: the program was ended for want of memory"),
+        (Exit::OutOfDisk, "in a job: the disk was full"),
         (Exit::Carry, "in a job: it carries what is finished to the access point, and goes on"),
         (Exit::Interrupted, "ended by Ctrl-C or a signal; what was done is kept"),
     ];

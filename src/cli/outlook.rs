@@ -18,8 +18,8 @@ const MANY_NODES: u64 = 100_000;
 /// Chunks of this share of the time between evictions lose an eighth of their time, and more.
 const LONG: f64 = 0.25;
 
-/// What is to be expected, in lines for people.
-pub(super) fn outlook(plan: &Plan, expected: &Expected) -> Vec<String> {
+/// What is to be expected, in lines for people. `asked` says whether the user has said how many chunks there are.
+pub(super) fn outlook(plan: &Plan, expected: &Expected, asked: bool) -> Vec<String> {
     let chunks = plan.cut.chunks();
     let mean = expected.total / chunks as f64;
     let mut line = format!("about {} a chunk", seconds(mean));
@@ -31,7 +31,7 @@ pub(super) fn outlook(plan: &Plan, expected: &Expected) -> Vec<String> {
     if chunks <= MOST_SIMULATED {
         lines.extend(on_slots(plan, expected));
     }
-    lines.extend(advice(plan, expected, mean));
+    lines.extend(advice(plan, expected, mean, asked));
     lines
 }
 
@@ -66,12 +66,12 @@ fn on_slots(plan: &Plan, expected: &Expected) -> Option<String> {
 }
 
 /// What a better cut would be.
-fn advice(plan: &Plan, expected: &Expected, mean: f64) -> Vec<String> {
+fn advice(plan: &Plan, expected: &Expected, mean: f64, asked: bool) -> Vec<String> {
     let chunks = plan.cut.chunks();
     let mut notes = Vec::new();
-    if mean < OVERHEAD && chunks > 1 {
-        let fewer = (expected.total / 600.0).ceil().max(1.0);
-        let fewer = (fewer as u64).min(chunks);
+    let fewer = ((expected.total / 600.0).ceil().max(1.0) as u64).min(chunks);
+    // A cut that nobody asked for is as it should be.
+    if mean < OVERHEAD && fewer < chunks && asked {
         notes.push(format!(
             "note: a job costs about {} beside its work, and a chunk takes {}: --target 10m makes {}",
             seconds(OVERHEAD),

@@ -59,6 +59,15 @@ pub(super) fn seconds(seconds: f64) -> String {
     }
 }
 
+/// A length of time, however short.
+pub(super) fn fine_seconds(length: f64) -> String {
+    match length {
+        ..1e-3 => format!("{:.0} us", length * 1e6),
+        ..1.0 => format!("{:.0} ms", length * 1e3),
+        _ => seconds(length),
+    }
+}
+
 /// A length of time that is known to the second.
 pub(super) fn whole_seconds(length: u64) -> String {
     if length < 120 { format!("{length} s") } else { seconds(length as f64) }

@@ -35,7 +35,8 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
     let laid = write(&mut request, &programs, &brought.as_ref().map_or(Vec::new(), |probed| probed.partials.clone()))?;
     let mut lines = describe(&request);
     lines.extend(describe_jobs(&request, &programs));
-    lines.extend(request.expected.iter().flat_map(|expected| outlook(&request.plan, expected)));
+    let asked = options.what.chunks.is_some() || options.what.chunk_size.is_some();
+    lines.extend(request.expected.iter().flat_map(|expected| outlook(&request.plan, expected, asked)));
     let folder = Word::from(request.folder.clone().into_os_string()).quoted();
     lines.push(match &laid {
         Laid::New => format!("wrote {} and what it needs", shown(&request.folder, "plan.dag")),

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::arguments::WhatOptions;
 use super::cost::Expected;
 use super::failure::Failure;
-use super::output::{binary, count, last_lines, say, seconds};
+use super::output::{binary, count, fine_seconds, last_lines, say, seconds};
 use super::plan::{programs, write};
 use super::request::{Knowledge, Request};
 use super::{access_point, jobs, progress, reduce, try_one};
@@ -360,19 +360,21 @@ impl Fit {
 
 /// The runs and what follows from them, for people.
 fn describe(plan: &Plan, runs: &[Run], fit: &Fit, per_item: bool, costs: &Costs) -> Vec<String> {
-    let mut sorted = runs.to_vec();
-    sorted.sort_by_key(|run| run.items);
-    let line = |run: &Run| {
+    let line = |place: usize| {
+        // The largest run at a place tells most.
+        let run = runs.iter().filter(|run| run.place == place).max_by_key(|run| run.items.count())?;
         let each = run.seconds / run.items.count() as f64;
-        format!("  {:<32} {:>10} {:>12} an item", reduce::items(plan, run.items), seconds(run.seconds), seconds(each))
+        let took = fine_seconds(run.seconds);
+        Some(format!("  {:<32} {took:>10} {:>12} an item", reduce::items(plan, run.items), fine_seconds(each)))
     };
-    let mut lines: Vec<String> = sorted.iter().map(line).collect();
+    let last_place = runs.iter().map(|run| run.place).max().unwrap_or(0);
+    let mut lines: Vec<String> = (0..=last_place).filter_map(line).collect();
     let (least, most) = fit.range();
     let each = match fit.is_even() {
-        true => format!("about {} an item", seconds(f64::midpoint(least, most))),
-        false => format!("{} to {} an item", seconds(least), seconds(most)),
+        true => format!("about {} an item", fine_seconds(f64::midpoint(least, most))),
+        false => format!("{} to {} an item", fine_seconds(least), fine_seconds(most)),
     };
-    let start = if per_item { String::new() } else { format!(", and {} to start", seconds(fit.start)) };
+    let start = if per_item { String::new() } else { format!(", and {} to start", fine_seconds(fit.start)) };
     let tried: u128 = runs.iter().map(|run| run.items.count()).sum();
     let known = match fit.places.len() {
         1 => "from one place alone: a guess".to_owned(),

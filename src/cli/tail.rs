@@ -116,7 +116,7 @@ impl Failures {
         let planned = layout.plan().metadata().and_then(|found| found.modified()).ok();
         let now = Now::read(plan, &base, planned).ok().filter(|_| plan.knows_code()).map(|now| now.code);
         let is_of_program = |kind: &Kind| match kind {
-            Kind::Failure(cause) => !matches!(cause, Cause::OverBudget(_) | Cause::Machine(_)),
+            Kind::Failure(cause) => !matches!(cause, Cause::OverBudget(_) | Cause::OutOfDisk(_) | Cause::Machine(_)),
             Kind::Whole | Kind::Each | Kind::Bundle | Kind::Merged => false,
         };
         let headers = gathered.failures.iter().map(|found| &found.record.header);

@@ -59,6 +59,10 @@ pub enum Cause {
     TimedOut(u64),
     /// The job had worked for as long as it may, and yielded the items; for how many seconds it may.
     OverBudget(u64),
+    /// The kernel killed the program, or a child of it, for want of memory; how many bytes its group may use, if that is known.
+    OutOfMemory(Option<u64>),
+    /// The disk is full, or was right after the program failed; which, or what could not be written.
+    OutOfDisk(String),
     /// The machine would not; why.
     Machine(String),
 }
@@ -86,6 +90,12 @@ impl std::fmt::Display for Cause {
             Self::OverBudget(seconds) => {
                 write!(out, "yielded: the job had worked for as long as it may, {seconds} s")
             }
+            Self::OutOfMemory(None) => out.write_str("the kernel ended the program for want of memory"),
+            Self::OutOfMemory(Some(bytes)) => {
+                let mebibytes = bytes.div_ceil(1 << 20);
+                write!(out, "the kernel ended the program for want of memory: it may use {mebibytes} MB")
+            }
+            Self::OutOfDisk(what) => write!(out, "the disk is full: {what}"),
             Self::Machine(why) => write!(out, "the machine would not: {why}"),
         }
     }

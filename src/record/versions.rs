@@ -45,7 +45,8 @@ fn is_broken(cause: &Cause) -> bool {
     match cause {
         Cause::ExitCode(_) | Cause::NoResult | Cause::Missing(_) => true,
         Cause::Signal(signal) => CRASHES.contains(signal),
-        Cause::NotStarted(_) | Cause::Setup(_) | Cause::TimedOut(_) | Cause::OverBudget(_) | Cause::Machine(_) => false,
+        Cause::NotStarted(_) | Cause::Setup(_) | Cause::TimedOut(_) | Cause::OverBudget(_) => false,
+        Cause::OutOfMemory(_) | Cause::OutOfDisk(_) | Cause::Machine(_) => false,
     }
 }
 

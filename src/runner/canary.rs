@@ -40,6 +40,8 @@ pub enum Way {
     Setup,
     /// It took too long.
     TimedOut,
+    /// It wanted more memory than there was.
+    OutOfMemory,
 }
 
 impl Way {
@@ -54,7 +56,8 @@ impl Way {
             Cause::NotStarted(_) => Some(Self::NotStarted),
             Cause::Setup(_) => Some(Self::Setup),
             Cause::TimedOut(_) => Some(Self::TimedOut),
-            Cause::OverBudget(_) | Cause::Machine(_) => None,
+            Cause::OutOfMemory(_) => Some(Self::OutOfMemory),
+            Cause::OverBudget(_) | Cause::OutOfDisk(_) | Cause::Machine(_) => None,
         }
     }
 

@@ -11,9 +11,11 @@ use super::collect::Collector;
 use super::environment::Base;
 use super::kept::{Failed, Kept};
 use super::listing::ListingError;
+use super::narrow::Narrowing;
 use super::program::{Limit, Running};
 use super::records::{Lost, Output, Records};
 use super::session::{CallFailed, Called, Session};
+use super::shortage;
 use crate::exit::Exit;
 use crate::inputs::code_that_arrived;
 use crate::plan::{Command, Identity, Job};
@@ -120,6 +122,8 @@ impl Outcome {
                 Cause::TimedOut(_) => Exit::TimedOut,
                 // It did what it could in its time: the same again would end as this did.
                 Cause::OverBudget(_) => Exit::Success,
+                Cause::OutOfMemory(_) => Exit::OutOfMemory,
+                Cause::OutOfDisk(_) => Exit::OutOfDisk,
                 Cause::Machine(_) => Exit::JobMachine,
             },
         }
@@ -281,7 +285,7 @@ impl Hope {
     /// Takes account of a failed run; whether the next one would fare the same.
     fn is_lost(&mut self, failed: &CallFailed) -> bool {
         self.failures += 1;
-        failed.is_final || (!self.worked && self.failures == HOPELESS)
+        failed.is_final || (!self.worked && self.failures >= HOPELESS)
     }
 }
 
@@ -296,7 +300,19 @@ struct Slice<'a> {
     deadline: Option<Instant>,
 }
 
-/// How it ended.
+/// How one run over several items ended.
+enum WholeEnd {
+    /// They are recorded; `has_run` unless none of them counts.
+    Done { has_run: bool },
+    /// It was told to stop.
+    Stopped,
+    /// There is no result.
+    Failed(CallFailed),
+    /// There was one, and it could not be kept.
+    Lost(Lost),
+}
+
+/// How a slice ended.
 enum SliceEnd {
     /// Its items have been tried.
     Done,
@@ -308,55 +324,128 @@ enum SliceEnd {
 
 impl Slice<'_> {
     /// Runs the program, over all items or one by one.
-    fn compute(&mut self, collector: Option<&mut Collector<'_>>, records: &mut Records, hope: &mut Hope) -> SliceEnd {
+    fn compute(
+        &mut self,
+        mut collector: Option<&mut Collector<'_>>,
+        records: &mut Records,
+        hope: &mut Hope,
+    ) -> SliceEnd {
         if self.is_over_budget() {
             return self.yield_all(records, self.items);
         }
         if self.session.runs_per_item() {
             return self.each(collector, records, hope);
         }
+        match self.whole(self.items, collector.as_deref_mut(), records) {
+            WholeEnd::Done { has_run } => {
+                hope.worked |= has_run;
+                SliceEnd::Done
+            }
+            WholeEnd::Stopped => SliceEnd::Stopped,
+            WholeEnd::Lost(lost) => self.give_up_on_rest(records, lost, self.items),
+            WholeEnd::Failed(failed) if failed.is_of_some_items() => self.narrow(failed, collector, records, hope),
+            WholeEnd::Failed(failed) => self.end_failed(failed, self.items, records, hope),
+        }
+    }
+
+    /// One run of the program over all of `items`.
+    fn whole(&self, items: Interval, collector: Option<&mut Collector<'_>>, records: &mut Records) -> WholeEnd {
         if self.attempt.may_leave_out() {
-            match self.attempt.listing().any(self.items) {
+            match self.attempt.listing().any(items) {
                 Ok(true) => {}
                 Ok(false) => {
-                    for item in self.items.start()..self.items.stop() {
+                    for item in items.start()..items.stop() {
                         if let Err(lost) = records.left_out(item) {
-                            return self.give_up_on_rest(records, lost);
+                            return WholeEnd::Lost(lost);
                         }
                     }
-                    return SliceEnd::Done;
+                    return WholeEnd::Done { has_run: false };
+                }
+                Err(error) => return WholeEnd::Failed(error.into()),
+            }
+        }
+        match self.once(items, collector) {
+            Called::Stopped => WholeEnd::Stopped,
+            Called::Failed(failed) => WholeEnd::Failed(failed),
+            Called::Done((output, Some(files))) => match records.bundle(items, output, &files) {
+                Ok(()) => WholeEnd::Done { has_run: true },
+                Err(lost) => WholeEnd::Lost(lost),
+            },
+            Called::Done((mut output, None)) => match checksum(&mut output) {
+                Ok(crc) => {
+                    records.whole(items, output, crc);
+                    WholeEnd::Done { has_run: true }
                 }
                 Err(error) => {
-                    fail(records, self.items, error.into());
-                    return SliceEnd::Done;
+                    let cause = shortage::cause_of(&error, "");
+                    WholeEnd::Failed(CallFailed { seconds: output.seconds, ..CallFailed::of_items(cause) })
+                }
+            },
+        }
+    }
+
+    /// Finds the items that a run failed on by running halves, so that the others have results.
+    fn narrow(
+        &self,
+        failed: CallFailed,
+        mut collector: Option<&mut Collector<'_>>,
+        records: &mut Records,
+        hope: &mut Hope,
+    ) -> SliceEnd {
+        let first = failed.clone();
+        let mut narrowing = Narrowing::new(self.items, failed);
+        let mut end = SliceEnd::Done;
+        while let Some(items) = narrowing.next() {
+            if self.is_over_budget() {
+                end = SliceEnd::GaveUp(self.over_budget());
+                break;
+            }
+            match self.whole(items, collector.as_deref_mut(), records) {
+                WholeEnd::Done { has_run } => {
+                    hope.worked |= has_run;
+                    narrowing.worked();
+                }
+                // What has failed may do better where it goes on.
+                WholeEnd::Stopped => return SliceEnd::Stopped,
+                WholeEnd::Lost(lost) => {
+                    // It may have taken what was left out just before with it.
+                    end = self.give_up_on_rest(records, lost, items);
+                    narrowing.worked();
+                    break;
+                }
+                WholeEnd::Failed(failed) => {
+                    let is_of_items = failed.is_of_some_items();
+                    if failed.is_final {
+                        end = SliceEnd::GaveUp(failed.rest());
+                    }
+                    let is_final = failed.is_final;
+                    narrowing.failed(failed, !is_of_items);
+                    if is_final {
+                        break;
+                    }
                 }
             }
         }
-        let failed = match self.once(self.items, collector) {
-            Called::Stopped => return SliceEnd::Stopped,
-            Called::Failed(failed) => failed,
-            Called::Done((output, Some(files))) => {
-                hope.worked = true;
-                return match records.bundle(self.items, output, &files) {
-                    Ok(()) => SliceEnd::Done,
-                    Err(lost) => self.give_up_on_rest(records, lost),
-                };
+        let is_hopeless = narrowing.is_hopeless();
+        for (items, failed) in narrowing.finish() {
+            fail(records, items, failed);
+        }
+        if matches!(end, SliceEnd::Done) {
+            if is_hopeless && !hope.worked {
+                hope.failures = HOPELESS;
             }
-            Called::Done((mut output, None)) => match checksum(&mut output) {
-                Ok(crc) => {
-                    hope.worked = true;
-                    records.whole(self.items, output, crc);
-                    return SliceEnd::Done;
-                }
-                Err(error) => {
-                    let cause = Cause::Machine(error.to_string());
-                    CallFailed { seconds: output.seconds, ..CallFailed::of_items(cause) }
-                }
-            },
-        };
+            if hope.is_lost(&first) {
+                end = SliceEnd::GaveUp(first.rest());
+            }
+        }
+        end
+    }
+
+    /// Records a failure that no half would do without.
+    fn end_failed(&self, failed: CallFailed, items: Interval, records: &mut Records, hope: &mut Hope) -> SliceEnd {
         let is_lost = hope.is_lost(&failed);
         let rest = failed.rest();
-        fail(records, self.items, failed);
+        fail(records, items, failed);
         if is_lost { SliceEnd::GaveUp(rest) } else { SliceEnd::Done }
     }
 
@@ -376,9 +465,9 @@ impl Slice<'_> {
     }
 
     /// Entries cannot be kept any more.
-    fn give_up_on_rest(&self, records: &mut Records, lost: Lost) -> SliceEnd {
-        let rest = Interval::new(lost.first, self.items.stop()).expect("one item is lost at least");
-        let cause = Cause::Machine(lost.error.to_string());
+    fn give_up_on_rest(&self, records: &mut Records, lost: Lost, items: Interval) -> SliceEnd {
+        let rest = Interval::new(lost.first, items.stop()).expect("one item is lost at least");
+        let cause = shortage::cause_of(&lost.error, "");
         records.failure(rest, cause.clone(), 0.0, Vec::new());
         SliceEnd::GaveUp(CallFailed::of_items(cause))
     }
@@ -397,7 +486,7 @@ impl Slice<'_> {
             let called = match self.session.keeps(item) {
                 Ok(false) => {
                     if let Err(lost) = records.left_out(item) {
-                        return self.give_up_on_rest(records, lost);
+                        return self.give_up_on_rest(records, lost, self.items);
                     }
                     continue;
                 }
@@ -409,7 +498,7 @@ impl Slice<'_> {
                 Called::Done((output, files)) => {
                     hope.worked = true;
                     if let Err(lost) = records.entry(item, output, &files.unwrap_or_default()) {
-                        return self.give_up_on_rest(records, lost);
+                        return self.give_up_on_rest(records, lost, self.items);
                     }
                 }
                 Called::Failed(failed) => {
@@ -483,7 +572,7 @@ impl Slice<'_> {
 type Left = (Output, Option<Vec<super::collect::Collected>>);
 
 fn unreadable(place: &Place<'_>, error: &io::Error) -> CallFailed {
-    let cause = Cause::Machine(format!("{}: {error}", place.start_in.display()));
+    let cause = shortage::cause_of(error, &place.start_in.display().to_string());
     CallFailed { is_final: true, ..CallFailed::of_items(cause) }
 }
 
@@ -514,7 +603,7 @@ fn list(attempt: &Attempt<'_>, own: &Path, records: &mut Records) {
             match written {
                 Ok((output, crc)) => records.whole(items, output, crc),
                 Err(error) => {
-                    let cause = Cause::Machine(format!("{}: {error}", path.display()));
+                    let cause = shortage::cause_of(&error, &path.display().to_string());
                     records.failure(items, cause, 0.0, Vec::new());
                 }
             }
@@ -537,7 +626,7 @@ fn list(attempt: &Attempt<'_>, own: &Path, records: &mut Records) {
                 };
                 if let Err(lost) = kept {
                     let rest = Interval::new(lost.first, items.stop()).expect("one item is lost at least");
-                    records.failure(rest, Cause::Machine(lost.error.to_string()), 0.0, Vec::new());
+                    records.failure(rest, shortage::cause_of(&lost.error, ""), 0.0, Vec::new());
                     break;
                 }
             }

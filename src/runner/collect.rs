@@ -12,6 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::shortage;
 use crate::plan::{FilePattern, PatternPart, Word, Yields};
 use crate::record::{Cause, LONGEST_NAME};
 
@@ -95,7 +96,7 @@ impl<'a> Collector<'a> {
 
     /// After a run that succeeded: the files that it wrote, in the order of their names.
     pub(super) fn after(&mut self, expected: &[Word]) -> Result<Vec<Collected>, Cause> {
-        let machine = |error: io::Error| Cause::Machine(format!("{}: {error}", self.folder.display()));
+        let machine = |error: io::Error| shortage::cause_of(&error, &self.folder.display().to_string());
         let mut found = self.find().map_err(machine)?;
         for name in expected {
             let shown = || name.quoted();

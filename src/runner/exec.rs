@@ -15,6 +15,7 @@ use super::chunk::{Attempt, Carried, Outcome, Place, RunError, give_up, run};
 use super::container::{self, Entered, Outside};
 use super::environment::Base;
 use super::program::Running;
+use super::shortage;
 use crate::exit::Exit;
 use crate::inputs::{code_that_arrived, place_urls, settle};
 use crate::plan::{CARRIED, CARRIED_CHECKPOINTS, CHECKPOINTS, Job, PLAN_FILES};
@@ -142,7 +143,11 @@ fn compute(job: &Job, document: &Path, numbers: &[&str]) -> Result<Exit, Stopped
             }
         }
     };
-    let outcome = outcome.map_err(|error| (Exit::JobMachine, in_one_line(&error)))?;
+    let outcome = outcome.map_err(|error| {
+        let RunError::Store(StoreError { source, .. }) = &error;
+        let exit = if shortage::is_full(source) { Exit::OutOfDisk } else { Exit::JobMachine };
+        (exit, in_one_line(&error))
+    })?;
     if outcome == Outcome::Carry {
         State::leave(&here, code).map_err(|error| (Exit::JobMachine, in_one_line(&error)))?;
     }

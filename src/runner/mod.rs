@@ -13,11 +13,13 @@ mod environment;
 mod exec;
 mod kept;
 mod listing;
+mod narrow;
 mod post;
 mod program;
 mod records;
 mod session;
 mod setup;
+mod shortage;
 
 use std::ffi::OsString;
 use std::io::Write;

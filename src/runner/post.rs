@@ -145,7 +145,7 @@ pub fn judge(job: &Job, outputs: &Path, since: Since, machine: &str) -> Option<B
             match &record.header.kind {
                 Kind::Whole | Kind::Each | Kind::Bundle | Kind::Merged => tally.add_result(),
                 Kind::Failure(_) if since.started.is_some_and(|started| modified <= started) => {}
-                Kind::Failure(Cause::Machine(_)) => {}
+                Kind::Failure(Cause::Machine(_) | Cause::OutOfDisk(_)) => {}
                 Kind::Failure(_) if failed => {}
                 Kind::Failure(cause) => {
                     failed = true;

@@ -1,7 +1,8 @@
 //! What an attempt has to tell, until it ends: its records, kept in one file on the way, so that memory is bounded whatever
 //! programs yield.
 //!
-//! Consecutive items that succeeded are one record; an item that failed is one of its own.
+//! Consecutive items that succeeded are one record; an item that failed is one of its own. Records may be added in any order:
+//! they are written in that of their items.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
@@ -25,10 +26,8 @@ pub(super) struct Records {
     done: Vec<Pending>,
     /// The items that are being recorded one after another.
     open: Option<Open>,
-    /// The items without a result, in order; neighbours in one interval.
-    failed: Vec<Interval>,
-    /// The first failure.
-    why: Option<(Cause, Vec<u8>)>,
+    /// The failure of the first items that have one, and where they start.
+    why: Option<(u128, Cause, Vec<u8>)>,
 }
 
 /// A record that has not been written yet.
@@ -82,7 +81,7 @@ pub(super) struct Lost {
 impl Records {
     /// None yet; `path` is for a file of their own.
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, spool: None, done: Vec::new(), open: None, failed: Vec::new(), why: None }
+        Self { path, spool: None, done: Vec::new(), open: None, why: None }
     }
 
     /// Adds the result of one item and the files that it wrote.
@@ -107,27 +106,26 @@ impl Records {
     /// Adds the one result of several items and the files that they wrote.
     pub(super) fn bundle(&mut self, items: Interval, output: Output, files: &[Collected]) -> Result<(), Lost> {
         let seconds = output.seconds;
+        // Each is a record of its own.
+        self.close();
         self.grow(Kind::Bundle, items.start(), items.stop(), seconds, |spool| spool.add(output, files))
     }
 
     /// Adds the one result of several items; `crc` is that of its bytes.
     pub(super) fn whole(&mut self, items: Interval, output: Output, crc: crc32fast::Hasher) {
         let Output { file, bytes, seconds } = output;
+        self.close();
         self.done.push(Pending { items, kind: Kind::Whole, seconds, source: Source::File(file), bytes, crc });
     }
 
     /// Adds a failure.
     pub(super) fn failure(&mut self, items: Interval, cause: Cause, seconds: f64, last_words: Vec<u8>) {
         self.close();
-        match self.failed.last_mut().filter(|last| last.stop() == items.start()) {
-            Some(last) => *last = Interval::new(last.start(), items.stop()).unwrap_or(items),
-            None => self.failed.push(items),
-        }
         let mut crc = crc32fast::Hasher::new();
         crc.update(&last_words);
         let bytes = last_words.len() as u64;
-        if self.why.is_none() {
-            self.why = Some((cause.clone(), last_words.clone()));
+        if self.why.as_ref().is_none_or(|&(first, ..)| items.start() < first) {
+            self.why = Some((items.start(), cause.clone(), last_words.clone()));
         }
         let kept = self.spool().and_then(|spool| {
             let offset = spool.length;
@@ -157,15 +155,22 @@ impl Records {
     pub(super) fn take_back(&mut self, items: Interval, cause: Cause) {
         self.open = None;
         self.done.clear();
-        self.failed.clear();
         self.why = None;
         self.failure(items, cause, 0.0, Vec::new());
     }
 
-    /// The items without a result, and the first failure; none where all is well.
+    /// The items without a result, in order and neighbours in one interval, and the first failure; none where all is well.
     pub(super) fn into_failure(self) -> Option<(Cause, Vec<u8>, Vec<Interval>)> {
-        let failed = self.failed;
-        self.why.map(|(cause, last_words)| (cause, last_words, failed))
+        let (_, cause, last_words) = self.why?;
+        let failures = self.done.into_iter().filter(|record| matches!(record.kind, Kind::Failure(_)));
+        let mut failed: Vec<Interval> = failures.map(|record| record.items).collect();
+        failed.sort_unstable_by_key(|items| items.start());
+        failed.dedup_by(|next, last| {
+            let joined = Interval::new(last.start(), next.stop()).filter(|_| last.stop() == next.start());
+            *last = joined.unwrap_or(*last);
+            joined.is_some()
+        });
+        Some((cause, last_words, failed))
     }
 
     /// How long the programs ran, in seconds.
@@ -180,6 +185,7 @@ impl Records {
         header: impl Fn(Interval, Kind, f64) -> Header,
     ) -> io::Result<()> {
         self.close();
+        self.done.sort_by_key(|record| record.items.start());
         let mut spool = self.spool.take().map(Spool::into_file).transpose()?;
         for Pending { items, kind, seconds, source, bytes, crc } in &mut self.done {
             let header = header(*items, kind.clone(), *seconds);

@@ -1,6 +1,7 @@
 //! The runs of the program in one attempt: what they share (the set-up's environment, files that are used again), and one
 //! run over some items, judged.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rustix::io::Errno;
-use signal_hook::consts::SIGTERM;
+use signal_hook::consts::{SIGKILL, SIGTERM};
 
 use super::checkpoint::Keeper;
 use super::chunk::{Attempt, Place};
@@ -18,6 +19,7 @@ use super::listing::{Listing, ListingError};
 use super::program::{self, Failed, LAST_WORDS, Limit, Process, Running, Surroundings};
 use super::records::Output;
 use super::setup::{self, SetupFailed};
+use super::shortage::{self, Kills};
 use crate::plan::{Bindings, Command, Due, Run, SAVED, Slot, Word, variables};
 use crate::record::Cause;
 use crate::space::{Interval, Space};
@@ -25,6 +27,9 @@ use crate::store::StoreError;
 
 /// How much is kept of what the run of one item writes on standard error: there may be many.
 const LAST_WORDS_OF_ITEM: usize = 1 << 13;
+
+/// A shell's exit codes where it could not start the program.
+const SHELL_STARTED_NOTHING: [i32; 2] = [126, 127];
 
 /// What all runs of the program in an attempt share.
 #[derive(Debug)]
@@ -41,6 +46,8 @@ pub(super) struct Session<'a> {
     own: OwnFiles,
     place: &'a Place<'a>,
     started: Instant,
+    /// Those in the program's group of processes for want of memory.
+    kills: RefCell<Kills>,
 }
 
 #[derive(Debug)]
@@ -93,12 +100,27 @@ impl CallFailed {
         Self { last_words: why.into(), ..Self::of_items(self.cause.clone()) }
     }
 
+    /// Whether it may be due to one item alone, so that the others would do without it.
+    pub(super) fn is_of_some_items(&self) -> bool {
+        !self.is_final
+            && match self.cause {
+                Cause::ExitCode(code) => !SHELL_STARTED_NOTHING.contains(&code) && code != SAVED,
+                Cause::Signal(_) | Cause::NoResult | Cause::Missing(_) | Cause::TimedOut(_) => true,
+                Cause::OutOfMemory(_) => true,
+                Cause::NotStarted(_) | Cause::Setup(_) | Cause::OverBudget(_) => false,
+                Cause::OutOfDisk(_) | Cause::Machine(_) => false,
+            }
+    }
+
     fn machine(what: &str, error: &dyn std::fmt::Display) -> Self {
         Self { is_final: true, ..Self::of_items(Cause::Machine(format!("{what}: {error}"))) }
     }
 
     fn on(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |error| Self::machine(&path.display().to_string(), &error)
+        move |error| {
+            let cause = shortage::cause_of(&error, &path.display().to_string());
+            Self { is_final: true, ..Self::of_items(cause) }
+        }
     }
 }
 
@@ -164,6 +186,7 @@ impl<'a> Session<'a> {
             },
             place,
             started: Instant::now(),
+            kills: RefCell::new(Kills::read()),
         })
     }
 
@@ -301,6 +324,8 @@ impl<'a> Session<'a> {
         let printed = fresh(&self.own.printed)?;
         let stdin = self.list(items)?;
         let words = self.command.fill(bindings);
+        // What others were killed for before is not this run's.
+        self.kills.borrow_mut().more();
         let mut of_run = of_run(&self.names, bindings);
         let kept = keeper.map(|keeper| keeper.variables(self.python_path())).unwrap_or_default();
         of_run.extend(kept.iter().map(|(name, value)| (name, value)));
@@ -327,6 +352,7 @@ impl<'a> Session<'a> {
             Err(Failed::Machine(error)) => return Err(CallFailed::machine(&words[0].quoted(), &error)),
         };
         let seconds = ended.seconds;
+        let killed = ended.status.signal() == Some(SIGKILL) || ended.status.code() == Some(128 + SIGKILL);
         let failed = |cause| {
             let kept = if self.per_item { LAST_WORDS_OF_ITEM } else { LAST_WORDS };
             let mut last_words = ended.last_words.clone();
@@ -344,8 +370,11 @@ impl<'a> Session<'a> {
         }
         match (ended.status.code(), ended.status.signal()) {
             (Some(0), _) => {}
-            (_, Some(signal)) => return Err(failed(Cause::Signal(signal))),
-            (code, None) => return Err(failed(Cause::ExitCode(code.unwrap_or(-1)))),
+            (_, Some(signal)) => return Err(failed(self.shortage(killed).unwrap_or(Cause::Signal(signal)))),
+            (code, None) => {
+                let cause = Cause::ExitCode(code.unwrap_or(-1));
+                return Err(failed(self.shortage(killed).unwrap_or(cause)));
+            }
         }
         // What is written to {result} is the result; else what is printed, unless the program was told of {result}.
         let (path, length) = match self.command.mentions_result() || result.symlink_metadata().is_ok() {
@@ -354,9 +383,16 @@ impl<'a> Session<'a> {
         };
         match output(self.attempt.job.due, path, length, seconds) {
             Ok(Some(output)) => Ok(Ran::Done(output)),
-            Ok(None) => Err(failed(Cause::NoResult)),
-            Err(error) => Err(failed(Cause::Machine(error.to_string()))),
+            Ok(None) => Err(failed(self.shortage(false).unwrap_or(Cause::NoResult))),
+            Err(error) => Err(failed(shortage::cause_of(&error, ""))),
         }
+    }
+
+    /// Whether a run that has just failed lacked memory or disk. In a group of processes that is not the job's own another may
+    /// have been killed meanwhile: then only a program that was killed itself has lacked memory.
+    fn shortage(&self, killed: bool) -> Option<Cause> {
+        let more = self.kills.borrow_mut().more().filter(|_| killed || self.place.base == Base::Job);
+        more.or_else(|| shortage::full_disk(&[self.folder, self.place.scratch]))
     }
 
     /// Writes the files that tell the program its items; gives the one that is its standard input.

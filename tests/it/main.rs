@@ -4,6 +4,7 @@
 mod checkpoint;
 mod coreutils;
 mod corpora;
+mod cost;
 mod cut_short;
 mod damage;
 mod examples;

@@ -64,9 +64,15 @@ fn chunks_are_counted_as_ranges_are() {
 }
 
 /// Arguments that make no sense, in a folder with `sum.py`, `run.sh` (which cannot be executed) and `loop`.
-const NONSENSE: [&str; 58] = [
+const NONSENSE: [&str; 64] = [
     "plan",
-    "plan --total 1..=100",
+    "plan --total 1..=100 --cost 0s",
+    "plan --total 1..=100 --cost i**2",
+    "plan --total 1..=100 --cost item-5",
+    "plan --total 1..=100 --target 0s",
+    "plan --total 1..=100 --target 1h --chunks 5",
+    "plan --total 1..=100 --chunks 5 --slice 2m",
+    "plan --total 1..=100 --chunks 5 --slice 2m --slices 3",
     "plan --chunks 5",
     "plan --total 1..=100 --chunks 101",
     "plan --total 1..=100 --chunks 0",

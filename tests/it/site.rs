@@ -171,12 +171,11 @@ fn what_differs_of_a_site_is_named() {
 }
 
 #[test]
-fn the_sites_target_is_the_advice() {
+fn the_sites_target_is_the_length_of_a_chunk() {
     let dir = Dir::new();
     dir.own_profile("target = '20m'");
-    dir.split("plan --total 10").refuses(2).says("aim at about 20 minutes of work a chunk");
-    dir.own_profile("target = '1h 30s'");
-    dir.split("plan --total 10").refuses(2).says("aim at about 1h 30s of work a chunk");
+    dir.split("plan --total 1000 --cost 60s").ok().says("50 chunks of 20 items each");
+    dir.split("plan --total 1000 --cost 60s --target 1h40m --dir other").ok().says("10 chunks of 100 items each");
 }
 
 #[test]

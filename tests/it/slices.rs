@@ -103,17 +103,88 @@ fn what_other_code_has_carried_does_not_count() {
     assert_eq!(calls(&dir), "1 11 21 31 41 1 11 21 31 41 51 61 71 81 91 ");
 }
 
+/// Prints the sum, but not of items that `$1` lists.
+const PICKY: &str = "echo $2-$3 >> \"$CALLS\"
+total=0; for item in $(seq $2 $3); do
+  case \" $1 \" in *\" $item \"*) echo what a pity about $item >&2; exit 3;; esac
+  total=$((total + item))
+done; echo $total\n";
+
+/// A chunk of 100 items, in slices if `more` says so, whose program cannot do those that `bad` lists.
+fn picky(bad: &str, more: &[&str]) -> Dir {
+    let dir = Dir::new();
+    dir.write("sum.sh", PICKY);
+    dir.split("plan --total 1..=100 --chunks 1 --env")
+        .arg(format!("CALLS={}", dir.path("calls").display()))
+        .args(more)
+        .args(["--", "sh", "sum.sh", bad, "{first}", "{last}"])
+        .ok();
+    dir
+}
+
 #[test]
-fn a_slice_that_fails_costs_the_others_nothing() {
-    let dir = planned("echo what a pity >&2; exit 3", &[]);
+fn a_bad_item_costs_its_neighbours_nothing() {
+    let dir = picky("41", &[]);
     sandbox(&dir, "one");
     let failed = job(&dir, "one");
     assert_eq!(failed.code, Some(70), "{}", failed.transcript());
-    assert!(failed.err.contains("10 of 100 items have no result"), "{}", failed.err);
+    assert!(failed.err.contains("1 of 100 items have no result"), "{}", failed.err);
+    assert_eq!(calls(&dir), "1-100 1-50 51-100 1-25 26-50 26-37 38-50 38-43 44-50 38-40 41-43 41-41 42-43 ");
     let partial = bring_back(&dir, "one");
-    assert!(partial.contains("what a pity"), "{partial}");
-    dir.split("reduce .").refuses(20).says("41..=50");
-    dir.split("run .").answers("5050\n").says("90 of 100 items have results already");
+    assert!(partial.contains("what a pity about 41"), "{partial}");
+    // Six results, and one failure, in the order of the items.
+    let firsts: Vec<u64> = partial
+        .split("\"first\":")
+        .skip(1)
+        .map(|rest| rest.split(',').next().and_then(|first| first.parse().ok()).expect("a number"))
+        .collect();
+    assert_eq!(firsts, [0, 25, 37, 40, 41, 43, 50]);
+    dir.split("reduce .").refuses(20).says("41");
+    dir.split("reduce . --partial").answers("5009\n");
+    dir.write("sum.sh", PICKY.replace("exit 3", ":"));
+    dir.split("run .").answers("5050\n").says("99 of 100 items have results already");
+}
+
+#[test]
+fn bad_items_in_several_slices_are_all_found() {
+    let dir = picky("3 41 100", &["--slices", "10"]);
+    sandbox(&dir, "one");
+    let failed = job(&dir, "one");
+    assert_eq!(failed.code, Some(70), "{}", failed.transcript());
+    assert!(failed.err.contains("3 of 100 items have no result"), "{}", failed.err);
+    bring_back(&dir, "one");
+    dir.split("reduce . --partial").answers("4906\n");
+}
+
+#[test]
+fn a_broken_program_is_not_narrowed_down() {
+    let all: Vec<String> = (1..=100).map(|item| item.to_string()).collect();
+    let dir = picky(&all.join(" "), &["--slices", "10"]);
+    sandbox(&dir, "one");
+    assert_eq!(job(&dir, "one").code, Some(70));
+    assert_eq!(calls(&dir), "1-10 1-5 6-10 1-2 3-5 6-7 8-10 ");
+    let partial = bring_back(&dir, "one");
+    assert!(partial.contains("not run: the items before them all failed"), "{partial}");
+}
+
+#[test]
+fn a_program_that_is_not_there_is_asked_for_once() {
+    let dir = picky("41", &[]);
+    dir.write("sum.sh", "echo $2-$3 >> \"$CALLS\"; not-there-at-all $2\n");
+    sandbox(&dir, "one");
+    assert_eq!(job(&dir, "one").code, Some(70));
+    assert_eq!(calls(&dir), "1-100 ");
+}
+
+#[test]
+fn what_fails_once_is_done_in_halves() {
+    let dir = planned("echo what a pity >&2; exit 3", &[]);
+    sandbox(&dir, "one");
+    let done = job(&dir, "one");
+    assert_eq!(done.code, Some(0), "{}", done.transcript());
+    assert_eq!(calls(&dir), "1 11 21 31 41 41 46 51 61 71 81 91 ");
+    assert_eq!(records(&bring_back(&dir, "one")), 11);
+    dir.split("reduce .").answers("5050\n");
 }
 
 #[test]

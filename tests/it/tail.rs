@@ -5,9 +5,10 @@ use std::fs;
 use crate::kit::{Dir, Split};
 use crate::log::{Log, computed, dagman};
 
-/// Fails where its items hold 37, until there is a file `mended`.
+/// Fails where its items hold 37, until there is a file `mended`; with an exit code at which the runner does not look for the
+/// bad item itself.
 const PROGRAM: &str =
-    "if seq $0 $1 | grep -qx 37 && [ ! -e \"$MENDED\" ]; then echo item 37 has no data >&2; exit 3; fi; seq $0 $1";
+    "if seq $0 $1 | grep -qx 37 && [ ! -e \"$MENDED\" ]; then echo item 37 has no data >&2; exit 127; fi; seq $0 $1";
 
 /// 100 items in 10 chunks.
 fn planned(words: &str) -> Dir {
@@ -55,7 +56,7 @@ fn a_bad_item_is_narrowed_down_and_computed_once_it_is_mended() {
     dir.split("tail 2").exits(79);
     assert!(!dir.path("tail-2.dag").exists());
     insta::assert_snapshot!("what is missing", dir.split("tail end").exits(20).transcript());
-    assert!(dir.read("logs/missing.txt").contains("chunk 3, item 37: the program ended with exit code 3"));
+    assert!(dir.read("logs/missing.txt").contains("chunk 3, item 37: the program ended with exit code 127"));
 
     // The next submission goes by the records, and by nothing that the one before has left.
     dir.write("tail-1.dag.rescue001", "DONE tail-1-chunk-000003-000-g1\n");
@@ -67,6 +68,18 @@ fn a_bad_item_is_narrowed_down_and_computed_once_it_is_mended() {
     dir.split("tail end").ok();
     assert_eq!(dir.read("logs/missing.txt"), "all 100 items are there\n");
     dir.split("reduce .").answers("5050\n");
+}
+
+#[test]
+fn what_the_runner_has_narrowed_down_is_tried_alone_once_more() {
+    let dir = Dir::new();
+    let plan = dir.split("plan --total 1..=100 --chunks 2 --reduce concat -- sh -c");
+    plan.args(["if seq $0 $1 | grep -qx 37; then exit 3; fi; seq $0 $1", "{first}", "{last}"]).ok();
+    run_all(&dir, "plan.dag");
+    dir.split("tail 1").ok().says("1 item of 100 in 1 piece: tail-1.dag");
+    assert_eq!(run_all(&dir, "tail-1.dag"), [["0", "36", "37"].map(str::to_owned)]);
+    dir.split("tail 2").exits(79);
+    dir.split("tail end").exits(20).says("1 of 100 items have no result");
 }
 
 #[test]
@@ -125,7 +138,7 @@ fn only_the_last_attempt_yields() {
     let chunk = ["3", "30", "40"];
     job(&dir, 0, chunk).exits(70);
     job(&dir, 1, chunk).exits(70);
-    job(&dir, 2, chunk).exits(0).says("yielded: the program ended with exit code 3");
+    job(&dir, 2, chunk).exits(0).says("yielded: the program ended with exit code 127");
     // chunk.sub was edited.
     let ad = dir.write("edited.ad", "JobMaxRetries = 0\nNumJobCompletions = 0\n");
     let edited = dir.command("/usr/bin/env").arg("-i").arg(format!("_CONDOR_JOB_AD={}", ad.display()));

@@ -1,0 +1,126 @@
+//! How to cut, where the user says how long items take, or nothing: `--cost`, `--target`, `--slice`, and items that are tried first.
+
+use std::fs;
+
+use crate::kit::Dir;
+
+/// Each item takes as many milliseconds as it is large, and so long to start.
+const SLOW: &str = "import sys, time\ntime.sleep(0.02)\nfirst, last = int(sys.argv[1]), int(sys.argv[2])\n\
+                    for item in range(first, last + 1):\n    time.sleep(item / 10000)\nprint(sum(range(first, last + 1)))\n";
+
+fn chunks(dir: &Dir, name: &str) -> Vec<u128> {
+    let dag = dir.read(format!("{name}/plan.dag"));
+    let vars = dag.lines().filter(|line| line.starts_with("VARS chunk-"));
+    let number = |line: &str, name: &str| -> u128 {
+        let rest = line.split(&format!("{name}=\"")).nth(1).expect("there");
+        rest.split('"').next().expect("there").parse().expect("a number")
+    };
+    vars.map(|line| number(line, "stop") - number(line, "start")).collect()
+}
+
+#[test]
+fn chunks_take_as_long_each() {
+    let dir = Dir::new();
+    let ended = dir.split("plan --total 0..100000 --dir squares --cost").arg("item**2 / 1e9").ok();
+    insta::assert_snapshot!(ended.transcript());
+    let sizes = chunks(&dir, "squares");
+    let falls = sizes.windows(2).all(|pair| pair[0] + 2 >= pair[1]);
+    assert!(falls && sizes[0] > 100 * sizes[sizes.len() - 1], "{sizes:?}");
+    assert_eq!(sizes.iter().sum::<u128>(), 100_000);
+    let plan = dir.read("squares/plan.json");
+    let again = dir.split("plan --total 0..100000 --dir squares --cost").arg("item**2 / 1e9").ok();
+    again.says("the same plan is in squares already");
+    assert_eq!(dir.read("squares/plan.json"), plan);
+    // With a number of chunks the unit does not matter.
+    dir.split("plan --total 0..100000 --dir sixty --chunks 60 --cost item").ok();
+    let sizes = chunks(&dir, "sixty");
+    assert!(sizes.len() == 60 && sizes[0] > 7 * sizes[59], "{sizes:?}");
+}
+
+#[test]
+fn uneven_chunks_are_computed_shown_and_cut_again() {
+    let dir = Dir::new();
+    dir.split("run --total 1..=3000 --chunks 7 --cost item").answers("4501500\n");
+    dir.split("show chunk-6").ok().says("chunk 6 of 7");
+    let last = dir.partial(6);
+    fs::remove_file(last).expect("removed");
+    dir.split("reduce .").refuses(20);
+    dir.split("run").answers("4501500\n");
+}
+
+#[test]
+fn a_grid_of_a_million_million_points_is_cut_by_cost() {
+    let dir = Dir::new();
+    let grid = ["--grid", "i=0..1000000", "--grid", "j=0..1000000"];
+    let words = ["--cost", "(i + 1) * 1e-9", "--target", "1000000s", "--", "true", "{i}"];
+    dir.split("plan --dir grid").args(grid).args(words).ok();
+    let sizes = chunks(&dir, "grid");
+    assert_eq!(sizes.iter().sum::<u128>(), 1_000_000_000_000);
+    assert!((490..=510).contains(&sizes.len()) && sizes[0] > 10 * sizes[sizes.len() - 1], "{sizes:?}");
+}
+
+#[test]
+fn long_chunks_have_slices_by_themselves() {
+    let dir = Dir::new();
+    let plan = |words: &str| {
+        let ended = dir.split(&format!("plan --force --total 36000 {words} -- true {{first}}")).ok();
+        let plan: serde_json::Value = serde_json::from_str(&dir.read("plan.json")).expect("JSON");
+        (plan["pacing"]["slices"].as_u64().unwrap_or(1), plan["pacing"]["budget"].as_u64(), ended.text())
+    };
+    let (slices, budget, _) = plan("--cost 1s");
+    assert_eq!((slices, budget), (1, None), "ten minutes need no slices");
+    let (slices, budget, said) = plan("--cost 1s --target 1h");
+    assert_eq!((slices, budget), (12, Some(7_200_000)), "{said}");
+    let (slices, budget, _) = plan("--cost 1s --slice 2m");
+    assert_eq!((slices, budget), (5, Some(1_200_000)));
+    let (slices, budget, _) = plan("--cost 1s --target 1h --slices 3 --budget 3h --tail-rounds 0");
+    assert_eq!((slices, budget), (3, Some(10_800_000)));
+    let (_, budget, _) = plan("--cost 1s --target 1h --tail-rounds 0");
+    assert_eq!(budget, None, "without a tail what is yielded would be missing");
+}
+
+#[test]
+fn items_are_tried_where_nothing_says_how_to_cut() {
+    let dir = Dir::new();
+    dir.write("slow.py", SLOW);
+    let words = "plan --total 1..=400 --dir tried --target 2s --probe-budget 2s -- python3 slow.py {first} {last}";
+    let ended = dir.split(words).ok();
+    ended.says("trying a few items here").says(" an item").says("to start").says("tried/plan.dag");
+    // What was tried counts, and is computed by no job.
+    let dag = dir.read("tried/plan.dag");
+    let done = dag.lines().filter(|line| line.starts_with("JOB chunk-") && line.ends_with(" DONE")).count();
+    assert!(done >= 1, "{dag}");
+    let plan = dir.read("tried/plan.json");
+    let partials = dir.names("tried/outputs").len();
+    // The same words again try nothing.
+    let again = dir.split(&words.replace(" --target 2s", "")).ok();
+    again.is_silent_on("trying").says("the same plan is in tried already");
+    assert_eq!(dir.read("tried/plan.json"), plan);
+    dir.split("run tried").answers("80200\n");
+    assert!(dir.names("tried/outputs").len() > partials);
+    assert!(dir.is_tidy(), "nothing is left in the folder for temporary files");
+}
+
+#[test]
+fn a_run_tries_items_as_well() {
+    let dir = Dir::new();
+    dir.write("slow.py", SLOW);
+    dir.split("run --total 1..=100 -- python3 slow.py {first} {last}")
+        .answers("5050\n")
+        .says("trying a few items here");
+    dir.split("run --total 1..=100 --dir items").answers("5050\n").is_silent_on("trying");
+}
+
+#[test]
+fn what_cannot_be_tried_is_said() {
+    let dir = Dir::new();
+    let mut all = Vec::new();
+    all.push(dir.split("plan --total 10 --probe-budget 300ms -- sleep 30").refuses(2).transcript());
+    let failing = ["--", "sh", "-c", "echo no such thing >&2; exit 3", "{first}"];
+    all.push(dir.split("plan --total 10").args(failing).refuses(30).transcript());
+    insta::assert_snapshot!(all.join("\n\n"));
+    // Some items fail: the others tell.
+    let some = ["--", "sh", "-c", "test $0 -lt 8 && echo $0", "{x}"];
+    let ended = dir.split("plan --dir some --grid x=1..=10").args(some).ok();
+    ended.says("note: of the items that were tried some failed");
+}
