@@ -60,7 +60,7 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
         lines.extend(about_versions(&request)?);
     }
     let submit = if request.folder == Path::new(".") { String::new() } else { format!("cd {folder} && ") };
-    if request.plan.command.is_some() && !has_run(&request, &laid) {
+    if request.plan.command.is_some() && brought.is_none() && !has_run(&request, &laid) {
         let dir = if submit.is_empty() { String::new() } else { format!(" --dir {folder}") };
         lines.push(format!("first: split try{dir}     computes one item here as a job would"));
     }

@@ -126,8 +126,16 @@ pub(super) fn probe(options: &WhatOptions) -> Result<Option<Probed>, Failure> {
     let counts = !plan.command.iter().any(crate::plan::Command::depends_on_the_cut);
     let mut partials = Vec::new();
     if counts {
-        let borders: Vec<u128> = runs.iter().flat_map(|run| [run.items.start(), run.items.stop()]).collect();
-        cut = cut.with_borders(items, &borders);
+        // The runs at a place follow one another: they make one chunk, which is done.
+        let mut borders = std::collections::BTreeSet::new();
+        for run in &runs {
+            for border in [run.items.start(), run.items.stop()] {
+                if !borders.remove(&border) {
+                    borders.insert(border);
+                }
+            }
+        }
+        cut = cut.with_borders(items, &Vec::from_iter(borders));
         partials = fs::read_dir(&kept).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
         partials.sort();
     }

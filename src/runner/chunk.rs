@@ -239,6 +239,7 @@ fn compute(
     let mut hope = Hope { worked: kept.has_results(), failures: 0 };
     let mut carry = place.carried.map(|carried| Carry::new(&attempt.job.pacing, carried.cost));
     let slices = left.len();
+    let mut reserve = shortage::Reserve::hold(own);
     for number in 0..slices {
         let slice = left[0];
         let mut records = Records::new(own.join(format!("records-{number}")));
@@ -252,6 +253,9 @@ fn compute(
             let changed = Cause::Machine("the program or its files changed while it ran".to_owned());
             records.take_back(slice, changed);
         }
+        if records.has_failures() {
+            reserve = None;
+        }
         kept.add(records)?;
         checkpoint::forget(attempt, place, |items| kept.has_results_of(items))?;
         left.remove(0);
@@ -261,6 +265,7 @@ fn compute(
             SliceEnd::Stopped if !running.stopped() => return Ok(End::Carry),
             SliceEnd::Stopped => return Ok(End::Stopped),
             SliceEnd::GaveUp(failed) => {
+                drop(reserve);
                 give_up(kept, &left, failed)?;
                 return Ok(End::All);
             }

@@ -146,6 +146,11 @@ impl Records {
         self.open.is_some() || self.done.iter().any(|record| record.kind.is_result())
     }
 
+    /// Whether any item has failed.
+    pub(super) fn has_failures(&self) -> bool {
+        self.why.is_some()
+    }
+
     /// The items that have results, once they are written.
     pub(super) fn results(&self) -> impl Iterator<Item = Interval> + '_ {
         self.done.iter().filter(|record| record.kind.is_result()).map(|record| record.items)
@@ -186,7 +191,7 @@ impl Records {
     ) -> io::Result<()> {
         self.close();
         self.done.sort_by_key(|record| record.items.start());
-        let mut spool = self.spool.take().map(Spool::into_file).transpose()?;
+        let mut spool = self.spool.take().map(Spool::into_written).transpose()?;
         for Pending { items, kind, seconds, source, bytes, crc } in &mut self.done {
             let header = header(*items, kind.clone(), *seconds);
             match (source, &mut spool) {
@@ -195,8 +200,7 @@ impl Records {
                     write(out, &header, &mut file.take(*bytes), *bytes, crc)?;
                 }
                 (Source::Spool(offset), Some(spool)) => {
-                    spool.seek(SeekFrom::Start(*offset))?;
-                    write(out, &header, &mut spool.take(*bytes), *bytes, crc)?;
+                    write(out, &header, &mut spool.read_from(*offset)?.take(*bytes), *bytes, crc)?;
                 }
                 (Source::Spool(_), None) => return Err(io::ErrorKind::NotFound.into()),
                 (Source::Bytes(kept), _) => write(out, &header, &mut &kept[..], *bytes, crc)?,
@@ -320,8 +324,31 @@ impl Spool {
         Ok(())
     }
 
-    fn into_file(self) -> io::Result<File> {
-        self.out.into_inner().map_err(io::IntoInnerError::into_error)
+    /// What has been written. Where the disk is full, the end of it stays in memory.
+    fn into_written(mut self) -> io::Result<Written> {
+        let _ = self.out.flush();
+        let (file, end) = self.out.into_parts();
+        let end = end.map_err(io::Error::other)?;
+        Ok(Written { file, in_file: self.length - end.len() as u64, end })
+    }
+}
+
+/// A spool that is not written to any more.
+#[derive(Debug)]
+struct Written {
+    file: File,
+    in_file: u64,
+    /// What comes after the file.
+    end: Vec<u8>,
+}
+
+impl Written {
+    /// Reads from this byte on.
+    fn read_from(&mut self, offset: u64) -> io::Result<impl Read + '_> {
+        let passed = usize::try_from(offset.saturating_sub(self.in_file)).unwrap_or(usize::MAX).min(self.end.len());
+        self.file.seek(SeekFrom::Start(offset.min(self.in_file)))?;
+        let file = (&mut self.file).take(self.in_file.saturating_sub(offset));
+        Ok(file.chain(&self.end[passed..]))
     }
 }
 
@@ -335,5 +362,98 @@ impl Write for Spool {
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Identity;
+
+    fn interval(start: u128, stop: u128) -> Interval {
+        Interval::new(start, stop).expect("items")
+    }
+
+    /// A result as a program leaves it.
+    fn output(text: &str) -> (Output, crc32fast::Hasher) {
+        let mut file = tempfile::tempfile().expect("a temporary file");
+        file.write_all(text.as_bytes()).and_then(|()| file.rewind()).expect("written");
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(text.as_bytes());
+        (Output { file, bytes: text.len() as u64, seconds: 1.0 }, crc)
+    }
+
+    /// The items and payloads of what is written.
+    fn written(records: &mut Records) -> Vec<(Interval, bool, String)> {
+        let header = |items, kind, seconds| crate::record::Header {
+            plan: Identity::of_bytes(b"plan"),
+            code: Identity::of_bytes(b"code"),
+            items,
+            kind,
+            seconds,
+            host: "here".into(),
+            attempt: "0".into(),
+        };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("partial");
+        let mut bytes = Vec::new();
+        records.write(&mut bytes, header).expect("in memory");
+        std::fs::write(&path, &bytes).expect("written");
+        let read = crate::record::read(&mut &bytes[..], &mut Vec::new()).expect("in memory");
+        assert_eq!(read.damage, None);
+        let payload = |record: &crate::record::Record| {
+            let mut text = Vec::new();
+            let done = record.payload.pieces::<io::Error>(&path, &mut |piece| {
+                text.extend_from_slice(piece);
+                Ok(())
+            });
+            done.expect("read");
+            String::from_utf8(text).expect("text")
+        };
+        let records = read.records.iter();
+        records.map(|found| (found.header.items, found.header.kind.is_result(), payload(found))).collect()
+    }
+
+    #[test]
+    fn what_is_added_in_any_order_is_written_in_that_of_the_items() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut records = Records::new(folder.path().join("spool"));
+        let fail = |records: &mut Records, items, code: i32| {
+            records.failure(items, Cause::ExitCode(code), 0.0, format!("words {code}").into_bytes());
+        };
+        let (whole, crc) = output("later\n");
+        records.whole(interval(6, 9), whole, crc);
+        for (first, text) in [(2, "bundle"), (4, "next bundle")] {
+            records.bundle(interval(first, first + 2), output(text).0, &[]).expect("kept");
+        }
+        records.left_out(0).expect("kept");
+        fail(&mut records, interval(10, 12), 4);
+        fail(&mut records, interval(9, 10), 3);
+        fail(&mut records, interval(1, 2), 5);
+        let expected = [
+            (interval(0, 1), true, "-\n"),
+            (interval(1, 2), false, "words 5"),
+            (interval(2, 4), true, "6\nbundle"),
+            (interval(4, 6), true, "11\nnext bundle"),
+            (interval(6, 9), true, "later\n"),
+            (interval(9, 10), false, "words 3"),
+            (interval(10, 12), false, "words 4"),
+        ];
+        assert_eq!(written(&mut records), expected.map(|(items, is_result, text)| (items, is_result, text.to_owned())));
+        let (cause, words, failed) = records.into_failure().expect("there are failures");
+        assert_eq!((cause, &words[..]), (Cause::ExitCode(5), &b"words 5"[..]), "of the first items");
+        assert_eq!(failed, [interval(1, 2), interval(9, 12)]);
+    }
+
+    #[test]
+    fn where_the_disk_is_full_the_end_is_in_memory() {
+        let mut file = tempfile::tempfile().expect("a temporary file");
+        file.write_all(b"0123").expect("written");
+        let mut written = Written { file, in_file: 4, end: b"4567".to_vec() };
+        for (offset, bytes, expected) in [(0, 8, "01234567"), (2, 3, "234"), (4, 2, "45"), (6, 9, "67"), (8, 1, "")] {
+            let mut text = String::new();
+            written.read_from(offset).expect("in it").take(bytes).read_to_string(&mut text).expect("text");
+            assert_eq!(text, expected);
+        }
     }
 }

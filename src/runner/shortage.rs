@@ -4,11 +4,16 @@
 //! may be missed, such as of a program that is refused memory by a limit of its own and says so: then its exit code and its
 //! last words are what is known.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::FallocateFlags;
+
 use crate::record::Cause;
+
+/// More than the records of most failures take, in bytes.
+const RESERVED: u64 = 1 << 18;
 
 /// The kernel's name for the number of processes that it killed for want of memory.
 const KILLS: &str = "oom_kill";
@@ -103,6 +108,29 @@ pub(super) fn full_disk(folders: &[&Path]) -> Option<Cause> {
         (found.f_blocks > 0 && bytes < FULL) || (found.f_files > 0 && found.f_favail == 0)
     });
     full.map(|folder| Cause::OutOfDisk(folder.display().to_string()))
+}
+
+/// A little of the disk, for the records of what fails where the program has filled the rest. It is given back when dropped.
+#[derive(Debug)]
+pub(super) struct Reserve {
+    path: PathBuf,
+}
+
+impl Reserve {
+    /// Takes it, in a file in `folder`; none where the file system cannot, or has no more.
+    pub(super) fn hold(folder: &Path) -> Option<Self> {
+        let reserve = Self { path: folder.join("reserve") };
+        let file = File::create_new(&reserve.path).ok()?;
+        rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, RESERVED).ok()?;
+        Some(reserve)
+    }
+}
+
+impl Drop for Reserve {
+    fn drop(&mut self) {
+        // The folder is removed in any case.
+        let _ = fs::remove_file(&self.path);
+    }
 }
 
 /// Whether this is what a full disk, or a quota that is used up, answers.
