@@ -1,5 +1,7 @@
 //! Gentleness on an access point, which many people share.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::failure::Failure;
 use super::output::{count, say};
 use crate::exit::Exit;
@@ -39,9 +41,13 @@ pub(super) fn in_own_threads<T: Send>(work: impl FnOnce() -> T + Send) -> Result
     Ok(pool.install(work))
 }
 
-/// Reading and merging use so many threads from here on.
+/// Reading and merging use so many threads from here on; the first number that is said holds.
 pub(super) fn limit_merging(threads: Option<u16>) -> Result<(), Failure> {
+    static LIMITED: AtomicBool = AtomicBool::new(false);
     let Some(threads) = threads else { return Ok(()) };
+    if LIMITED.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
     let built = rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global();
     built.map_err(|error| Failure::new(Exit::Machine, format!("cannot start {}: {error}", count(threads, "thread"))))
 }

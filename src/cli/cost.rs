@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
+use super::access_point::in_own_threads;
 use super::arguments::WhatOptions;
 use super::failure::Failure;
 use super::request::usage;
@@ -72,7 +73,8 @@ impl Cost {
             Self::Each(seconds) => Costs::even(items, *seconds),
             Self::Formula(formula) => {
                 let refuse = |error: ConditionError| usage(format!("--cost {}: {error}", formula.text()));
-                Costs::of_stretches(stretches(formula, space, rows).map_err(refuse)?)
+                let stretches = in_own_threads(|| stretches(formula, space, rows))?;
+                Costs::of_stretches(stretches.map_err(refuse)?)
             }
         };
         costs.map_err(|error| usage(format!("--cost: {error}")))

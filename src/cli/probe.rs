@@ -30,6 +30,8 @@ pub(super) const PLACES: u128 = 8;
 const ENOUGH: f64 = 2.0;
 /// A group has at most so many times the items of the one before it.
 const GROWTH: u128 = 10;
+/// So much of what is left of the budget one round over all places may take.
+const SHARE: f64 = 0.8;
 /// Where items differ by no more than this factor they count as equal.
 const ALIKE: f64 = 1.25;
 /// Costs between the places are known up to so many items.
@@ -104,6 +106,7 @@ pub(super) fn probe(options: &WhatOptions) -> Result<Option<Probed>, Failure> {
         seconds(options.probe_budget.as_secs_f64())
     ));
     access_point::step_back(&request.plan.site.access_point);
+    access_point::read_gently(&request.plan.site.access_point)?;
     write(&mut request, &programs()?, &[])?;
     let plan = &request.plan;
     let (runs, failed, usage) = runs(plan, &request, &Layout::new(&planned), &kept, options.probe_budget)?;
@@ -261,8 +264,10 @@ fn try_places(
             // What comes next takes what this took, and at most as many times longer as it is larger.
             let grown =
                 (items.count() * GROWTH).min((ENOUGH * 2.0 / taken.max(1e-3) * items.count() as f64).ceil() as u128);
-            let affordable = taken * grown as f64 / items.count() as f64 * places as f64 <= left.max(taken);
-            let more = taken < ENOUGH && grown > items.count() && affordable && items.stop() < chunk(place).stop();
+            // As much at each place.
+            let each = taken.max(1e-6) / items.count() as f64;
+            let grown = grown.min((left * SHARE / places as f64 / each) as u128);
+            let more = taken < ENOUGH && grown >= 2 * items.count() && items.stop() < chunk(place).stop();
             next[place] = (items.stop(), grown.max(1), more);
         }
     }

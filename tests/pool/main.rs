@@ -66,7 +66,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 65] = tests![
+const TESTS: [Test; 66] = tests![
     Own          chaos::chaos_leaves_the_answer_exact,
     EveryRelease evictions::an_evicted_job_goes_on_where_it_was,
     EveryRelease checkpoint::a_python_program_loses_no_more_than_the_interval,
@@ -87,6 +87,7 @@ const TESTS: [Test; 65] = tests![
     EveryRelease tail::a_tail_that_was_removed_is_cut_anew,
     Transfer     planning::a_live_dag_is_not_planned_over,
     Transfer     planning::a_removed_dag_goes_on,
+    EveryRelease planning::a_plan_is_cut_by_what_items_take,
     EveryRelease status::counts_and_costs_agree_with_htcondor,
     EveryRelease first::the_three_commands,
     EveryRelease first::a_python_program_of_the_users_own,

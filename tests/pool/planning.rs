@@ -44,6 +44,30 @@ pub(crate) fn a_removed_dag_goes_on(pool: &Pool) {
     assert_eq!(folder.split("reduce outputs/").ok(), "1830\n");
 }
 
+/// What was tried on the access point counts, and no job computes it.
+pub(crate) fn a_plan_is_cut_by_what_items_take(pool: &Pool) {
+    let folder = pool.folder("tried");
+    folder.program(
+        "tool",
+        "#!/bin/sh\nfor item in $(seq $1 $2); do sleep 0.1; done\nseq $1 $2 | awk '{s += $1} END {print s}'\n",
+    );
+    folder.split("plan --total 1..=300 --target 5s --probe-budget 4s -- ./tool {first} {last}").ok();
+    let dag = folder.read("plan.dag");
+    let nodes: Vec<&str> = dag.lines().filter(|line| line.starts_with("JOB chunk-")).collect();
+    let done = nodes.iter().filter(|line| line.ends_with(" DONE")).count();
+    assert!(done > 0 && nodes.len() - done >= 5, "{dag}");
+    assert_eq!(folder.submit(), Some(0));
+    assert_eq!(folder.jobs().iter().filter(|job| job.chunk().is_some()).count(), nodes.len() - done);
+    assert_eq!(folder.split("reduce outputs/").ok(), "45150\n");
+    // As long as is said, where items differ.
+    let folder = pool.folder("said");
+    folder.split("plan --total 1..=100 --target 10s --cost item/100").ok();
+    let nodes = folder.read("plan.dag").lines().filter(|line| line.starts_with("JOB chunk-")).count();
+    assert_eq!(nodes, 6);
+    assert_eq!(folder.submit(), Some(0));
+    assert_eq!(folder.split("reduce outputs/").ok(), "5050\n");
+}
+
 pub(crate) fn a_folder_may_have_almost_any_name(pool: &Pool) {
     let folder = pool.folder("an \"odd\", it's; ${x} $x #1 100% *? ~ \\ {{ ü }} (&)");
     folder.split("plan --total 1..=10 --chunks 2").ok();
