@@ -6,9 +6,25 @@ use super::failure::Failure;
 use super::output::{count, tell};
 use super::request::templates;
 use super::{access_point, plan, progress, reduce, versions};
+use crate::cut::Cut;
 use crate::exit::Exit;
 use crate::folder::{Existing, Laid, lay_down};
-use crate::plan::{Plan, Word};
+use crate::plan::{Command, Plan, Word};
+use crate::space::Interval;
+
+/// So many gaps are cut out one by one; where there are more, chunks that lack anything are computed whole.
+const MOST_GAPS: usize = 10_000;
+
+/// The plan's cut with its chunks divided where what is missing starts and ends, so that nothing that is done runs again.
+fn around_the_gaps(plan: &Plan, gaps: &[Interval]) -> Cut {
+    // The items' numbers within a chunk, or the chunk's own, may be a part of what is computed.
+    let depends = plan.command.as_ref().is_some_and(Command::depends_on_the_cut);
+    if depends || gaps.len() > MOST_GAPS {
+        return plan.cut.clone();
+    }
+    let borders: Vec<u128> = gaps.iter().flat_map(|gap| [gap.start(), gap.stop()]).collect();
+    plan.cut.with_borders(plan.space.count(), &borders)
+}
 
 pub(super) fn resume(options: &ResumeOptions) -> Done {
     let (layout, plan) = reduce::find(&options.folder)?;
@@ -38,7 +54,8 @@ pub(super) fn resume(options: &ResumeOptions) -> Done {
         lines.push(format!("next: split reduce {root}"));
         return tell(&lines);
     }
-    let mut wanted = Plan { code: now.code, ..plan };
+    let cut = around_the_gaps(&plan, &gathered.tiling.gaps);
+    let mut wanted = Plan { code: now.code, cut, ..plan };
     wanted.files.files = now.files;
     let programs = plan::programs()?;
     let spinner = progress::spinner("writing the plan");
@@ -46,10 +63,12 @@ pub(super) fn resume(options: &ResumeOptions) -> Done {
     spinner.finish_and_clear();
     lines.push(match laid.map_err(|error| plan::explain(&error))? {
         Laid::Kept { aside, chunks_done, .. } => format!(
-            "wrote {}: {} left of {}; the older one is in {}",
+            "wrote {}: {} left of {} ({} of {}); the older one is in {}",
             plan::shown(layout.root(), "plan.dag"),
             count(wanted.cut.chunks() - chunks_done, "chunk"),
             wanted.cut.chunks(),
+            gathered.tiling.gaps.iter().map(|gap| gap.count()).sum::<u128>(),
+            count(wanted.space.count(), "item"),
             aside.display(),
         ),
         Laid::New | Laid::Unchanged | Laid::Completed | Laid::MovedAside { .. } => {

@@ -19,6 +19,7 @@ mod plan;
 mod python;
 mod reduce;
 mod reducers;
+mod resume;
 mod rows;
 mod run;
 mod setup;

@@ -85,7 +85,7 @@ fn a_program_that_was_mended_where_it_failed_is_no_mixture() {
     dir.split("run --retries 0").args(WORDS.split(' ')).exits(30);
     dir.write("sum.py", SUM);
     let answer = dir.split("run .").answers("55\n");
-    answer.says("4 records, 8 items, by the code that was planned").says("1 record, 2 items, by other code");
+    answer.says("5 records, 9 items, by the code that was planned").says("1 record, 1 item, by other code");
     dir.split("reduce outputs").answers("55\n");
 }
 
