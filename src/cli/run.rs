@@ -138,7 +138,9 @@ fn compute(
     bar.set_position(plan.cut.chunks().saturating_sub(left));
     bar.reset_eta();
 
-    let running = Arc::new(Running::new());
+    let running = Running::guarded()
+        .map_err(|error| Failure::new(Exit::Machine, format!("cannot start a process of our own: {error}")))?;
+    let running = Arc::new(running);
     let stop = Arc::clone(&running);
     let listener = Listener::start(move |number| {
         if number == 0 {

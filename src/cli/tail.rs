@@ -116,13 +116,14 @@ impl Failures {
         let planned = layout.plan().metadata().and_then(|found| found.modified()).ok();
         let now = Now::read(plan, &base, planned).ok().filter(|_| plan.knows_code()).map(|now| now.code);
         let is_of_program = |kind: &Kind| match kind {
-            Kind::Failure(cause) => !matches!(cause, Cause::OverBudget(_) | Cause::OutOfDisk(_) | Cause::Machine(_)),
+            Kind::Failure(cause) => !matches!(cause, Cause::OverBudget(_) | Cause::Machine(_)),
             Kind::Whole | Kind::Each | Kind::Bundle | Kind::Merged => false,
         };
         let headers = gathered.failures.iter().map(|found| &found.record.header);
         let headers = headers.filter(|header| is_of_program(&header.kind) && now.is_none_or(|now| now == header.code));
-        // Items that were given up on without a run took no time.
-        let has_run = headers.clone().filter(|header| header.seconds > 0.0);
+        // Items that were given up on without a run took no time, and another machine has more disk.
+        let is_full = |kind: &Kind| matches!(kind, Kind::Failure(Cause::OutOfDisk(_)));
+        let has_run = headers.clone().filter(|header| header.seconds > 0.0 && !is_full(&header.kind));
         let mut alone: Vec<u128> =
             has_run.map(|header| header.items).filter(|items| items.count() == 1).map(Interval::start).collect();
         alone.sort_unstable();

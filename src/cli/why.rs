@@ -11,7 +11,7 @@ use super::standing::{DagState, Place, Sources, Standing, chunks_of};
 use super::{Done, access_point, reduce};
 use crate::exit;
 use crate::pool::{Attempt, Exit, Job, JobId, Loss, NodeName, Outcome, State};
-use crate::record::{Found, Kind};
+use crate::record::{Cause, Found, Kind};
 use crate::runner::STOPPED;
 use crate::space::Rows;
 
@@ -51,6 +51,10 @@ enum Cure {
     Release,
     /// More has to be asked for.
     Resources,
+    /// It is to be given more memory.
+    Memory,
+    /// It is to be given more disk.
+    Disk,
     /// It is enough to compute it again.
     Again,
 }
@@ -230,11 +234,13 @@ impl<'a> Case<'a> {
             last_words: Vec::new(),
         };
         let by_record = |found: &'a Found, otherwise: String| {
-            let cause = match &found.record.header.kind {
-                Kind::Failure(cause) => cause.to_string(),
-                _ => otherwise,
+            let (cause, cure) = match &found.record.header.kind {
+                Kind::Failure(cause @ Cause::OutOfMemory(_)) => (cause.to_string(), Cure::Memory),
+                Kind::Failure(cause @ Cause::OutOfDisk(_)) => (cause.to_string(), Cure::Disk),
+                Kind::Failure(cause) => (cause.to_string(), Cure::Mend),
+                _ => (otherwise, Cure::Mend),
             };
-            Trouble { record: Some(found), last_words: self.last_words(found), ..trouble(cause, Cure::Mend) }
+            Trouble { record: Some(found), last_words: self.last_words(found), ..trouble(cause, cure) }
         };
         match (job.map(|job| &job.state), newest) {
             (Some(State::Held { hold, .. }), _) => {
@@ -442,6 +448,14 @@ impl<'a> Case<'a> {
                 let chunk = group[0].chunk;
                 format!("split try chunk-{chunk} shows it here; mend it, and {again}")
             }
+            Some(Cure::Memory) => {
+                let has = self.sources.plan.resources.memory;
+                format!("raise request_memory in chunk.sub (--memory, {has} as planned); {again}")
+            }
+            Some(Cure::Disk) => {
+                let has = self.sources.plan.resources.disk;
+                format!("raise request_disk in chunk.sub (--disk, {has} as planned); {again}")
+            }
             Some(Cure::Again) => again,
         }
     }
@@ -451,6 +465,12 @@ impl Trouble<'_> {
     /// Troubles of the same likeness have one cause: the same but for numbers, which are those of items most of the time.
     fn likeness(&self) -> (String, String) {
         let last = last_lines(&self.last_words, 1).pop().unwrap_or_default();
+        // Whatever it said, and wherever it was.
+        match self.cure {
+            Cure::Memory => return ("memory".to_owned(), String::new()),
+            Cure::Disk => return ("disk".to_owned(), String::new()),
+            Cure::Mend | Cure::Release | Cure::Resources | Cure::Again => {}
+        }
         // An exit code is a number that matters.
         let cause = if self.record.is_some() { self.cause.clone() } else { without_numbers(&self.cause) };
         (cause, without_numbers(&last))

@@ -24,6 +24,7 @@ use crate::inputs::fetch;
 use crate::plan::{ContainerMode, Identity, PLAN_FILES, Plan};
 use crate::record::{Cause, Found, Gathered, Kind, Part, gather};
 use crate::rows;
+use crate::runner::Guard;
 use crate::space::{Interval, Rows};
 use crate::store::{StoreError, make_folder};
 
@@ -90,6 +91,8 @@ struct Container {
 #[derive(Debug, Default)]
 pub struct Jobs {
     state: Mutex<State>,
+    /// What ends them where this process is killed.
+    guard: Option<Guard>,
 }
 
 #[derive(Debug, Default)]
@@ -164,7 +167,7 @@ impl Jobs {
     pub fn new() -> Self {
         // Without it such a process would live on, and nothing else would be wrong.
         let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
-        Self::default()
+        Self { guard: Guard::start().ok(), ..Self::default() }
     }
 
     /// Asks every job to end, and starts no more.
@@ -204,10 +207,14 @@ impl Jobs {
             if state.stopped {
                 return Ok(None);
             }
+            command.envs(self.guard.as_ref().map(Guard::mark));
             match command.spawn() {
                 Ok(child) => {
                     let pid = Pid::from_child(&child);
                     state.runners.insert(pid);
+                    if let Some(guard) = &self.guard {
+                        guard.started(pid);
+                    }
                     return Ok(Some((child, pid)));
                 }
                 // A process that another thread is just starting holds the copy open for a moment.
@@ -216,6 +223,14 @@ impl Jobs {
             }
             drop(state);
             std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// A job has ended, and what it left running; it is not reaped yet.
+    fn ended(&self, runner: Pid) {
+        self.lock().runners.remove(&runner);
+        if let Some(guard) = &self.guard {
+            guard.ended(runner);
         }
     }
 
@@ -232,7 +247,9 @@ impl Jobs {
                 environment.split(|&byte| byte == 0).any(|variable| variable == mark)
             }
         };
-        own.into_iter().filter(|process| !runners.contains(process)).filter(is_its).collect()
+        let guard = self.guard.as_ref().map(Guard::process);
+        let others = own.into_iter().filter(|process| !runners.contains(process) && Some(*process) != guard);
+        others.filter(is_its).collect()
     }
 
     /// Ends what a job has left running; gives how many processes that were.
@@ -313,7 +330,7 @@ impl<'a> Sandboxes<'a> {
             let mut meter = Meter::start(pid, &sandbox, before);
             let watched = watch(pid, &mut meter, jobs, &sandbox);
             let left_running = jobs.sweep(&sandbox);
-            jobs.lock().runners.remove(&pid);
+            jobs.ended(pid);
             let status = watched.map_err(io::Error::from).and_then(|()| child.wait());
             let status = status.map_err(StoreError::on("wait for", Path::new(command.get_program())))?;
             // HTCondor starts a job again in the same sandbox that has asked for a carry.

@@ -11,6 +11,7 @@ mod collect;
 mod container;
 mod environment;
 mod exec;
+mod guard;
 mod kept;
 mod listing;
 mod narrow;
@@ -29,16 +30,17 @@ pub use checkpoint::Checkpoints;
 pub use chunk::{Attempt, Carried, Outcome, Place, RunError, attempt_name, run};
 pub use environment::{Base, environment, of_run};
 pub use exec::{host, retry};
+pub use guard::Guard;
 pub use post::{Broken, STOPPED, Since, judge, stop_if_broken};
 pub use program::Running;
 
 use crate::exit::Exit;
 
 /// The words that [`main`] takes first.
-pub const WORDS: [&str; 3] = ["exec", "post", "environment"];
+pub const WORDS: [&str; 4] = ["exec", "post", "environment", guard::WORD];
 
 /// The runner's command line: `exec JOB.json CHUNK START STOP` inside a job, `post RETURN NODE` as DAGMan's
-/// POST script, `environment FILE` at the end of a set-up. Not for people; the submit files hold it.
+/// POST script, `environment FILE` at the end of a set-up, `guard MARK` beside a run on this machine. Not for people; the submit files hold it.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> std::process::ExitCode {
     let arguments: Vec<_> = arguments.collect();
     let words: Vec<_> = arguments.iter().map(|word| word.to_str().unwrap_or_default()).collect();
@@ -49,6 +51,10 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> std::process::ExitCode
         ["environment", path] => setup::write_environment(path.as_ref())
             .map(|()| Exit::Success)
             .map_err(|error| (Exit::JobMachine, format!("{path}: {error}"))),
+        [guard::WORD, mark] => {
+            guard::wait(std::io::stdin().lock(), mark);
+            Ok(Exit::Success)
+        }
         _ => Err((Exit::Usage, "split-runner is started by the files that `split plan` writes".to_owned())),
     };
     done.unwrap_or_else(|(exit, message)| {

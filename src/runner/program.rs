@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use super::checkpoint::{self, Nudge};
+use super::guard::Guard;
 use crate::plan::Word;
 use crate::record::Cause;
 
@@ -37,6 +38,8 @@ const STRAGGLERS: Duration = Duration::from_millis(500);
 #[derive(Debug, Default)]
 pub struct Running {
     state: Mutex<State>,
+    /// What ends them where this process is killed, if HTCondor does not.
+    guard: Option<Guard>,
 }
 
 #[derive(Debug, Default)]
@@ -121,6 +124,14 @@ impl Running {
         Self::default()
     }
 
+    /// Nothing is running, and what is started ends with this process, also where that is killed.
+    ///
+    /// # Errors
+    /// Where the process that sees to it cannot be started.
+    pub fn guarded() -> io::Result<Self> {
+        Ok(Self { guard: Some(Guard::start()?), ..Self::default() })
+    }
+
     /// Sends `signal` to every program and its children, and starts no more.
     pub fn stop(&self, signal: Signal) {
         let mut state = self.lock();
@@ -151,6 +162,7 @@ impl Running {
         if state.stopped {
             return Err(Failed::Stopped);
         }
+        command.envs(self.guard.as_ref().map(Guard::mark));
         let child = command.spawn().map_err(|error| {
             let machine = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::IO, Errno::STALE];
             let code = error.raw_os_error();
@@ -162,7 +174,18 @@ impl Running {
         })?;
         let pid = Pid::from_child(&child);
         state.groups.insert(pid, flag);
+        if let Some(guard) = &self.guard {
+            guard.started(pid);
+        }
         Ok((child, pid))
+    }
+
+    /// A program has ended, and what it left running; it is not reaped yet.
+    fn ended(&self, pid: Pid) {
+        self.lock().groups.remove(&pid);
+        if let Some(guard) = &self.guard {
+            guard.ended(pid);
+        }
     }
 }
 
@@ -209,7 +232,7 @@ pub(super) fn run(process: Process<'_>, running: &Running) -> Result<Ended, Fail
     let was_ended = watchdog.is_some_and(Watchdog::stop);
     let printed = printed.metadata().map(|found| found.len());
     let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-    running.lock().groups.remove(&pid);
+    running.ended(pid);
     let status = waited.map_err(io::Error::from).and_then(|_| child.wait()).map_err(Failed::Machine)?;
     let seconds = started.elapsed().as_secs_f64();
     let printed = printed.map_err(Failed::Machine)?;

@@ -107,7 +107,8 @@ pub(super) fn full_disk(folders: &[&Path]) -> Option<Cause> {
         // Some file systems count no files.
         (found.f_blocks > 0 && bytes < FULL) || (found.f_files > 0 && found.f_favail == 0)
     });
-    full.map(|folder| Cause::OutOfDisk(folder.display().to_string()))
+    // Not its name: it is another one in each job.
+    full.map(|_| Cause::OutOfDisk("nothing was left of it when the program failed".to_owned()))
 }
 
 /// A little of the disk, for the records of what fails where the program has filled the rest. It is given back when dropped.

@@ -91,11 +91,37 @@ fn kill_9_loses_no_chunk_that_is_done() {
     let started = underway(&dir, SCRIPT);
     started.signal(Signal::KILL);
     assert_eq!(started.wait().code, None);
-    dir.write("go", "");
     children_are_gone(&dir);
+    dir.write("go", "");
     run(&dir, SCRIPT).answers("21\n").says("2 of 6 items have results already");
     assert_eq!(dir.log(), [0, 1, 2, 2, 3, 3, 4, 5]);
     assert!(dir.names("outputs").iter().all(|name| name.ends_with(".part") || name == "plan.json"), "half a partial");
+}
+
+/// Notes children that nothing but SIGKILL ends: one in the program's group, one in a session of its own, and one that has
+/// nothing of its environment.
+const STUBBORN: &str = "\
+trap '' TERM HUP INT
+hold='trap \"\" TERM HUP INT; echo $$ >> children; until [ -e go ] || [ ! -e plan.json ]; do sleep 0.02; done'
+sh -c \"$hold\" & setsid sh -c \"$hold\" & env -i PATH=\"$PATH\" sh -c \"$hold\" & wait
+";
+
+#[test]
+fn kill_9_leaves_nothing_running() {
+    for command in ["run .", "try 1"] {
+        let dir = Dir::new();
+        let shown = dir.shown();
+        let plan = dir.split("plan --total 1..=6 --chunks 6 -- sh -c");
+        plan.arg(format!("cd '{shown}'\n{STUBBORN}")).ok();
+        let command = if command == "run ." { "run . --jobs 2" } else { command };
+        let started = dir.split(command).start();
+        let expected = if command == "try 1" { 3 } else { 6 };
+        until("all are there", || children(&dir).len() == expected);
+        assert!(children(&dir).into_iter().all(is_running));
+        started.signal(Signal::KILL);
+        assert_eq!(started.wait().code, None);
+        children_are_gone(&dir);
+    }
 }
 
 #[test]

@@ -28,6 +28,32 @@ fn failures_are_grouped_by_cause() {
     dir.split("why chunk-5").ok().says("| no room").says("here: split try chunk-5").is_silent_on("no data");
 }
 
+/// Gives the failure in a partial another cause.
+fn recast(partial: &std::path::Path, cause: &str) {
+    let whole = fs::read_to_string(partial).expect("read");
+    let (header, payload) = whole.split_once('\n').expect("a header");
+    let payload = payload.strip_suffix('\n').expect("an end");
+    let (header, _) = header.split_once(",\"checksum\"").expect("it has one");
+    let header = header.replace("{\"exit-code\":3}", cause);
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(header.as_bytes());
+    crc.update(payload.as_bytes());
+    fs::write(partial, format!("{header},\"checksum\":\"{:08x}\"}}\n{payload}\n", crc.finalize())).expect("written");
+}
+
+#[test]
+fn what_ran_out_is_to_be_raised() {
+    let memory = "{\"out-of-memory\":1073741824}";
+    let dir = computed("1|4|5|6|8", &[0, 1, 2, 4, 5, 6, 8]);
+    for (chunk, cause) in [(1, memory), (4, "{\"out-of-memory\":null}"), (5, memory)] {
+        recast(&dir.partial(chunk), cause);
+    }
+    recast(&dir.partial(6), "{\"out-of-disk\":\"/a/b: No space left on device\"}");
+    recast(&dir.partial(8), "{\"out-of-disk\":\"/c: No space left on device\"}");
+    insta::assert_snapshot!("what ran out", transcript(&dir.split("why").ok()));
+    dir.split("why 6").ok().says("raise request_disk in chunk.sub");
+}
+
 #[test]
 fn a_dag_half_way() {
     let dir = computed("1", &[0, 1, 2, 4]);
