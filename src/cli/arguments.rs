@@ -503,6 +503,10 @@ pub(super) struct WhatOptions {
     #[arg(long, value_name = "SIZE", help_heading = "Jobs", allow_hyphen_values = true)]
     pub(super) memory: Option<String>,
 
+    /// A job that is put on hold for its memory asks for twice as much, again and again up to this
+    #[arg(long, value_name = "SIZE", help_heading = "Jobs", allow_hyphen_values = true)]
+    pub(super) memory_max: Option<String>,
+
     /// Scratch space that each job asks for [default: 1GB and what it is sent, or the site's]
     #[arg(long, value_name = "SIZE", help_heading = "Jobs", allow_hyphen_values = true)]
     pub(super) disk: Option<String>,
@@ -514,6 +518,16 @@ pub(super) struct WhatOptions {
     /// How often a failed chunk is tried again [default: 2, or the site's]
     #[arg(long, value_name = "N", help_heading = "Jobs", allow_negative_numbers = true)]
     pub(super) retries: Option<u32>,
+
+    /// Stop once so many chunks have failed, all the same way and with no result yet: the program is broken (0: never)
+    /// [default: 10, or all where there are fewer]
+    #[arg(long, value_name = "N", help_heading = "Jobs", allow_negative_numbers = true)]
+    pub(super) halt: Option<u64>,
+
+    /// A job that has been on hold for so long is removed, so that the others need not wait for it; the tail computes its
+    /// items [default: 1h]
+    #[arg(long, value_name = "TIME", help_heading = "Jobs", value_parser = time)]
+    pub(super) held_for: Option<Duration>,
 
     /// How often what is missing once the chunks have run is cut again, smaller, and run, before the results are merged
     /// (0: never; a chunk that fails then fails the DAG)

@@ -86,17 +86,16 @@ fn time(text: &str) -> Option<f64> {
     let text = text.trim();
     let unit = text.trim_start_matches(|letter: char| letter.is_ascii_digit() || ".eE+-_".contains(letter));
     let number: f64 = text[..text.len() - unit.len()].replace('_', "").parse().ok()?;
-    let seconds = match unit.trim() {
-        "ns" => 1e-9,
-        "us" | "µs" => 1e-6,
-        "ms" => 1e-3,
-        "s" | "sec" | "second" | "seconds" => 1.0,
-        "m" | "min" | "minute" | "minutes" => 60.0,
-        "h" | "hour" | "hours" => 3600.0,
-        "d" | "day" | "days" => 86_400.0,
+    Some(match unit.trim() {
+        "ns" => number / 1e9,
+        "us" | "µs" => number / 1e6,
+        "ms" => number / 1e3,
+        "s" | "sec" | "second" | "seconds" => number,
+        "m" | "min" | "minute" | "minutes" => number * 60.0,
+        "h" | "hour" | "hours" => number * 3600.0,
+        "d" | "day" | "days" => number * 86_400.0,
         _ => return None,
-    };
-    Some(number * seconds)
+    })
 }
 
 /// What items cost, one by one or, where they are too many, on the average of stretches. An item that `--where` leaves out costs

@@ -120,14 +120,25 @@ impl JobSettings {
             (None, Some(set)) => Some((set.value, format!("disk in {}", set.origin))),
             (None, None) => None,
         };
+        let memory = size("--memory", &options.memory)?
+            .or(profile.memory.as_ref().map(|set| set.value))
+            .unwrap_or(Profile::MEMORY);
+        let memory_max = size("--memory-max", &options.memory_max)?;
+        if let Some(most) = memory_max.filter(|most| most.bytes() < memory.bytes()) {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("--memory-max {most} is less than the {memory} of --memory"),
+            ));
+        }
         let mut rules = rules(options, profile, reduce, &mut notes);
         replace_lines(&mut rules.submit, &mut submit);
         let resources = Resources {
             cpus: options.cpus,
-            memory: size("--memory", &options.memory)?
-                .or(profile.memory.as_ref().map(|set| set.value))
-                .unwrap_or(Profile::MEMORY),
+            memory,
+            memory_max,
             disk: disk.as_ref().map_or(Profile::DISK, |(size, _)| *size),
+            halt: options.halt,
+            held_for: options.held_for.map(|time| time.as_secs().max(1)),
             retries: options.retries.or(profile.retries.as_ref().map(|set| set.value)).unwrap_or(Profile::RETRIES),
             gpus: options.gpus,
             gpu_lines,

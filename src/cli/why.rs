@@ -10,7 +10,7 @@ use super::output::{count, harmless, last_lines, tell, times, whole_seconds};
 use super::standing::{DagState, Place, Sources, Standing, chunks_of};
 use super::{Done, access_point, reduce};
 use crate::exit;
-use crate::pool::{Attempt, Exit, Job, JobId, Loss, NodeName, Outcome, State};
+use crate::pool::{Attempt, Exit, Hold, Job, JobId, Loss, NodeName, Outcome, State};
 use crate::record::{Cause, Found, Kind};
 use crate::runner::STOPPED;
 use crate::space::Rows;
@@ -49,6 +49,8 @@ enum Cure {
     Mend,
     /// Whatever holds the job has to go.
     Release,
+    /// The same, where the job was removed since.
+    Unblock,
     /// More has to be asked for.
     Resources,
     /// It is to be given more memory.
@@ -242,12 +244,13 @@ impl<'a> Case<'a> {
             };
             Trouble { record: Some(found), last_words: self.last_words(found), ..trouble(cause, cure) }
         };
+        if let Some(hold) = job.and_then(|job| job.removed_from.as_ref()) {
+            return trouble(format!("{}; it was not released, and removed", why_held(hold)), Cure::Unblock);
+        }
         match (job.map(|job| &job.state), newest) {
             (Some(State::Held { hold, .. }), _) => {
-                let reason = if hold.reason.is_empty() { "HTCondor does not say why" } else { &hold.reason };
                 let cure = if hold.code == OUT_OF_RESOURCES { Cure::Resources } else { Cure::Release };
-                let cause = format!("held: {reason} (code {}, subcode {})", hold.code, hold.subcode);
-                Trouble { held: job.map(|job| job.id), ..trouble(cause, cure) }
+                Trouble { held: job.map(|job| job.id), ..trouble(why_held(hold), cure) }
             }
             (Some(State::Removed(who)), _) if who.is_empty() => trouble("removed".to_owned(), Cure::Again),
             (Some(State::Removed(who)), _) => trouble(format!("removed: {who}"), Cure::Again),
@@ -398,7 +401,7 @@ impl<'a> Case<'a> {
     fn merge(&self) -> Vec<String> {
         let Some(job) = self.standing.merge else { return Vec::new() };
         let what = match &job.state {
-            State::Held { hold, .. } => format!("held: {} (code {}, subcode {})", hold.reason, hold.code, hold.subcode),
+            State::Held { hold, .. } => why_held(hold),
             State::Ended(Some(Exit::Code(0))) | State::Idle | State::Running(_) => return Vec::new(),
             State::Ended(Some(Exit::Code(code))) => {
                 let meaning = exit::Exit::ALL.iter().find(|(exit, _)| *exit as i32 == *code).map(|(_, what)| *what);
@@ -441,6 +444,7 @@ impl<'a> Case<'a> {
                     "condor_release {which}, once what held it is mended; or condor_rm {which}, and the DAG goes on without"
                 )
             }
+            Some(Cure::Unblock) => format!("mend what held it, or ask for more (split plan --keep), and {again}"),
             Some(Cure::Resources) => {
                 format!("condor_qedit {which} RequestMemory MB (or RequestDisk KB), then condor_release {which}")
             }
@@ -469,12 +473,18 @@ impl Trouble<'_> {
         match self.cure {
             Cure::Memory => return ("memory".to_owned(), String::new()),
             Cure::Disk => return ("disk".to_owned(), String::new()),
-            Cure::Mend | Cure::Release | Cure::Resources | Cure::Again => {}
+            Cure::Mend | Cure::Release | Cure::Unblock | Cure::Resources | Cure::Again => {}
         }
         // An exit code is a number that matters.
         let cause = if self.record.is_some() { self.cause.clone() } else { without_numbers(&self.cause) };
         (cause, without_numbers(&last))
     }
+}
+
+/// Why a job is on hold, as HTCondor says.
+fn why_held(hold: &Hold) -> String {
+    let reason = if hold.reason.is_empty() { "HTCondor does not say why" } else { &hold.reason };
+    format!("held: {reason} (code {}, subcode {})", hold.code, hold.subcode)
 }
 
 /// The chunk that a partial's name speaks of: `chunk-000017.0-1f2e3d4c.part`.

@@ -18,11 +18,17 @@ use crate::space::Interval;
 /// So many of the first chunks show whether the program starts.
 const FIRST: u64 = 10;
 
+/// No more of them have a script, which reads what has come back.
+const MOST_FIRST: u64 = 100;
+
 /// The partials of so many chunks are merged within 1 GiB.
 const CHUNKS_A_GIBIBYTE: u64 = 500_000;
 
 /// Scripts side by side at most where no site says how many: fewer than HTCondor's 20.
 pub const SCRIPTS: u32 = 5;
+
+/// A job that may go on after a hold is released after this part of the time that it may be held: 5 minutes of an hour.
+const HELD_PARTS: u64 = 12;
 
 /// So many bytes are written at a time.
 const BLOCK: usize = 1 << 20;
@@ -77,6 +83,10 @@ impl Text {
             nothing_left_code => Exit::NothingLeft as u8,
             cpus => resources.cpus,
             memory => resources.memory.to_string(),
+            memory_mebibytes => resources.memory.mebibytes(),
+            memory_max => resources.memory_max.map(Size::mebibytes),
+            held_for => resources.held_for(),
+            held_wait => resources.held_for() / HELD_PARTS,
             disk => resources.disk.to_string(),
             container => resources.container.clone(),
             container_lines => container_lines(resources),
@@ -88,7 +98,6 @@ impl Text {
             inputs => inputs(plan),
             chunk_folders => !plan.space.listed().is_empty(),
             chunks_a_folder => CHUNKS_A_FOLDER,
-            urls => plan.files.urls.iter().map(|url| url.url.clone()).collect::<Vec<_>>(),
             shard => plan.shards().map(Shards::size),
             outputs => if plan.shards().is_some() { SHARD } else { "outputs" },
             above => above_partials(plan.shards()),
@@ -267,7 +276,13 @@ fn first_names(plan: &Plan, node: &Node) -> Vec<String> {
         String::from_utf8_lossy(&name).into_owned()
     };
     let later = std::iter::successors(Some(2 * FIRST), |chunk| chunk.checked_mul(2));
-    (0..FIRST).chain(later).take_while(|&chunk| chunk < plan.cut.chunks()).map(name).collect()
+    // As many as have to fail tell of it as soon as they have.
+    let first = plan.resources.halt.unwrap_or(FIRST).clamp(FIRST, MOST_FIRST);
+    (0..first)
+        .chain(later.skip_while(move |&chunk| chunk < first))
+        .take_while(|&chunk| chunk < plan.cut.chunks())
+        .map(name)
+        .collect()
 }
 
 /// Writes what `append` makes of every chunk, in order: the next block of text is made while one is written.

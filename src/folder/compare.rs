@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::plan::{JobFile, Keeping, Plan, Word};
+use crate::plan::{JobFile, Keeping, Plan, Size, Word};
 
 /// One thing that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,8 +64,14 @@ pub fn differences(before: &Plan, now: &Plan) -> Vec<Difference> {
     let (was, is) = (&before.resources, &now.resources);
     differ("--cpus", was.cpus.to_string(), is.cpus.to_string());
     differ("--memory", was.memory.to_string(), is.memory.to_string());
+    let most = |size: Option<Size>| size.map_or("none".to_owned(), |size| size.to_string());
+    differ("--memory-max", most(was.memory_max), most(is.memory_max));
     differ("--disk", was.disk.to_string(), is.disk.to_string());
     differ("--retries", was.retries.to_string(), is.retries.to_string());
+    let halt = |halt: Option<u64>| halt.map_or("as usual".to_owned(), |halt| halt.to_string());
+    differ("--halt", halt(was.halt), halt(is.halt));
+    let seconds = |seconds: u64| humantime::format_duration(Duration::from_secs(seconds)).to_string();
+    differ("--held-for", seconds(was.held_for()), seconds(is.held_for()));
     differ("--tail-rounds", before.tail_rounds.to_string(), now.tail_rounds.to_string());
     let (pace_was, pace_is) = (&before.pacing, &now.pacing);
     differ("--slices", pace_was.slices.to_string(), pace_is.slices.to_string());

@@ -136,7 +136,7 @@ pub fn run(
         computed: AtomicU64::new(0),
         retried: AtomicU64::new(0),
         cannot_write: AtomicBool::new(false),
-        tally: Mutex::default(),
+        tally: Mutex::new(Tally::new(plan.resources.halt)),
     };
     if gathered.covered() > 0 {
         shared.tally().add_result();

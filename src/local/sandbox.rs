@@ -226,19 +226,24 @@ impl Jobs {
         }
     }
 
-    /// A job has ended, and what it left running; it is not reaped yet.
-    fn ended(&self, runner: Pid) {
-        self.lock().runners.remove(&runner);
+    /// A job has ended, and what it left running: waits for it, as long as it is known to be no orphan.
+    fn ended(&self, runner: Pid, child: &mut Child) -> io::Result<ExitStatus> {
         if let Some(guard) = &self.guard {
             guard.ended(runner);
         }
+        let mut state = self.lock();
+        let status = child.wait();
+        state.runners.remove(&runner);
+        status
     }
 
     /// The processes that came to this one when what had started them ended, and that belong to the job in `sandbox`.
     fn orphans(&self, sandbox: &Path) -> Vec<Pid> {
-        // First the processes, then the runners among them: one that is started meanwhile is in neither list or in both.
+        // The runners before and after: one that is started or ends meanwhile is among them wherever it is a process.
+        let before = self.lock().runners.clone();
         let own = measure::children(rustix::process::getpid());
-        let runners = self.lock().runners.clone();
+        let mut runners = self.lock().runners.clone();
+        runners.extend(before);
         let mark = [b"_CONDOR_SCRATCH_DIR=", sandbox.as_os_str().as_encoded_bytes()].concat();
         // Of a job that runs alone they all are, also those that cleared their environment.
         let is_its = |process: &Pid| {
@@ -330,8 +335,8 @@ impl<'a> Sandboxes<'a> {
             let mut meter = Meter::start(pid, &sandbox, before);
             let watched = watch(pid, &mut meter, jobs, &sandbox);
             let left_running = jobs.sweep(&sandbox);
-            jobs.ended(pid);
-            let status = watched.map_err(io::Error::from).and_then(|()| child.wait());
+            let ended = jobs.ended(pid, &mut child);
+            let status = watched.map_err(io::Error::from).and(ended);
             let status = status.map_err(StoreError::on("wait for", Path::new(command.get_program())))?;
             // HTCondor starts a job again in the same sandbox that has asked for a carry.
             if status.code() != Some(Exit::Carry as i32) || jobs.stopped() {

@@ -89,6 +89,9 @@ pub struct Job {
     /// tail cuts that again. `None` where there is no tail.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub retries: Option<u32>,
+    /// So many chunks that fail the same way stop the DAG, 0 for never; `None` for the usual number.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub halt: Option<u64>,
     /// What the program finds in its environment, besides what the runner sets.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub environment: BTreeMap<String, Word>,
@@ -197,6 +200,7 @@ impl super::Plan {
             yields: self.yields.clone(),
             due: self.reduce.due(),
             pacing: self.pacing.clone(),
+            halt: self.resources.halt,
             retries: (self.tail_rounds > 0).then_some(self.resources.retries),
             environment: self.environment.clone(),
             start_in: if shared { self.base.clone() } else { self.files.start_in.clone() },

@@ -10,10 +10,19 @@ pub struct Resources {
     pub cpus: u32,
     /// Memory.
     pub memory: Size,
+    /// Up to so much memory is asked for, twice as much each time, by a job that was put on hold for its memory.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub memory_max: Option<Size>,
     /// Scratch space, also for what is sent.
     pub disk: Size,
     /// How often a failed chunk is tried again.
     pub retries: u32,
+    /// So many chunks that fail the same way, and no result, stop the DAG; 0 for never. Where nobody says, ten.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub halt: Option<u64>,
+    /// For so long, in seconds, a job may be on hold; where nobody says, for an hour.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub held_for: Option<u64>,
     /// GPUs.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub gpus: u32,
@@ -38,6 +47,17 @@ pub struct Resources {
     /// More submit commands, as given.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub submit: Vec<String>,
+}
+
+/// So many seconds a job may be on hold where nobody says.
+const HELD_FOR: u64 = 3600;
+
+impl Resources {
+    /// For so long, in seconds, a job may be on hold.
+    #[must_use]
+    pub fn held_for(&self) -> u64 {
+        self.held_for.unwrap_or(HELD_FOR)
+    }
 }
 
 /// Who starts a job's container.
@@ -126,6 +146,12 @@ impl Size {
         };
         // At most 2^32 times 2^40.
         u64::from(self.amount).saturating_mul(1 << (10 * power))
+    }
+
+    /// How many MiB it is, rounded up.
+    #[must_use]
+    pub fn mebibytes(self) -> u64 {
+        self.bytes().div_ceil(1 << 20)
     }
 
     /// So many TiB.

@@ -1,7 +1,7 @@
 //! A line of a submit file, as users and sites add them.
 
 /// Commands of a submit file that the plan itself sets, and how to say what is meant instead.
-const OURS: [(&str, &str); 29] = [
+const OURS: [(&str, &str); 34] = [
     ("executable", "the command after -- is what runs"),
     ("arguments", "the command after -- is what runs"),
     ("universe", "use --container for containers"),
@@ -14,6 +14,11 @@ const OURS: [(&str, &str); 29] = [
     ("log", "split follows the jobs in logs/events.log"),
     ("request_cpus", "use --cpus"),
     ("request_memory", "use --memory"),
+    ("memory_holds", OTHER_NAME),
+    ("memory_before", OTHER_NAME),
+    ("for_memory", OTHER_NAME),
+    ("may_pass", OTHER_NAME),
+    ("held", OTHER_NAME),
     ("request_disk", "use --disk"),
     ("environment", "use --env"),
     ("getenv", "use --getenv"),

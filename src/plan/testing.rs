@@ -36,8 +36,11 @@ pub(crate) fn plan(total: &str, cut: Cut) -> Plan {
         resources: Resources {
             cpus: 1,
             memory: Size::gibibytes(1),
+            memory_max: None,
             disk: Size::gibibytes(1),
             retries: 2,
+            halt: None,
+            held_for: None,
             gpus: 0,
             gpu_lines: vec![],
             container: None,

@@ -130,6 +130,8 @@ pub struct Job {
     pub changed: i64,
     /// Where it is.
     pub state: State,
+    /// What it was on hold for when it was removed.
+    pub removed_from: Option<Box<Hold>>,
     /// How many attempts have ended.
     pub attempts: u32,
     /// The last of them, at most twelve, in their order. Of a job that ended well there is one.
@@ -302,7 +304,8 @@ impl History {
 
     fn add(&mut self, id: JobId, node: NodeName) -> usize {
         let (submitted, changed) = (self.now, self.now);
-        let job = Job { id, node, submitted, changed, state: State::Idle, attempts: 0, past: Vec::new() };
+        let job =
+            Job { id, node, submitted, changed, state: State::Idle, removed_from: None, attempts: 0, past: Vec::new() };
         self.pulse.idle += u64::from(job.counts());
         self.jobs.push(job);
         self.places.insert(id, self.jobs.len() - 1);
@@ -359,6 +362,9 @@ impl History {
             }
             9 => {
                 self.close_by(job, Loss::Removed);
+                if let State::Held { hold, .. } = &self.jobs[job].state {
+                    self.jobs[job].removed_from = Some(hold.clone());
+                }
                 self.set(job, State::Removed(event.reason().into()));
             }
             12 => {

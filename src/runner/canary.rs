@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::record::Cause;
 use crate::space::Interval;
 
-/// So many chunks must have failed, or all chunks of a plan with fewer.
+/// So many chunks must have failed where the plan does not say, or all chunks of a plan with fewer.
 const CHUNKS: u64 = 10;
 /// On so many machines the program must have failed.
 const HOSTS: usize = 3;
@@ -61,9 +61,10 @@ impl Way {
         }
     }
 
-    /// So many chunks must have failed this way. What cannot be started is not started for another chunk either.
-    fn chunks(self) -> u64 {
-        if self == Self::NotStarted { 1 } else { CHUNKS }
+    /// So many chunks must have failed this way, where `halt` do. What cannot be started is not started for another chunk
+    /// either.
+    fn chunks(self, halt: u64) -> u64 {
+        if self == Self::NotStarted { 1 } else { halt }
     }
 }
 
@@ -81,11 +82,19 @@ pub struct Failures {
 /// What is known of a plan's attempts.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
+    /// How many chunks show that the program is broken; 0 for no number of them. Where it is not said, [`CHUNKS`].
+    halt: Option<u64>,
     result: bool,
     ways: BTreeMap<Way, Failures>,
 }
 
 impl Tally {
+    /// Nothing is known yet. So many chunks must fail, 0 for never; `None` for the usual number.
+    #[must_use]
+    pub fn new(halt: Option<u64>) -> Self {
+        Self { halt, ..Self::default() }
+    }
+
     /// There is a result: the program works.
     pub fn add_result(&mut self) {
         self.result = true;
@@ -111,10 +120,11 @@ impl Tally {
     pub fn broken(&self, chunks: u64, here: &str) -> Option<(Way, &Failures)> {
         let (way, failures) = self.alike(chunks)?;
         let Failures { attempts, hosts, .. } = failures;
+        let halt = usize::try_from(self.halt.unwrap_or(CHUNKS)).unwrap_or(usize::MAX);
         let only_here = hosts.iter().all(|host| short(host) == short(here));
         let machines = hosts.len() >= HOSTS
-            || (hosts.len() == 2 && *attempts >= ATTEMPTS_ON_TWO)
-            || (only_here && *attempts >= ATTEMPTS_HERE);
+            || (hosts.len() == 2 && *attempts >= ATTEMPTS_ON_TWO.min(halt.saturating_mul(2)))
+            || (only_here && *attempts >= ATTEMPTS_HERE.min(halt));
         machines.then_some((way, failures))
     }
 
@@ -127,7 +137,8 @@ impl Tally {
     /// The failures, where nothing but failures of one way is known, and enough chunks failed so.
     fn alike(&self, chunks: u64) -> Option<(Way, &Failures)> {
         let (way, failures) = self.ways.first_key_value().filter(|_| !self.is_settled())?;
-        (failures.chunks.len() as u64 >= way.chunks().min(chunks)).then_some((*way, failures))
+        let halt = self.halt.unwrap_or(CHUNKS);
+        (halt > 0 && failures.chunks.len() as u64 >= way.chunks(halt).min(chunks)).then_some((*way, failures))
     }
 }
 
@@ -233,6 +244,21 @@ mod tests {
         let at_one_chunk: Vec<_> = (0..3).map(|host| (cause.clone(), 0, host)).collect();
         assert_eq!(broken(&tally(&at_one_chunk[..2])), None);
         assert_eq!(broken(&tally(&at_one_chunk)), Some(Way::NotStarted));
+    }
+
+    #[test]
+    fn a_plan_may_say_how_many_chunks() {
+        let broken = |halt, attempts: &[Attempt]| {
+            let found = Tally { halt: Some(halt), ..tally(attempts) };
+            broken(&found).is_some() || found.broken_here(200).is_some()
+        };
+        let failures = |number| spread(&exit(1), number, 3);
+        assert!(broken(3, &failures(3)) && !broken(3, &failures(2)));
+        assert!(broken(25, &failures(25)) && !broken(25, &failures(24)));
+        assert!(!broken(0, &failures(100)), "never");
+        assert!(!broken(0, &spread(&Some(Cause::NotStarted("why".to_owned())), 20, 4)));
+        let here = Tally { halt: Some(3), ..tally(&spread(&exit(1), 3, 1)) };
+        assert!(here.broken(200, "ep0").is_some(), "a pool of one machine");
     }
 
     #[test]

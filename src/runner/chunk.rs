@@ -348,7 +348,10 @@ impl Slice<'_> {
             }
             WholeEnd::Stopped => SliceEnd::Stopped,
             WholeEnd::Lost(lost) => self.give_up_on_rest(records, lost, self.items),
-            WholeEnd::Failed(failed) if failed.is_of_some_items() => self.narrow(failed, collector, records, hope),
+            // A program that keeps its own state goes on from there at its next try.
+            WholeEnd::Failed(failed) if failed.is_of_some_items() && self.attempt.job.pacing.checkpoint.is_none() => {
+                self.narrow(failed, collector, records, hope)
+            }
             WholeEnd::Failed(failed) => self.end_failed(failed, self.items, records, hope),
         }
     }

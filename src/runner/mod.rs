@@ -37,7 +37,7 @@ pub use program::Running;
 use crate::exit::Exit;
 
 /// The words that [`main`] takes first.
-pub const WORDS: [&str; 4] = ["exec", "post", "environment", guard::WORD];
+pub const WORDS: [&str; 5] = ["exec", "post", "left", "environment", guard::WORD];
 
 /// The runner's command line: `exec JOB.json CHUNK START STOP` inside a job, `post RETURN NODE` as DAGMan's
 /// POST script, `environment FILE` at the end of a set-up, `guard MARK` beside a run on this machine. Not for people; the submit files hold it.
@@ -47,6 +47,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> std::process::ExitCode
     let done = match words.as_slice() {
         ["exec", job, numbers @ ..] => exec::exec(job.as_ref(), numbers),
         ["post", status] => post::post(status, None),
+        ["left", status, node] => post::left(status, node),
         ["post", status, node] => post::post(status, Some(node)),
         ["environment", path] => setup::write_environment(path.as_ref())
             .map(|()| Exit::Success)

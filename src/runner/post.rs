@@ -70,12 +70,35 @@ pub(super) fn post(status: &str, node: Option<&str>) -> Result<Exit, (Exit, Stri
     {
         return Ok(Exit::StopDag);
     }
-    // A script's exit code is the node's: pass on what DAGMan saw. A signal (negative) has no code of its own.
+    // Without a tail nothing makes up for a job that was removed.
+    let node = node.filter(|_| status != REMOVED || job().is_some_and(|job| job.retries.is_some()));
+    pass_on(status, node.unwrap_or_default())
+}
+
+/// What DAGMan gives for `$RETURN` where a job was removed.
+const REMOVED: i64 = -1002;
+
+/// The POST script of nodes that nothing is counted for: passes the exit code on, but for a chunk, or a piece of one, whose job
+/// was removed. That is done as far as DAGMan is concerned, since the tail goes by the records. It reads nothing.
+pub(super) fn left(status: &str, node: &str) -> Result<Exit, (Exit, String)> {
+    let status: i64 = status.parse().map_err(|_| (Exit::Usage, "left takes $RETURN and $JOB".to_owned()))?;
+    pass_on(status, node)
+}
+
+/// A script's exit code is the node's. A signal (negative) has no code of its own.
+fn pass_on(status: i64, node: &str) -> Result<Exit, (Exit, String)> {
     match u8::try_from(status) {
         Ok(0) => Ok(Exit::Success),
         Ok(code) => std::process::exit(code.into()),
+        Err(_) if status == REMOVED && is_of_chunk(node) => Ok(Exit::Success),
         Err(_) => Ok(Exit::Machine),
     }
+}
+
+/// Whether it is the name of a chunk's node, or of a piece's in the tail: `tail-1-chunk-000017-000-g1`.
+fn is_of_chunk(node: &str) -> bool {
+    let piece = || node.strip_prefix("tail-")?.split_once('-').map(|(_, rest)| rest);
+    chunk_of_node(node).or_else(|| chunk_of_node(piece()?)).is_some()
 }
 
 /// The number in a chunk's node's name, `chunk-000017-g1`.
@@ -122,7 +145,7 @@ pub fn stop_if_broken(job: &Job) -> Result<bool, StoreError> {
 /// broken: where it is, only failures are there to be read.
 #[must_use]
 pub fn judge(job: &Job, outputs: &Path, since: Since, machine: &str) -> Option<Broken> {
-    let mut tally = Tally::default();
+    let mut tally = Tally::new(job.halt);
     let mut example: Option<Example> = None;
     // What cannot be read shows nothing.
     let top = Listing::read(outputs).unwrap_or_default();

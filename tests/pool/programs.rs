@@ -129,10 +129,12 @@ pub(crate) fn folders_and_urls_are_inputs(pool: &Pool) {
 /// HTCondor holds jobs whose inputs it cannot fetch: a DAG would wait for them for ever.
 pub(crate) fn a_url_that_cannot_be_fetched_ends_the_dag(pool: &Pool) {
     let folder = pool.folder("no-url");
-    let words = "plan --total 2 --chunks 2 --retries 0 --input file:///srv/nothing.csv -- cat nothing.csv {first}";
+    let words = "plan --total 2 --chunks 2 --retries 0 --held-for 10s --tail-rounds 1 --input file:///srv/nothing.csv -- cat nothing.csv {first}";
     folder.split(words).ok();
     assert_eq!(folder.submit(), Some(1));
     folder.wait_for_empty_queue();
     assert!(folder.jobs().iter().all(|job| job.returned.is_none()), "{:?}", folder.jobs());
     folder.split("reduce outputs/").fails(20, &["chunk 0", "no record"]);
+    let why = folder.split("why").ok();
+    assert!(why.contains("held: Transfer input files failure") && why.contains("and removed"), "{why}");
 }
