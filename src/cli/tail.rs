@@ -3,6 +3,7 @@
 //! The one before a round reads what came back and cuts what is missing into pieces; the one after the last says what still
 //! is. Both go by the records as they are then, and by nothing that an earlier submission left.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::arguments::{TailOptions, TailStep};
@@ -99,7 +100,19 @@ fn gaps(plan: &Plan, gathered: &Gathered, failures: &Failures) -> Vec<Gap> {
         let (first, last) = plan.chunks_of(gap);
         (first..=last).filter_map(move |chunk| Some((chunk, plan.chunk(chunk).intersect(gap)?)))
     });
-    gaps.map(|(chunk, items)| Gap { chunk, items, failed: failures.hold_some_of(items) }).collect()
+    // Of what was held and removed, or lost, nothing came back: a smaller piece may fit where the whole did not.
+    let damaged: BTreeSet<u64> = gathered.damaged.iter().filter_map(|(path, _)| chunk_of_partial(path)).collect();
+    let said: Vec<Interval> = gathered.failures.iter().map(|found| found.record.header.items).collect();
+    let is_lost = |chunk: u64, items: Interval| {
+        !damaged.contains(&chunk) && !said.iter().any(|said| said.intersect(items).is_some())
+    };
+    gaps.map(|(chunk, items)| Gap { chunk, items, failed: failures.hold_some_of(items) || is_lost(chunk, items) })
+        .collect()
+}
+
+/// The chunk that a partial's name speaks of: `chunk-000017.0-1f2e3d4c.part`.
+fn chunk_of_partial(path: &Path) -> Option<u64> {
+    path.file_name()?.to_str()?.strip_prefix("chunk-")?.split('.').next()?.parse().ok()
 }
 
 /// What the program failed on, as it is now. Not what was yielded, or what a machine was at fault for.

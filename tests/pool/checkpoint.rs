@@ -118,7 +118,6 @@ fn evictions(pool: &Pool, name: &str, items: u64, program: &str, words: &str) {
         let lost = evicted - kept;
         let most = if chunk == 0 { 2.0 } else { interval(COST, EVICTIONS) + COST };
         assert!(lost < most, "chunk {chunk} lost {lost:.1} s");
-        eprintln!("{name}, chunk {chunk}: lost {lost:.1} s");
     }
 }
 
