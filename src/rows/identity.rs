@@ -12,16 +12,17 @@ const LENGTHS: usize = 1 << 14;
 /// From so many bytes on it pays to hash texts and lengths side by side.
 const LARGE: usize = 1 << 20;
 
-/// Does both, side by side where that pays and there are threads for it.
-fn both(pays: bool, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
-    #[cfg(feature = "rayon")]
-    if pays {
-        rayon::join(a, b);
+/// Does both, side by side where that pays.
+fn both(pays: bool, a: impl FnOnce() + Send, b: impl FnOnce()) {
+    if !pays {
+        a();
+        b();
         return;
     }
-    let _ = pays;
-    a();
-    b();
+    std::thread::scope(|scope| {
+        scope.spawn(a);
+        b();
+    });
 }
 
 /// Builds the identity of rows: of their names, of how many fields there are and how long each is, and of their text.
