@@ -39,8 +39,8 @@ fn compare(folder: &Folder<'_>, options: &str) {
     assert_eq!(folder.submit(), Some(0));
     let job = told(&folder.split("reduce outputs/").ok());
 
-    // By these HTCondor knows its processes again; each job has others.
-    let is_own = |name: &&str| !name.starts_with("_CONDOR_ANCESTOR_");
+    // By these HTCondor, and a trial, know their processes again; each job has others.
+    let is_own = |name: &&str| !name.starts_with("_CONDOR_ANCESTOR_") && !name.starts_with("_SPLIT_ANCESTOR_");
     let names = |told: &BTreeMap<String, String>| -> BTreeSet<String> {
         told.keys().map(String::as_str).filter(is_own).map(str::to_owned).collect()
     };
