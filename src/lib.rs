@@ -37,6 +37,7 @@
 
 #[cfg(feature = "cli")]
 pub mod answer;
+pub mod chain;
 pub mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -4,6 +4,7 @@
 mod access_point;
 mod answer;
 mod archive;
+mod chain;
 mod arguments;
 mod coreutils;
 mod cost;

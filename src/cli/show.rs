@@ -56,7 +56,7 @@ fn describe(plan: &Plan, rows: &Rows, gathered: &Gathered, chunk: u64) -> Vec<St
     });
     let failures = gathered.failures.iter().filter(of_chunk).map(|found| match &found.record.header.kind {
         Kind::Failure(cause) => (found, cause.to_string()),
-        Kind::Whole | Kind::Each | Kind::Bundle | Kind::Merged => (found, String::new()),
+        Kind::Whole | Kind::Each | Kind::Bundle | Kind::Merged | Kind::Segment(_) => (found, String::new()),
     });
     let before = lines.len();
     for (found, what) in results.chain(failures) {

@@ -542,7 +542,7 @@ impl Finished {
     pub fn failure(&self) -> Option<(Interval, &Cause)> {
         self.records().into_iter().find_map(|found| match &found.record.header.kind {
             Kind::Failure(cause) => Some((found.record.header.items, cause)),
-            Kind::Whole | Kind::Each | Kind::Bundle | Kind::Merged => None,
+            Kind::Whole | Kind::Each | Kind::Bundle | Kind::Merged | Kind::Segment(_) => None,
         })
     }
 

@@ -27,7 +27,7 @@ impl Record {
         let items = self.header.items;
         let mut payload = self.payload.reader(path)?;
         let is_each = match self.header.kind {
-            Kind::Whole | Kind::Merged | Kind::Failure(_) => {
+            Kind::Whole | Kind::Merged | Kind::Segment(_) | Kind::Failure(_) => {
                 take(Part::Text(items), &mut payload)?;
                 return Ok(());
             }

@@ -248,7 +248,7 @@ impl Batch {
             batch.damaged.extend(damage.map(|damage| (partial, damage)));
             let mut foreign = None;
             for record in records {
-                if record.header.kind == Kind::Merged {
+                if matches!(record.header.kind, Kind::Merged | Kind::Segment(_)) {
                     continue;
                 }
                 if record.header.plan != plan {
