@@ -68,6 +68,16 @@ pub fn hand_over(root: &Path, chunk: u64, segment: u32, line: &Line) -> Result<(
     store::write(&folder.join(FROM), &serde_json::to_vec(&from).expect("plain values"))
 }
 
+/// Makes `folder` hold what the job of a first segment is handed.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn hand_nothing(folder: &Path) -> Result<(), StoreError> {
+    store::make_folder(folder)?;
+    let from = From { segment: 0, attempt: None };
+    store::write(&folder.join(FROM), &serde_json::to_vec(&from).expect("plain values"))
+}
+
 /// Removes the folder again.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ mod join;
 mod line;
 mod state;
 
-pub use handover::{HandoverError, folder_name, hand_over, receive, take_back};
+pub use handover::{HandoverError, folder_name, hand_nothing, hand_over, receive, take_back};
 pub use join::{is_joined, join};
 pub use line::{Check, Line, Link, SetAside, line};
 pub use state::{StateError, clear_state, lay_state};

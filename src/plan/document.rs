@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Bindings, Chain, Command, FanIn, Identity, JobFiles, Pacing, PlanIdentity, Reduction, Resources, Run, SiteRules,
-    TemplateError, Tolerance, Word, Yields,
+    Bindings, Chain, Command, FanIn, Identity, JobFiles, Pacing, PlanIdentity, Reduction, Resources, Run, SEGMENT_NAMES,
+    SiteRules, TemplateError, Tolerance, Word, Yields,
 };
 use crate::cut::Cut;
 use crate::space::{Interval, Rows, Space};
@@ -196,7 +196,13 @@ impl Plan {
             result: &result,
             items_file: &items_file,
         };
-        Some(command.fill(&Bindings::new(run)?))
+        let mut bindings = Bindings::new(run)?;
+        if self.chain.is_some() {
+            for name in SEGMENT_NAMES {
+                bindings.add(name, Word::from(format!("{{{name}}}").as_str()));
+            }
+        }
+        Some(command.fill(&bindings))
     }
 
     /// The chunks that hold `items`: the first's and the last's number.

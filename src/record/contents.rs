@@ -27,13 +27,15 @@ impl Record {
         let items = self.header.items;
         let mut payload = self.payload.reader(path)?;
         let is_each = match self.header.kind {
-            Kind::Whole | Kind::Merged | Kind::Segment(_) | Kind::Failure(_) => {
+            Kind::Whole | Kind::Merged | Kind::Failure(_) => {
                 take(Part::Text(items), &mut payload)?;
                 return Ok(());
             }
             Kind::Each => true,
-            Kind::Bundle => false,
+            // What a segment has yielded; its state follows.
+            Kind::Bundle | Kind::Segment(_) => false,
         };
+        let is_segment = matches!(self.header.kind, Kind::Segment(_));
         let unlike = || io::Error::new(io::ErrorKind::InvalidData, "it has not one entry for each of its items");
         let mut reader = EntryReader::new(BufReader::new(payload));
         let mut next = items.start();
@@ -47,6 +49,9 @@ impl Record {
             }
             while let Some(file) = reader.file()? {
                 take(Part::File(file), &mut reader)?;
+            }
+            if is_segment {
+                break;
             }
         }
         if next == items.stop() { Ok(()) } else { Err(unlike()) }
