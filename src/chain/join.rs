@@ -8,7 +8,9 @@ use std::path::Path;
 use super::Line;
 use super::line::read;
 use crate::plan::Identity;
-use crate::record::{self, EntryReader, FileHead, Head, Header, Kind, PayloadReader, Record, write_file_head, write_head};
+use crate::record::{
+    self, EntryReader, FileHead, Head, Header, Kind, PayloadReader, Record, write_file_head, write_head,
+};
 use crate::store::{Draft, StoreError};
 
 /// Writes the item's result into `outputs`: what its segments have yielded, one after the other, and their files. A name that

@@ -129,7 +129,6 @@ fn links(outputs: &Path, plan: Identity, chunk: u64, items: Interval) -> io::Res
     Ok(links)
 }
 
-
 /// The longest line by what the records say, from the first segment on; the first of several, in the order of the links.
 fn longest(links: &[Link]) -> Option<Vec<usize>> {
     (0..links.len()).find_map(|last| {

@@ -4,8 +4,8 @@
 mod access_point;
 mod answer;
 mod archive;
-mod chain;
 mod arguments;
+mod chain;
 mod coreutils;
 mod cost;
 mod cure;

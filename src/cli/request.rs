@@ -19,8 +19,8 @@ use crate::exit::Exit;
 use crate::folder::{Existing, is_tail};
 use crate::inputs::{Doubt, FindError, FoundEnvironment, JobFolder, UrlError, WordFate, find};
 use crate::plan::{
-    Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, SEGMENT_NAMES, Shards, Slot,
-    Word, Yields, variables,
+    Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, SEGMENT_NAMES,
+    Shards, Slot, Word, Yields, variables,
 };
 use crate::rows;
 use crate::space::{self, Range, Rows, Space};
@@ -87,7 +87,9 @@ impl Request {
         let cost = options.cost.as_deref().map(|text| Cost::read(text, &space)).transpose()?;
         let costs = cost.as_ref().map(|cost| cost.costs(&space, &items.rows)).transpose()?;
         let cut = match knowledge {
-            _ if chain.is_some() => Cut::into_chunks(space.count(), space.count()).map_err(|error| usage(error.to_string()))?,
+            _ if chain.is_some() => {
+                Cut::into_chunks(space.count(), space.count()).map_err(|error| usage(error.to_string()))?
+            }
             Knowledge::Cut(cut, _) if cut.fits(space.count()) => cut.clone(),
             Knowledge::Probing => Cut::Even { chunks: u64::try_from(PLACES.min(space.count())).unwrap_or(1) },
             _ => cut(options, space.count(), costs.as_ref(), target)?,

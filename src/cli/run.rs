@@ -29,7 +29,10 @@ const SHOWN: usize = 5;
 pub(super) fn run(options: &RunOptions) -> Done {
     let (layout, plan, threads) = match &options.planned {
         Some(folder) => existing(folder, options)?,
-        None if options.what.items.ordered.is_empty() && options.what.template.is_none() && Path::new("plan.json").is_file() => {
+        None if options.what.items.ordered.is_empty()
+            && options.what.template.is_none()
+            && Path::new("plan.json").is_file() =>
+        {
             existing(Path::new("."), options)?
         }
         None => planned(options)?,

@@ -11,7 +11,8 @@ use super::tail::{TailDag, tail_dag, tail_name};
 use super::templates::{TemplateError, Templates};
 use crate::exit::Exit;
 use crate::plan::{
-    CARRIED, CARRIED_CHECKPOINTS, Chain, ContainerMode, FanIn, PLAN_FILES, Plan, ReduceOn, Resources, Shards, Size, SubmitLine,
+    CARRIED, CARRIED_CHECKPOINTS, Chain, ContainerMode, FanIn, PLAN_FILES, Plan, ReduceOn, Resources, Shards, Size,
+    SubmitLine,
 };
 use crate::rows::CHUNKS_A_FOLDER;
 use crate::space::Interval;

@@ -323,7 +323,8 @@ impl Shared<'_> {
                     // Among the user's files every chunk finds them as they are when it starts.
                     None => code_that_arrived(&self.job, self.base).0,
                 };
-                let attempt = Attempt { job: &self.job, chunk, items, code, rows: self.given, retry, leg: leg.as_ref() };
+                let attempt =
+                    Attempt { job: &self.job, chunk, items, code, rows: self.given, retry, leg: leg.as_ref() };
                 match crate::runner::run(&attempt, &place, self.running)? {
                     Outcome::Done { .. } => {
                         self.tally().add_result();

@@ -126,7 +126,10 @@ mod tests {
         assert_eq!(chain(2, &["a", "b", "a"]), Err("a is named twice".to_owned()));
         for name in ["", "/a", "../a", "a/../b", "./a", "a/", "a//b", "."] {
             let error = chain(2, &[name]).expect_err(name);
-            assert!(error.ends_with("is not the path of a file below the folder that the program starts in"), "{error}");
+            assert!(
+                error.ends_with("is not the path of a file below the folder that the program starts in"),
+                "{error}"
+            );
         }
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{SEGMENT_NAMES, Word};
 use super::field::{self, Field};
 use super::template::{Part, Template, TemplateError, spliced};
+use super::{SEGMENT_NAMES, Word};
 use crate::cut::Cut;
 use crate::space::{self, Interval, Rows, Space};
 
@@ -528,8 +528,9 @@ mod tests {
     #[test]
     fn names_are_those_of_the_space() {
         let range = Space::Range("0..10".parse().expect("a range"));
-        let check =
-            |word: &str| command(&["x", word]).expect("a command").check(&range, false).map_err(|error| error.to_string());
+        let check = |word: &str| {
+            command(&["x", word]).expect("a command").check(&range, false).map_err(|error| error.to_string())
+        };
         assert_eq!(check("{first}{item}"), Ok(()));
         assert_eq!(check("{print $1}"), Err("`{print $1}` in '{print $1}' stands for nothing".to_owned()));
     }

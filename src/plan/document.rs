@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Bindings, Chain, Command, FanIn, Identity, JobFiles, Pacing, PlanIdentity, Reduction, Resources, Run, SEGMENT_NAMES,
-    SiteRules, TemplateError, Tolerance, Word, Yields,
+    Bindings, Chain, Command, FanIn, Identity, JobFiles, Pacing, PlanIdentity, Reduction, Resources, Run,
+    SEGMENT_NAMES, SiteRules, TemplateError, Tolerance, Word, Yields,
 };
 use crate::cut::Cut;
 use crate::space::{Interval, Rows, Space};

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Chain, Command, ContainerMode, DocumentError, Due, Environment, FORMAT, Identity, JobLink, JobUrl, Pacing, PlanIdentity,
-    Word, Yields,
+    Chain, Command, ContainerMode, DocumentError, Due, Environment, FORMAT, Identity, JobLink, JobUrl, Pacing,
+    PlanIdentity, Word, Yields,
 };
 use crate::cut::Cut;
 use crate::space::{Interval, Space};

@@ -82,9 +82,7 @@ impl NodeName {
         match *self {
             Self::Chunk { number: chunk, generation }
             | Self::Segment { chunk, generation, .. }
-            | Self::Piece { chunk, generation, .. } => {
-                (generation == of_generation).then_some(chunk)
-            }
+            | Self::Piece { chunk, generation, .. } => (generation == of_generation).then_some(chunk),
             Self::Group { .. } | Self::Merge { .. } | Self::Other => None,
         }
     }

@@ -151,11 +151,8 @@ impl Step<'_> {
             Ok(state) => state,
             Err(cause) => return failed(cause),
         };
-        let segment = Segment {
-            number,
-            after: from.map(|from| from.header.attempt.to_string()),
-            finished: is_finished,
-        };
+        let segment =
+            Segment { number, after: from.map(|from| from.header.attempt.to_string()), finished: is_finished };
         let mut records = Records::new(self.own.join(format!("segment-{number}")));
         let kept = records.segment(attempt.items.start(), segment, output, &files.unwrap_or_default(), &state);
         if let Err(lost) = kept {

@@ -90,7 +90,12 @@ pub(super) fn after(status: &str, node: &str) -> Result<Exit, Failed> {
     let node = Node::read(node)?;
     if status != 0 {
         let broken = stop_if_broken(&node.job).map_err(|error| (Exit::StopDag, error.to_string()))?;
-        return Ok(if broken { Exit::StopDag } else { Exit::SegmentFailed });
+        if broken {
+            return Ok(Exit::StopDag);
+        }
+        // A state that was damaged while it was used is another's to compute again.
+        let is_damaged = !node.line(Check::All)?.set_aside.is_empty();
+        return Ok(if is_damaged { Exit::StateDamaged } else { Exit::SegmentFailed });
     }
     let mut line = node.line(Check::Last)?;
     if line.is_complete(&node.job) {

@@ -8,6 +8,7 @@
 //! first all tests run, on the others those that are marked for every release. The default is trixie, or both
 //! where CI=true.
 
+mod chain;
 mod chaos;
 mod checkpoint;
 mod condor;
@@ -67,9 +68,10 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 68] = tests![
+const TESTS: [Test; 69] = tests![
     Own          chaos::chaos_leaves_the_answer_exact,
     EveryRelease evictions::an_evicted_job_goes_on_where_it_was,
+    EveryRelease chain::a_chain_is_as_a_run_in_one_go,
     EveryRelease checkpoint::a_python_program_loses_no_more_than_the_interval,
     EveryRelease checkpoint::a_shell_program_loses_no_more_than_the_interval,
     Transfer     checkpoint::an_evicted_r_program_goes_on_where_it_was,
