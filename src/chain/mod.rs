@@ -1,8 +1,8 @@
 //! Chains: what the segments of an item have left, and what the next one starts from.
 //!
-//! A segment's job brings back a partial with one record, of kind [`Kind::Segment`]: what the program yielded in it, and the
-//! state files that it left. The record names the attempt that it went on from, so that records form [lines](Line): one is whole
-//! where every record of it is there, back to the first segment. Once a line has reached its end its results are [joined](join)
+//! A segment's job brings back a partial with one record, of kind [`Kind::Segment`](crate::record::Kind::Segment): what the program yielded in it, and the
+//! state files that it left. The record names the attempt that it went on from, so that records form lines ([`Line`]): one is whole
+//! where every record of it is there, back to the first segment. Once a line has reached its end its results are joined ([`join()`])
 //! to the item's one result, as if the program had run in one go.
 //!
 //! Invariant: nothing goes on from a state unless every byte of it is as it was written. Many programs start anew, without a

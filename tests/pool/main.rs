@@ -68,7 +68,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 69] = tests![
+const TESTS: [Test; 70] = tests![
     Own          chaos::chaos_leaves_the_answer_exact,
     EveryRelease evictions::an_evicted_job_goes_on_where_it_was,
     EveryRelease chain::a_chain_is_as_a_run_in_one_go,
@@ -136,6 +136,7 @@ const TESTS: [Test; 69] = tests![
     Transfer     examples::frames_in_a_zip,
     Transfer     examples::pi_by_monte_carlo,
     Transfer     examples::words_of_many_files,
+    Transfer     examples::walks_in_segments,
     Transfer     examples::a_grid_search,
     Own          pool::a_pool_leaves_nothing_behind,
 ];
