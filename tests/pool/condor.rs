@@ -37,6 +37,11 @@ impl Event {
         self.cluster == cluster
     }
 
+    /// Whether a job has lost its machine: evicted, an exception of the shadow's, disconnected.
+    pub(crate) fn is_loss(&self) -> bool {
+        matches!(self.code, 4 | 7 | 22)
+    }
+
     /// Whether these words are in it.
     pub(crate) fn says(&self, words: &str) -> bool {
         self.text.contains(words)
