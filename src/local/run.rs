@@ -301,7 +301,7 @@ impl Shared<'_> {
                 let attempt = Attempt { job: &self.job, chunk, items, code, rows: self.given, retry };
                 match crate::runner::run(&attempt, &place, self.running)? {
                     Outcome::Done { .. } => self.tally().add_result(),
-                    Outcome::Failed { cause, last_words, failed } => {
+                    Outcome::Failed { cause, last_words, failed, .. } => {
                         if failed != [items] {
                             self.tally().add_result();
                         }
