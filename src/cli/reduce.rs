@@ -34,7 +34,7 @@ pub(super) fn reduce(options: &ReduceOptions) -> Done {
     }
     let (layout, plan) = find(&options.folder)?;
     if let Some(file) = &options.archive
-        && archive::check(&layout, file)?
+        && archive::check(&layout, file)? == archive::Progress::Noted
     {
         // It was cut short when all was packed.
         archive::remove(&layout, file)?;

@@ -39,7 +39,7 @@ use crate::exit::Exit;
 /// The words that [`main`] takes first.
 pub const WORDS: [&str; 5] = ["exec", "post", "left", "environment", guard::WORD];
 
-/// The runner's command line: `exec JOB.json CHUNK START STOP` inside a job, `post RETURN NODE` as DAGMan's
+/// The runner's command line: `exec JOB.json CHUNK START STOP` inside a job, `post RETURN NODE` or `left RETURN NODE` as DAGMan's
 /// POST script, `environment FILE` at the end of a set-up, `guard MARK` beside a run on this machine. Not for people; the submit files hold it.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> std::process::ExitCode {
     let arguments: Vec<_> = arguments.collect();
