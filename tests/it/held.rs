@@ -25,6 +25,7 @@ fn limits_that_make_no_sense_are_refused_before_anything_is_written() {
         "--memory-max 4294967296TB",
         "--memory-max 512MB",
         "--memory 4GB --memory-max 4095MB",
+        "--memory 4294967295TB --memory-max 4294967294TB",
     ]
     .iter()
     .map(|words| dir.split("plan --total 1..=100 --chunks 5").args(words.split(' ')).refuses(2).transcript())

@@ -1,9 +1,7 @@
 //! Two of them: commands beside a DAGMan that is at work, and beside one another.
 
-use std::fs::{self, File};
+use std::fs;
 use std::process::Stdio;
-
-use rustix::fs::{FlockOperation, fcntl_lock};
 
 use crate::kit::{Dir, Started, until};
 
@@ -52,8 +50,10 @@ fn beside_a_dagman_that_its_lock_names() {
 #[test]
 fn beside_a_dagman_that_holds_its_lock() {
     let dir = half_done();
-    let lock = File::create(dir.path("plan.dag.lock")).expect("made");
-    fcntl_lock(&lock, FlockOperation::LockExclusive).expect("locked");
+    let script = "import fcntl, sys; lock = open('plan.dag.lock', 'w'); fcntl.lockf(lock, fcntl.LOCK_EX); \
+                  open('locked', 'w').close(); sys.stdin.read()";
+    let lock = dir.command("python3").args(["-c", script]).stdin(Stdio::piped()).start();
+    until("it has the lock", || dir.path("locked").exists());
     nothing_is_lost_beside_it(&dir);
     drop(lock);
     fs::remove_file(dir.partial(3)).expect("removed");
