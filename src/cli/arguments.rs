@@ -520,7 +520,7 @@ pub(super) struct WhatOptions {
     pub(super) retries: Option<u32>,
 
     /// Stop once so many chunks have failed, all the same way and with no result yet: the program is broken (0: never)
-    /// [default: 10, or all where there are fewer]
+    /// [default: 10, or all where there are fewer; 1 where it cannot be started]
     #[arg(long, value_name = "N", help_heading = "Jobs", allow_negative_numbers = true, value_parser = number_of_chunks)]
     pub(super) halt: Option<u64>,
 

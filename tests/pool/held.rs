@@ -41,3 +41,30 @@ pub(crate) fn memory_grows_where_it_was_too_little(pool: &Pool) {
         assert_eq!((holds, had), expected, "{job:?}");
     }
 }
+
+/// A job that was on hold for its memory, which HTCondor counts as two or three holds, is still released when a transfer fails.
+pub(crate) fn holds_for_memory_use_up_no_releases(pool: &Pool) {
+    let folder = pool.folder("transient");
+    folder.program(
+        "tool",
+        "#!/bin/sh\nhas=$(awk '/^Memory = / { print $3 }' \"$_CONDOR_MACHINE_AD\")\n\
+         [ $has -lt 256 ] && head -c $((has * 1500000)) /dev/zero | tail | sleep 60\ncat note.txt\n",
+    );
+    pool.root("mkdir -p /opt/notes; echo 17 > /opt/notes/note.txt");
+    let words = "plan --total 1 --chunks 1 --retries 1 --held-for 60s --memory 128MB --memory-max 512MB --input file:///opt/notes/note.txt";
+    folder.split(&format!("{words} -- ./tool {{first}}")).ok();
+    let dagman = folder.start();
+    let of_kind =
+        |is: fn(&Event) -> bool| events(&folder.path("logs/events.log")).iter().filter(|event| is(event)).count();
+    folder.wait_for("a start", || of_kind(|event| event.memory().is_some()) == 1);
+    // The next time it cannot be fetched.
+    pool.root("mv /opt/notes/note.txt /opt/notes/away.txt");
+    folder.wait_for("a second hold", || of_kind(Event::holds) == 2);
+    pool.root("mv /opt/notes/away.txt /opt/notes/note.txt");
+    assert_eq!(folder.end_of(dagman), Some(0));
+    assert_eq!(folder.answer(), 17);
+    let jobs = folder.jobs();
+    assert!(jobs.iter().all(|job| !job.node.starts_with("tail-")), "{jobs:?}");
+    let events = events(&folder.path("logs/events.log"));
+    assert_eq!(events.iter().filter_map(Event::memory).collect::<Vec<_>>(), [128, 256]);
+}
