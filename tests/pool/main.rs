@@ -68,7 +68,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 70] = tests![
+const TESTS: [Test; 71] = tests![
     Own          chaos::chaos_leaves_the_answer_exact,
     EveryRelease evictions::an_evicted_job_goes_on_where_it_was,
     EveryRelease chain::a_chain_is_as_a_run_in_one_go,
@@ -88,6 +88,7 @@ const TESTS: [Test; 70] = tests![
     EveryRelease tail::what_was_damaged_on_arrival_is_computed_again,
     EveryRelease held::a_held_job_is_left_to_the_tail,
     EveryRelease held::memory_grows_where_it_was_too_little,
+    EveryRelease held::holds_for_memory_use_up_no_releases,
     EveryRelease tail::what_a_job_yields_is_finished,
     EveryRelease tail::a_tail_that_was_removed_is_cut_anew,
     Transfer     planning::a_live_dag_is_not_planned_over,
