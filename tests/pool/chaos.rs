@@ -21,9 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(400);
 /// How often a user submits again.
 const SUBMISSIONS: usize = 12;
 
-/// How often a user looks for jobs on hold.
-const RELEASE: Duration = Duration::from_secs(15);
-
 const CHUNKS: usize = 60;
 const ITEMS: usize = 600;
 
@@ -88,7 +85,7 @@ pub(crate) fn chaos_leaves_the_answer_exact(other: &Pool) {
     let pool = other.another(Setting::Transfer).expect("there is one already");
     let disk = "mount -t tmpfs -o size=96m,mode=755 small $disk; chown condor:condor $disk";
     pool.root(&SMALL_DISK.replace("ONCE", disk));
-    let mut chaos = Chaos { pool: &pool, chance: fastrand::Rng::with_seed(seed), made: BTreeMap::new(), releases: 0 };
+    let mut chaos = Chaos { pool: &pool, chance: fastrand::Rng::with_seed(seed), made: BTreeMap::new(), holds: 0 };
     let mut submissions = 0;
     let mut runs = 0;
     while chaos.made.values().sum::<usize>() < wanted {
@@ -98,8 +95,8 @@ pub(crate) fn chaos_leaves_the_answer_exact(other: &Pool) {
     }
     let total: usize = chaos.made.values().sum();
     println!(
-        "chaos: {total} faults in {runs} runs with {submissions} submissions, {} releases: {:?}",
-        chaos.releases, chaos.made
+        "chaos: {total} faults in {runs} runs with {submissions} submissions, {} holds: {:?}",
+        chaos.holds, chaos.made
     );
     assert!(total >= wanted);
     pool.stop();
@@ -109,8 +106,8 @@ struct Chaos<'a> {
     pool: &'a Pool,
     chance: fastrand::Rng,
     made: BTreeMap<Fault, usize>,
-    /// How often jobs were released.
-    releases: usize,
+    /// How often jobs were put on hold. Nobody releases them but the plan's own rules.
+    holds: usize,
 }
 
 impl Chaos<'_> {
@@ -120,7 +117,7 @@ impl Chaos<'_> {
         folder.write("work.sh", PROGRAM);
         let plan = format!(
             "plan --total 1..={ITEMS} --chunks {CHUNKS} --slices 5 --eviction-every 5s --retries 4 --disk 8MB \
-             --reduce concat -- sh work.sh {{first}} {{last}}"
+             --held-for 40s --reduce concat -- sh work.sh {{first}} {{last}}"
         );
         folder.split(&plan).ok();
         let right: String = (1..=ITEMS).map(|item| format!("{item}\n")).collect();
@@ -130,6 +127,8 @@ impl Chaos<'_> {
             println!("chaos: DAGMan ended with {end:?}, reduce with {}, {:?}", reduced.code, self.made);
             if reduced.code == 0 {
                 assert_eq!(reduced.out, right, "another answer");
+                let log = events(&folder.path("logs/events.log"));
+                self.holds += log.iter().filter(|event| event.holds()).count();
                 let answer = folder.split("status --json").ok();
                 println!("chaos: {answer}");
                 return submission;
@@ -158,17 +157,10 @@ impl Chaos<'_> {
             std::thread::sleep(Duration::from_secs(1));
         };
         let mut last = Instant::now();
-        let mut released = Instant::now();
         loop {
             let log = events(&folder.path("plan.dag.dagman.log"));
             if let Some(end) = log.into_iter().rfind(|event| event.ends(dagman)) {
                 return end.returned();
-            }
-            // As `split why` says: what holds jobs (a full disk) is mended by then.
-            if released.elapsed() >= RELEASE {
-                released = Instant::now();
-                let out = folder.run(["condor_release", "-constraint", "JobStatus == 5 && JobUniverse == 5"]).out;
-                self.releases += usize::from(out.contains("released"));
             }
             let stuck = || folder.run(["condor_q", "-nobatch", "-allusers"]).out;
             assert!(start.elapsed() < PATIENCE, "a chunk is stuck: {}", stuck());
