@@ -59,6 +59,10 @@ pub enum Exit {
     OutOfMemory = 80,
     /// In a job: the disk was full.
     OutOfDisk = 81,
+    /// From the script after a chain's segment: its job has failed, after all its retries.
+    SegmentFailed = 82,
+    /// From the script after a chain's segment: what came back of it is not whole; the node starts over.
+    StateDamaged = 83,
     /// In a job: what is finished is to be carried to the access point, and the job then goes on (`checkpoint_exit_code`).
     Carry = 85,
     /// Ended by Ctrl-C or SIGTERM; what was done is kept.
@@ -67,7 +71,7 @@ pub enum Exit {
 
 impl Exit {
     /// Every exit code, for the table that `split --help` and the README show.
-    pub const ALL: [(Exit, &'static str); 29] = [
+    pub const ALL: [(Exit, &'static str); 31] = [
         (Exit::Success, "done"),
         (Exit::Machine, "this machine would not: a file or a process"),
         (Exit::Usage, "the arguments make no sense; nothing was written"),
@@ -95,6 +99,8 @@ impl Exit {
         (Exit::NothingLeft, "from the script before the tail: there is nothing to cut"),
         (Exit::OutOfMemory, "in a job: the program was ended for want of memory"),
         (Exit::OutOfDisk, "in a job: the disk was full"),
+        (Exit::SegmentFailed, "from the script after a segment: its job failed"),
+        (Exit::StateDamaged, "from the script after a segment: its state is not whole"),
         (Exit::Carry, "in a job: it carries what is finished to the access point, and goes on"),
         (Exit::Interrupted, "ended by Ctrl-C or a signal; what was done is kept"),
     ];

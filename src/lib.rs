@@ -23,13 +23,14 @@
 //! | `pool` | what HTCondor runs and wrote here: event logs, locks of DAGMan, whether this is an access point | reads |
 //! | `site` | what the administrators of a pool ask of every plan | reads profiles |
 //! | [`checkpoint`] | the library for programs that keep their own state | keeps checkpoints, exits when told to stop |
+//! | [`chain`] | the records of a chain's segments: which to go on from, and their results joined | reads, writes |
 //! | `model` | what a pool would make of a plan: closed forms and a simulation | no |
 //! | [`exit`] | every exit code, in one place | no |
 //! | [`store`] | every file that is written | writes |
 //! | `cli` | arguments in, a report out; the only room that prints | yes |
 //!
 //! Imports run downwards: `cli` may use everything, nothing uses `cli`, and `local` uses `folder` and `runner`, `folder`
-//! uses `dag`, `pool` and `cut`. These three, `inputs`, `record` and `reduce` use `plan`; `record` and `inputs` know nothing
+//! uses `dag`, `pool` and `cut`; `local` and `runner` use `chain`, which uses `record` and `plan`. The first three three, `inputs`, `record` and `reduce` use `plan`; `record` and `inputs` know nothing
 //! of each other. `answer` uses `reduce` and `record`, and only `cli` uses it. `site` uses `plan` and `dag`; `dag` uses `plan` and `cut`; `plan` uses `cut`; `cut`
 //! uses `space`. Any room may use `space` and `exit`, and those that write use `store`; `pool` and `store` use no other room, `model`
 //! uses `space` and the interval of `checkpoint`, and `checkpoint` uses `store` alone. Without the feature `cli` the
@@ -37,6 +38,7 @@
 
 #[cfg(feature = "cli")]
 pub mod answer;
+pub mod chain;
 pub mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -35,6 +35,8 @@ In COMMAND:
   {seed} {seed31}   64 bits for random numbers, or 31 (R, MATLAB, NumPy's RandomState): an item's are the same
                     whatever the cut: the outputs of the generator SplitMix64, in item order, from the state --seed on
   {result}          a path: what the program writes there is its result, and what it prints is not
+  {segment} {segments} {finished}  in a chain: the segment's number, from 1, how many there are at the most, and a path:
+                    a program that makes a file there says that the trajectory has ended
   {item:05}         a whole number with zeros before it, at least 5 letters
   {{ }}             a brace
 The same as SPLIT_FIRST, SPLIT_LAST, ... in its environment, names in upper case with _ for what is neither letter
@@ -105,6 +107,21 @@ pub(super) enum Redo {
     Older,
     /// All of them
     All,
+}
+
+/// What a plan is made of beside items in chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Template {
+    /// Trajectories, each computed by one segment after another
+    Chain,
+}
+
+impl std::fmt::Display for Template {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::Chain => "chain",
+        })
+    }
 }
 
 /// How a program keeps its own state.
@@ -445,6 +462,24 @@ pub(super) struct WhatOptions {
     /// For how long items may be tried here, where nothing says how to cut
     #[arg(long, value_name = "TIME", help_heading = "Cut", value_parser = time, default_value = "60s")]
     pub(super) probe_budget: Duration,
+
+    /// Work that cannot be split. chain: each item is a trajectory, computed by --segments jobs one after another
+    #[arg(long, value_name = "NAME", help_heading = "Chains")]
+    pub(super) template: Option<Template>,
+
+    /// Into how many segments each trajectory is cut, of about ten minutes each; {segment} is the number of one, from 1. A
+    /// program that makes the file {finished} needs no more
+    #[arg(long, value_name = "N", help_heading = "Chains", requires = "template", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) segments: Option<u32>,
+
+    /// How many trajectories, side by side; {replica} is the number of one, from 0 [default: 1, or what other options name]
+    #[arg(long, value_name = "N", help_heading = "Chains", requires = "template", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) replicas: Option<u32>,
+
+    /// A file that a segment leaves, and the next one starts from: it is there when the program starts, but for the first
+    /// segment's (repeatable)
+    #[arg(long, value_name = "FILE", help_heading = "Chains", requires = "template")]
+    pub(super) state: Vec<OsString>,
 
     /// How results are merged: sum, product, min, max, count, mean, stats, argmin, argmax, top:K, any, all, union, concat,
     /// histogram (of integers; with edges: histogram:0,10,50, histogram:0..1:0.1), quantiles (or quantiles:0.5,0.9); table,

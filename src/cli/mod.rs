@@ -5,6 +5,7 @@ mod access_point;
 mod answer;
 mod archive;
 mod arguments;
+mod chain;
 mod coreutils;
 mod cost;
 mod cure;

@@ -11,7 +11,7 @@ use super::outlook::outlook;
 use super::output::{bytes, count, say, seconds, tell};
 use super::probe::{Probed, probe};
 use super::request::{Knowledge, Request};
-use super::{access_point, progress, reduce, travel, yields};
+use super::{access_point, chain, progress, reduce, travel, yields};
 use crate::dag::Text;
 use crate::exit::Exit;
 use crate::folder::{FolderError, Laid, LayDown, Layout, Programs, lay_down};
@@ -71,6 +71,10 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
 /// What is asked for. Where nothing says how to cut, as the plan that is in the folder already is cut, or as it is found by trying some
 /// items: then also what these have shown.
 pub(super) fn requested(options: &WhatOptions, renew: bool) -> Result<(Request, Option<Probed>), Failure> {
+    let options = &chain::expand(options)?;
+    if options.template.is_some() {
+        return Ok((Request::new(options, renew, &Knowledge::Nothing)?, None));
+    }
     if let Some(knowledge) = cut_of_the_plan_there(options) {
         let request = Request::new(options, renew, &knowledge)?;
         let there = Layout::new(&options.dir).plan();
@@ -169,8 +173,12 @@ pub(super) fn describe(request: &Request) -> Vec<String> {
         1 => format!("{least} or {}", count(most, "item")),
         _ => format!("{least} to {}", count(most, "item")),
     };
-    let mut lines =
-        vec![format!("{} of {each} each, over {}, merged by {}", count(chunks, "chunk"), plan.space, plan.reduce)];
+    let mut lines = match &plan.chain {
+        Some(chain) => chain::describe(plan, chain),
+        None => {
+            vec![format!("{} of {each} each, over {}, merged by {}", count(chunks, "chunk"), plan.space, plan.reduce)]
+        }
+    };
     lines.extend(request.found.iter().cloned());
     lines.extend(travel::words(request));
     if let Some(setup) = &plan.setup {
@@ -242,7 +250,8 @@ fn describe_jobs(request: &Request, programs: &Programs) -> Vec<String> {
             (most, 0) => format!("{what}, and its own rows (up to {})", bytes(most)),
             (most, _) => format!("{what}, and its own rows and files (up to {})", bytes(most)),
         };
-        let all = sent.saturating_add(runner).saturating_mul(plan.cut.chunks()).saturating_add(own.all);
+        let jobs = plan.cut.chunks().saturating_mul(plan.chain.as_ref().map_or(1, |chain| chain.segments().into()));
+        let all = sent.saturating_add(runner).saturating_mul(jobs).saturating_add(own.all);
         lines.push(format!("each job is sent {what}: {} in all", bytes(all)));
     }
     lines.extend(about_runner(programs));
@@ -292,6 +301,7 @@ fn notes(request: &Request) -> Vec<String> {
     for WordFate { word, fate } in &request.words {
         let quoted = word.quoted();
         match fate {
+            Fate::Absent if plan.chain.as_ref().is_some_and(|chain| chain.state().contains(word)) => {}
             Fate::Absent if plan.resources.container.is_none() => {
                 notes.push(format!("note: there is no {quoted} here, and jobs are not sent one"));
             }

@@ -12,15 +12,15 @@ use super::items::Items;
 use super::jobs::{self, JobSettings};
 use super::probe::PLACES;
 use super::yields::yields;
-use super::{merging, output, progress, target};
+use super::{chain, merging, output, progress, target};
 use crate::cut::{Costs, Cut, CutError, MOST_CHUNKS};
 use crate::dag::Templates;
 use crate::exit::Exit;
 use crate::folder::{Existing, is_tail};
 use crate::inputs::{Doubt, FindError, FoundEnvironment, JobFolder, UrlError, WordFate, find};
 use crate::plan::{
-    Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Shards, Slot,
-    Word, Yields, variables,
+    Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, SEGMENT_NAMES,
+    Shards, Slot, Word, Yields, variables,
 };
 use crate::rows;
 use crate::space::{self, Range, Rows, Space};
@@ -82,10 +82,14 @@ impl Request {
             .map_err(|error| Failure::new(Exit::Machine, format!("the current folder is gone: {error}")))?;
         let items = Items::new(&options.items, &here)?;
         let space = items.space.clone();
+        let chain = chain::chain(options, &space)?;
         let target = options.target.unwrap_or_else(|| jobs::target(&site.profile)).as_secs_f64();
         let cost = options.cost.as_deref().map(|text| Cost::read(text, &space)).transpose()?;
         let costs = cost.as_ref().map(|cost| cost.costs(&space, &items.rows)).transpose()?;
         let cut = match knowledge {
+            _ if chain.is_some() => {
+                Cut::into_chunks(space.count(), space.count()).map_err(|error| usage(error.to_string()))?
+            }
             Knowledge::Cut(cut, _) if cut.fits(space.count()) => cut.clone(),
             Knowledge::Probing => Cut::Even { chunks: u64::try_from(PLACES.min(space.count())).unwrap_or(1) },
             _ => cut(options, space.count(), costs.as_ref(), target)?,
@@ -98,7 +102,7 @@ impl Request {
             Knowledge::Cut(_, expected) => expected.clone(),
             _ => said,
         };
-        let command = command(options, &space)?;
+        let command = command(options, &space, chain.is_some())?;
         let yields = yields(options, command.as_ref(), &space)?;
         if command.is_none() && space.count() > MOST_LISTED {
             return Err(usage(format!("without a command the {} items themselves are the results", space.count()))
@@ -156,15 +160,19 @@ impl Request {
         spinner.finish_and_clear();
         let found = found.map_err(|error| explain(&error))?;
 
+        if let Some(chain) = &chain {
+            chain::check_files(chain, &found)?;
+        }
         let templates = templates(options.templates.as_deref())?;
         let mut plan = Plan {
             format: FORMAT,
-            identity: Identity::of_plan(&space, &cut, command.as_ref(), &yields),
+            identity: Identity::of_plan(&space, &cut, command.as_ref(), &yields, chain.as_ref()),
             generation: 1,
             space,
             cut,
             command,
             yields,
+            chain,
             reduce,
             by,
             to: None,
@@ -247,16 +255,17 @@ fn cut(options: &WhatOptions, items: u128, costs: Option<&Costs>, target: f64) -
     })
 }
 
-fn command(options: &WhatOptions, space: &Space) -> Result<Option<Command>, Failure> {
+fn command(options: &WhatOptions, space: &Space, chain: bool) -> Result<Option<Command>, Failure> {
     if options.command.is_empty() {
         return Ok(None);
     }
     let words: Vec<_> = options.command.iter().cloned().map(Word::from).collect();
     let names = space.names().into_iter().filter(|name| *name != space::ITEM);
-    let known = Placeholder::ALL.iter().map(|placeholder| placeholder.name()).chain(names);
+    let of_segments = SEGMENT_NAMES.into_iter().filter(|_| chain);
+    let known = Placeholder::ALL.iter().map(|placeholder| placeholder.name()).chain(names).chain(of_segments);
     let known: Vec<_> = known.map(|name| format!("{{{name}}}")).collect();
     let command = Command::try_from(words).and_then(|command| {
-        command.check(space)?;
+        command.check(space, chain)?;
         Ok(Some(command))
     });
     command.map_err(|error| {

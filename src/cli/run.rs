@@ -29,7 +29,10 @@ const SHOWN: usize = 5;
 pub(super) fn run(options: &RunOptions) -> Done {
     let (layout, plan, threads) = match &options.planned {
         Some(folder) => existing(folder, options)?,
-        None if options.what.items.ordered.is_empty() && Path::new("plan.json").is_file() => {
+        None if options.what.items.ordered.is_empty()
+            && options.what.template.is_none()
+            && Path::new("plan.json").is_file() =>
+        {
             existing(Path::new("."), options)?
         }
         None => planned(options)?,
@@ -152,6 +155,9 @@ fn compute(
     let report = local::run(layout, plan, &rows, gathered, Options { workers }, &running, &|_| bar.inc(1));
     listener.end();
     bar.finish_and_clear();
+    for aside in report.iter().flat_map(|report| &report.set_aside) {
+        say(&format!("segment {} was computed again: {}: {}", aside.segment, aside.path.display(), aside.why));
+    }
     report.map_err(|error| match &error {
         LocalError::Store(source) => Failure::from_error(Exit::Machine, source),
         LocalError::Run(source) => Failure::from_error(Exit::Machine, source),

@@ -56,10 +56,20 @@ fn describe(plan: &Plan, rows: &Rows, gathered: &Gathered, chunk: u64) -> Vec<St
     });
     let failures = gathered.failures.iter().filter(of_chunk).map(|found| match &found.record.header.kind {
         Kind::Failure(cause) => (found, cause.to_string()),
-        Kind::Whole | Kind::Each | Kind::Bundle | Kind::Merged => (found, String::new()),
+        Kind::Whole | Kind::Each | Kind::Bundle | Kind::Merged | Kind::Segment(_) => (found, String::new()),
+    });
+    let segments = gathered.segments.iter().filter(of_chunk).map(|found| match &found.record.header.kind {
+        Kind::Segment(segment) if segment.finished => (found, format!("segment {}, the last", segment.number)),
+        Kind::Segment(segment) => (found, format!("segment {}", segment.number)),
+        _ => (found, String::new()),
+    });
+    let mut segments: Vec<_> = segments.collect();
+    segments.sort_by_key(|(found, _)| match &found.record.header.kind {
+        Kind::Segment(segment) => segment.number,
+        _ => 0,
     });
     let before = lines.len();
-    for (found, what) in results.chain(failures) {
+    for (found, what) in segments.into_iter().chain(results).chain(failures) {
         lines.extend(describe_record(plan, gathered, found, &what));
     }
     if lines.len() == before {

@@ -146,6 +146,13 @@ impl From<&Forecast> for Numbers {
 
 pub(super) fn simulate(options: &SimulateOptions) -> Done {
     let (layout, plan) = reduce::find(&options.folder)?;
+    if plan.chain.is_some() {
+        return Err(Failure::new(
+            Exit::Usage,
+            "the segments of a trajectory follow one another: that is not simulated",
+        )
+        .detail("it takes as long as all of them and what HTCondor takes to start each, a minute or two"));
+    }
     access_point::read_gently(&plan.site.access_point)?;
     let (work, measured) = work(options, &layout, &plan)?;
     let assumed = Assumed::new(options, &plan)?;

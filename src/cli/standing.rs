@@ -220,6 +220,10 @@ impl<'a> Standing<'a> {
                 Some(Job { state: State::Idle, .. }) => Place::Idle,
                 Some(Job { state: State::Held { .. }, .. }) => Place::Held,
                 Some(job) if is_of_before(job) => Place::Waiting,
+                // The next segment's job is still to come.
+                Some(Job { state: State::Ended(Some(Exit::Code(0))), node: NodeName::Segment { .. }, .. }) => {
+                    Place::Waiting
+                }
                 Some(_) => Place::Failed,
                 None if failures[chunk] && !at_work => Place::Failed,
                 None => Place::Waiting,

@@ -10,9 +10,9 @@ use serde::Serialize;
 use super::arguments::StatusOptions;
 use super::failure::{Failure, printed};
 use super::output::{count, seconds, tell, times, whole_seconds};
-use super::standing::{DagState, Place, Sources, Standing, Tail};
+use super::standing::{DagState, Place, Sources, Standing, Tail, chunks_of};
 use super::{Done, access_point, reduce};
-use crate::plan::FORMAT;
+use crate::plan::{FORMAT, Plan};
 use crate::pool::{self, Forecast, HostTally, Loss, NodeName, Outcome, Spent, State, Work, forecast};
 use crate::record::{Cause, Gathered, Header, Kind};
 use crate::runner::STOPPED;
@@ -33,6 +33,9 @@ struct Report {
     dag: &'static str,
     /// Where the chunks stand.
     chunks: Chunks,
+    /// Of trajectories in segments, how many have left a state; absent where items are cut into chunks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    segments: Option<Segments>,
     /// The round of the tail that is at work; `null` where none is.
     tail: Option<Tail>,
     /// The items, and how many of them valid records cover.
@@ -51,6 +54,32 @@ struct Report {
     left: Option<Left>,
     /// Machines on which far more fails than on the others.
     failing_hosts: Vec<FailingHost>,
+}
+
+/// Segments of chains.
+#[derive(Debug, PartialEq, Serialize)]
+struct Segments {
+    /// All of them.
+    total: u64,
+    /// They have left a state, or are not needed any more.
+    done: u64,
+}
+
+impl Segments {
+    fn count(plan: &Plan, gathered: &Gathered, places: &[Place]) -> Option<Self> {
+        let segments = plan.chain.as_ref()?.segments();
+        let mut reached = vec![0; places.len()];
+        for found in &gathered.segments {
+            let Kind::Segment(segment) = &found.record.header.kind else { continue };
+            let (chunk, _) = chunks_of(plan, found.record.header.items);
+            if let Some(reached) = reached.get_mut(chunk) {
+                *reached = segment.number.min(segments).max(*reached);
+            }
+        }
+        let done = |(place, reached): (&Place, u32)| u64::from(if *place == Place::Done { segments } else { reached });
+        let done = places.iter().zip(reached).map(done).sum();
+        Some(Self { total: u64::from(segments) * places.len() as u64, done })
+    }
 }
 
 /// Chunks: each is counted in one place.
@@ -220,7 +249,7 @@ impl Report {
         }
         for job in history.jobs() {
             match (&job.node, &job.state, job.past.last()) {
-                (NodeName::Chunk { generation, .. }, _, Some(last))
+                (NodeName::Chunk { generation, .. } | NodeName::Segment { generation, .. }, _, Some(last))
                     if *generation == plan.generation && last.outcome == Outcome::Exited(pool::Exit::Code(0)) =>
                 {
                     work.finished.push(last.seconds() as f64);
@@ -233,7 +262,14 @@ impl Report {
                 _ => {}
             }
         }
-        work.waiting += standing.count(Place::Idle) + standing.count(Place::Waiting);
+        let segments = Segments::count(plan, &sources.gathered, &standing.places);
+        work.waiting += match &segments {
+            None => standing.count(Place::Idle) + standing.count(Place::Waiting),
+            // As if they could run side by side: as many do as there are trajectories.
+            Some(Segments { total, done }) => {
+                total.saturating_sub(*done).saturating_sub(standing.count(Place::Running))
+            }
+        };
         let yielded = yielded(&standing, &sources.gathered);
         let good = history.good();
         // Whoever fails, or is held, waits for somebody: the others need not.
@@ -261,6 +297,7 @@ impl Report {
                 disconnected,
                 suspended,
             },
+            segments,
             tail: standing.tail,
             items: Items { total: plan.space.count(), covered: sources.gathered.covered() },
             merge: merge_state(&standing),
@@ -309,6 +346,9 @@ impl Report {
         let mut lines = vec![parts.join(", ")];
         let Items { total: items, covered } = self.items;
         lines.push(format!("{covered} of {} covered ({})", count(items, "item"), percent(covered, items)));
+        if let Some(Segments { total, done }) = self.segments {
+            lines.push(format!("{done} of {} have left a state", count(total, "segment")));
+        }
         lines.extend(self.about_tail(sources));
         lines.extend(self.time());
         for host in &self.failing_hosts {

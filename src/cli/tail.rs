@@ -130,7 +130,7 @@ impl Failures {
         let now = Now::read(plan, &base, planned).ok().filter(|_| plan.knows_code()).map(|now| now.code);
         let is_of_program = |kind: &Kind| match kind {
             Kind::Failure(cause) => !matches!(cause, Cause::OverBudget(_) | Cause::Machine(_)),
-            Kind::Whole | Kind::Each | Kind::Bundle | Kind::Merged => false,
+            Kind::Whole | Kind::Each | Kind::Bundle | Kind::Merged | Kind::Segment(_) => false,
         };
         let headers = gathered.failures.iter().map(|found| &found.record.header);
         let headers = headers.filter(|header| is_of_program(&header.kind) && now.is_none_or(|now| now == header.code));

@@ -33,7 +33,7 @@ pub(super) fn try_one(options: &TryOptions) -> Done {
     let (layout, plan) = reduce::find(&options.dir)?;
     let what = What::find(options.what.as_deref(), &plan)?;
     let rows = reduce::rows(&layout, &plan)?;
-    let sandboxes = Sandboxes::new(&layout, &plan, &rows).map_err(|error| explain(&error))?;
+    let sandboxes = Sandboxes::new(&layout, &plan, &rows).map_err(|error| explain(&error))?.of_first_segments();
     let jobs = Arc::new(Jobs::new());
     let listener = listen(&jobs)?;
     let spinner = progress::spinner("computing");
@@ -49,6 +49,9 @@ pub(super) fn try_one(options: &TryOptions) -> Done {
     let given = as_given(&plan.space, rows.clone(), plan.resources.shared_filesystem);
     for line in account(&plan, &given, what, &finished).iter().map(String::as_str).chain(notes.lines()) {
         say(line);
+    }
+    if let Some(chain) = &plan.chain {
+        say(&format!("this was the first of {} segments", chain.segments()));
     }
     let again = again(&options.dir, options.what.as_deref());
     if let Some((items, cause)) = finished.failure() {

@@ -7,6 +7,7 @@
 //! submit language's quoting; every path in the text is relative to the plan's folder; the same plan and
 //! templates give the same bytes.
 
+mod chain;
 mod node;
 mod tail;
 mod templates;

@@ -9,7 +9,7 @@ use crate::plan::Identity;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Templates {
     /// By name, in the order of [`Templates::NAMES`].
-    texts: [String; 7],
+    texts: [String; 9],
 }
 
 /// A template that cannot be used: where, and why.
@@ -26,8 +26,17 @@ pub struct TemplateError {
 
 impl Templates {
     /// The templates' names; a folder of one's own may hold any of them.
-    pub const NAMES: [&'static str; 7] =
-        ["plan.dag", "node.dag", "tail.dag", "chunk.sub", "merge.sub", "reduce.sub", "dagman.config"];
+    pub const NAMES: [&'static str; 9] = [
+        "plan.dag",
+        "node.dag",
+        "tail.dag",
+        "chain.dag",
+        "segment.dag",
+        "chunk.sub",
+        "merge.sub",
+        "reduce.sub",
+        "dagman.config",
+    ];
 
     /// Those that come with `split`.
     #[must_use]
@@ -37,6 +46,8 @@ impl Templates {
                 include_str!("../../dag-templates/plan.dag").to_owned(),
                 include_str!("../../dag-templates/node.dag").to_owned(),
                 include_str!("../../dag-templates/tail.dag").to_owned(),
+                include_str!("../../dag-templates/chain.dag").to_owned(),
+                include_str!("../../dag-templates/segment.dag").to_owned(),
                 include_str!("../../dag-templates/chunk.sub").to_owned(),
                 include_str!("../../dag-templates/merge.sub").to_owned(),
                 include_str!("../../dag-templates/reduce.sub").to_owned(),

@@ -5,12 +5,14 @@ use std::ops::Range;
 
 use minijinja::context;
 
+use super::chain;
 use super::node::Node;
 use super::tail::{TailDag, tail_dag, tail_name};
 use super::templates::{TemplateError, Templates};
 use crate::exit::Exit;
 use crate::plan::{
-    CARRIED, CARRIED_CHECKPOINTS, ContainerMode, FanIn, PLAN_FILES, Plan, ReduceOn, Resources, Shards, Size, SubmitLine,
+    CARRIED, CARRIED_CHECKPOINTS, Chain, ContainerMode, FanIn, PLAN_FILES, Plan, ReduceOn, Resources, Shards, Size,
+    SubmitLine,
 };
 use crate::rows::CHUNKS_A_FOLDER;
 use crate::space::Interval;
@@ -36,6 +38,7 @@ const BLOCK: usize = 1 << 20;
 /// The folder of a chunk's partials, where these are spread over folders: condor_submit fills in the number.
 const SHARD: &str = "outputs/$INT(shard,%06d)";
 /// The folder of a chunk's rows and files, as condor_submit fills it in: `rows::folder_place`.
+const SEGMENT_FOLDER: &str = "chunk-$INT(chunk,%06d)-s$INT(segment,%04d)";
 const CHUNK_FOLDER: &str = "$INT(thousand,%03d)/chunk-$INT(chunk,%06d)";
 
 /// Stand for the nodes and for their names in the rendered plan.dag; no template holds NUL.
@@ -53,6 +56,8 @@ pub struct Text {
     dagman_config: String,
     dag: String,
     node: Node,
+    /// Of a plan with chains, the nodes of each chunk.
+    chains: Option<Templates>,
 }
 
 impl Text {
@@ -75,6 +80,8 @@ impl Text {
             merges => if plan.fan_in.is_some() { MERGES } else { "" },
             fan_in => plan.fan_in.map(FanIn::get),
             first_names => first_names(plan, &node),
+            replicas => plan.cut.chunks(),
+            segments => plan.chain.as_ref().map(Chain::segments),
             retries => resources.retries,
             stop_code => Exit::StopDag as u8,
             tail_name => (plan.tail_rounds > 0).then(|| tail_name(plan, 1)),
@@ -96,6 +103,7 @@ impl Text {
             shared_filesystem => resources.shared_filesystem,
             submit => resources.submit.clone(),
             inputs => inputs(plan),
+            chain => plan.chain.is_some(),
             chunk_folders => !plan.space.listed().is_empty(),
             chunks_a_folder => CHUNKS_A_FOLDER,
             shard => plan.shards().map(Shards::size),
@@ -121,12 +129,16 @@ impl Text {
             // It is needed once the chunks have run, and nobody is there then to mend it.
             TailDag::new(plan, templates, 1, 1)?;
         }
-        let dag = templates.render("plan.dag", &values)?;
+        let name = if plan.chain.is_some() { "chain.dag" } else { "plan.dag" };
+        if let Some(chain) = &plan.chain {
+            chain::nodes(plan, chain, templates, 0, false)?;
+        }
+        let dag = templates.render(name, &values)?;
         for (mark, variable, least) in [(NODES, "nodes", 1), (NAMES, "names", 1), (MERGES, "merges", 0)] {
             let times = dag.matches(mark).count();
             if times < least || (mark != NAMES && times > 1) {
                 let why = format!("the variable `{variable}` is used {times} times");
-                return Err(TemplateError { name: "plan.dag", line: 1, why });
+                return Err(TemplateError { name, line: 1, why });
             }
         }
         Ok(Self {
@@ -136,6 +148,7 @@ impl Text {
             dagman_config: templates.render("dagman.config", &values)?,
             dag,
             node,
+            chains: plan.chain.as_ref().map(|_| templates.clone()),
         })
     }
 
@@ -175,6 +188,9 @@ impl Text {
         merged: &dyn Fn(u64) -> bool,
         out: &mut (impl Write + Send),
     ) -> io::Result<()> {
+        if let Some((chain, templates)) = plan.chain.as_ref().zip(self.chains.as_ref()) {
+            return self.write_chains(plan, chain, templates, done, out);
+        }
         // Nodes that merge on the way stand before the last merge, unless a template of the user's leaves them out.
         let shards = plan.shards().filter(|_| self.dag.contains(MERGES));
         let groups = shards.map_or(0, |shards| shards.count(plan.cut.chunks()));
@@ -211,6 +227,33 @@ impl Text {
         out.write_all(rest.as_bytes())
     }
 
+    /// As [`Self::write_dag`], of a plan with chains.
+    fn write_chains(
+        &self,
+        plan: &Plan,
+        chain: &Chain,
+        templates: &Templates,
+        done: &(dyn Fn(u64) -> bool + Sync),
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        let mut rest = self.dag.as_str();
+        while let Some(mark) = rest.find('\0') {
+            out.write_all(&rest.as_bytes()[..mark])?;
+            rest = &rest[mark..];
+            if let Some(after) = rest.strip_prefix(NODES) {
+                for chunk in 0..plan.cut.chunks() {
+                    let nodes = chain::nodes(plan, chain, templates, chunk, done(chunk));
+                    out.write_all(nodes.map_err(io::Error::other)?.as_bytes())?;
+                }
+                rest = after;
+            } else if let Some(after) = rest.strip_prefix(NAMES) {
+                chain::last_names(plan, chain, out)?;
+                rest = after;
+            }
+        }
+        out.write_all(rest.as_bytes())
+    }
+
     /// The node that merges the results of `chunks` on the way. Whatever becomes of its job, the node succeeds: the last merge
     /// reads itself what was not merged on the way.
     fn merge(&self, group: u64, chunks: Range<u64>, is_done: bool) -> String {
@@ -241,6 +284,9 @@ fn inputs(plan: &Plan) -> Vec<String> {
     let mut inputs = vec![format!("{above}/{PLAN_FILES}/job/")];
     if !plan.space.listed().is_empty() {
         inputs.push(format!("{above}/{PLAN_FILES}/chunks/{CHUNK_FOLDER}"));
+    }
+    if plan.chain.is_some() {
+        inputs.push(format!("{above}/{PLAN_FILES}/chain/{SEGMENT_FOLDER}"));
     }
     inputs.extend(plan.files.urls.iter().map(|url| url.url.clone()));
     inputs

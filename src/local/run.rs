@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::tree::{self, OwnFolder};
+use crate::chain::{self, Check, Line, SetAside};
 use crate::folder::Layout;
 use crate::inputs::{Copies, code_that_arrived};
 use crate::plan::{CHECKPOINTS, Identity, Job, Pacing, Plan, Shards};
 use crate::record::{Cause, Gathered};
 use crate::rows;
-use crate::runner::{Attempt, Base, Checkpoints, Failures, Outcome, Place, RunError, Running, Tally};
+use crate::runner::{Attempt, Base, Checkpoints, Failures, Leg, Outcome, Place, RunError, Running, Tally};
 use crate::space::{Interval, Rows};
 use crate::store::StoreError;
 
@@ -35,6 +36,8 @@ pub struct Report {
     pub stopped: bool,
     /// The failures that show that the program is broken, where chunks were left untried for it.
     pub given_up: Option<Failures>,
+    /// States of chains that were damaged, so that their segments were computed again.
+    pub set_aside: Vec<SetAside>,
 }
 
 /// A chunk, or part of one, of which items failed on all their tries.
@@ -137,6 +140,7 @@ pub fn run(
         retried: AtomicU64::new(0),
         cannot_write: AtomicBool::new(false),
         tally: Mutex::new(Tally::new(plan.resources.halt)),
+        set_aside: Mutex::default(),
     };
     if gathered.covered() > 0 {
         shared.tally().add_result();
@@ -158,6 +162,7 @@ pub fn run(
         stopped: running.stopped(),
         failures: Vec::new(),
         given_up: None,
+        set_aside: std::mem::take(&mut *shared.set_aside.lock().unwrap_or_else(PoisonError::into_inner)),
     };
     for outcome in outcomes {
         report.failures.extend(outcome?);
@@ -197,6 +202,7 @@ struct Shared<'a> {
     cannot_write: AtomicBool,
     /// The chunks that failed on all tries, and whether there is any result.
     tally: Mutex<Tally>,
+    set_aside: Mutex<Vec<SetAside>>,
 }
 
 impl Shared<'_> {
@@ -228,6 +234,17 @@ impl Shared<'_> {
         Ok(failures)
     }
 
+    /// The segments of a chunk's chain that are there; of one that has ended the results are joined.
+    fn line(&self, partials: &Path, chunk: u64, items: Interval) -> Result<Line, LocalError> {
+        let line = chain::line(partials, &self.job, chunk, items, Check::All);
+        let mut line = line.map_err(StoreError::on("read", partials))?;
+        self.set_aside.lock().unwrap_or_else(PoisonError::into_inner).append(&mut line.set_aside);
+        if line.is_complete(&self.job) && !chain::is_joined(partials, chunk, &line) {
+            chain::join(partials, chunk, &line)?;
+        }
+        Ok(line)
+    }
+
     fn tally(&self) -> MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -256,6 +273,14 @@ impl Shared<'_> {
         let mut left = vec![items];
         let mut retry = 0;
         loop {
+            let mut leg = None;
+            if let Some(chain) = &self.job.chain {
+                let line = self.line(&partials, chunk, items)?;
+                if line.is_complete(&self.job) {
+                    return Ok(None);
+                }
+                leg = Some(Leg { from: line.links.last().cloned(), until: chain.segments() });
+            }
             let start_in = match self.copies {
                 None => self.base,
                 Some(copies) => {
@@ -298,9 +323,17 @@ impl Shared<'_> {
                     // Among the user's files every chunk finds them as they are when it starts.
                     None => code_that_arrived(&self.job, self.base).0,
                 };
-                let attempt = Attempt { job: &self.job, chunk, items, code, rows: self.given, retry };
+                let attempt =
+                    Attempt { job: &self.job, chunk, items, code, rows: self.given, retry, leg: leg.as_ref() };
                 match crate::runner::run(&attempt, &place, self.running)? {
-                    Outcome::Done { .. } => self.tally().add_result(),
+                    Outcome::Done { .. } => {
+                        self.tally().add_result();
+                        if leg.is_some() && !self.line(&partials, chunk, items)?.is_complete(&self.job) {
+                            let cause = Cause::Machine("the state of a segment is damaged".to_owned());
+                            without.push(items);
+                            why = why.or(Some((cause, Vec::new())));
+                        }
+                    }
                     Outcome::Failed { cause, last_words, failed } => {
                         if failed != [items] {
                             self.tally().add_result();

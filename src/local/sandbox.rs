@@ -18,10 +18,11 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitOptions};
 
 use super::measure::{self, Ended, Meter, SAMPLE, Usage};
 use super::tree::OwnFolder;
+use crate::chain::{self, Check};
 use crate::exit::Exit;
 use crate::folder::Layout;
 use crate::inputs::fetch;
-use crate::plan::{ContainerMode, Identity, PLAN_FILES, Plan};
+use crate::plan::{Chain, ContainerMode, Identity, PLAN_FILES, Plan};
 use crate::record::{Cause, Found, Gathered, Kind, Part, gather};
 use crate::rows;
 use crate::runner::Guard;
@@ -78,6 +79,8 @@ pub struct Sandboxes<'a> {
     fetched: tempfile::TempDir,
     container: Option<Container>,
     host: String,
+    /// Of a chain, the last segment that is computed.
+    until: Option<u32>,
 }
 
 /// What runs the job in its image.
@@ -306,7 +309,15 @@ impl<'a> Sandboxes<'a> {
         let container = image.map(|image| container(image, &outputs)).transpose()?;
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let base = root.join(plan.base.as_os_str());
-        Ok(Self { plan, rows, root, base, outputs, fetched, container, host })
+        let until = plan.chain.as_ref().map(Chain::segments);
+        Ok(Self { plan, rows, root, base, outputs, fetched, container, host, until })
+    }
+
+    /// Of chains, computes the first segment alone.
+    #[must_use]
+    pub fn of_first_segments(mut self) -> Self {
+        self.until = self.until.map(|_| 1);
+        self
     }
 
     /// Computes `items` as the job of chunk number `chunk` would, to its end.
@@ -322,6 +333,9 @@ impl<'a> Sandboxes<'a> {
         let sandbox = path.join("job");
         self.fill(&sandbox, jobs)?;
         self.add_rows(&sandbox, chunk, items, jobs)?;
+        if let Some(until) = self.until {
+            chain::hand_nothing(&sandbox.join(chain::folder_name(chunk, until)))?;
+        }
         let said = path.join("said");
         let (left_running, status, usage) = loop {
             let mut command = self.command(&sandbox, chunk, items);
@@ -344,6 +358,15 @@ impl<'a> Sandboxes<'a> {
             }
         };
 
+        if self.plan.chain.is_some() {
+            let job = self.plan.job();
+            let line = chain::line(&sandbox, &job, chunk, items, Check::All);
+            let line = line.map_err(StoreError::on("read", &sandbox))?;
+            // Also of a chain that has not come to its end: what there is of it.
+            if line.reached() > 0 {
+                chain::join(&sandbox, chunk, &line)?;
+            }
+        }
         let gathered = gather(&sandbox, self.plan, &|_| {}).map_err(StoreError::on("read", &sandbox))?;
         let records = gathered.results.iter().chain(&gathered.failures);
         if records.map(|found| found.record.header.items.count()).sum::<u128>() == items.count() {
@@ -471,6 +494,7 @@ impl<'a> Sandboxes<'a> {
             .arg("exec")
             .arg(document)
             .args(numbers)
+            .args(self.until.map(|until| until.to_string()))
             .current_dir(sandbox)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -542,7 +566,7 @@ impl Finished {
     pub fn failure(&self) -> Option<(Interval, &Cause)> {
         self.records().into_iter().find_map(|found| match &found.record.header.kind {
             Kind::Failure(cause) => Some((found.record.header.items, cause)),
-            Kind::Whole | Kind::Each | Kind::Bundle | Kind::Merged => None,
+            Kind::Whole | Kind::Each | Kind::Bundle | Kind::Merged | Kind::Segment(_) => None,
         })
     }
 

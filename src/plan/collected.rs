@@ -150,7 +150,7 @@ impl FileTemplate {
     /// # Errors
     /// For the first that does not.
     pub fn check(&self, space: &Space) -> Result<(), TemplateError> {
-        field::check(&self.word, &self.template, space)
+        field::check(&self.word, &self.template, space, &[])
     }
 
     /// The name for one item of a run. What belongs to the run as a whole (`{first}`, `{chunk}`) is taken from `run`, what

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Word;
 use super::field::{self, Field};
 use super::template::{Part, Template, TemplateError, spliced};
+use super::{SEGMENT_NAMES, Word};
 use crate::cut::Cut;
 use crate::space::{self, Interval, Rows, Space};
 
@@ -227,6 +227,11 @@ impl Bindings {
         Some(Self { values, names })
     }
 
+    /// Adds what stands for a name.
+    pub fn add(&mut self, name: &str, value: Word) {
+        self.names.push((name.to_owned(), value));
+    }
+
     /// What stands for `slot`; nothing for a name that the space does not have, or of which the run has several values.
     #[must_use]
     pub fn get(&self, slot: &Slot) -> Option<&Word> {
@@ -354,12 +359,13 @@ impl Command {
         self.slots().any(|slot| matches!(slot, Slot::Known(known) if known.depends_on_the_cut()))
     }
 
-    /// Checks that each brace stands for something in this space.
+    /// Checks that each brace stands for something in this space; in a `chain` the [`SEGMENT_NAMES`] do, too.
     ///
     /// # Errors
     /// For the first that does not, or whose width is for whole numbers alone.
-    pub fn check(&self, space: &Space) -> Result<(), TemplateError> {
-        self.words.iter().zip(&self.parsed).try_for_each(|(word, template)| field::check(word, template, space))
+    pub fn check(&self, space: &Space, chain: bool) -> Result<(), TemplateError> {
+        let more: &[&str] = if chain { &SEGMENT_NAMES } else { &[] };
+        self.words.iter().zip(&self.parsed).try_for_each(|(word, template)| field::check(word, template, space, more))
     }
 
     /// The words as the program gets them.
@@ -522,8 +528,9 @@ mod tests {
     #[test]
     fn names_are_those_of_the_space() {
         let range = Space::Range("0..10".parse().expect("a range"));
-        let check =
-            |word: &str| command(&["x", word]).expect("a command").check(&range).map_err(|error| error.to_string());
+        let check = |word: &str| {
+            command(&["x", word]).expect("a command").check(&range, false).map_err(|error| error.to_string())
+        };
         assert_eq!(check("{first}{item}"), Ok(()));
         assert_eq!(check("{print $1}"), Err("`{print $1}` in '{print $1}' stands for nothing".to_owned()));
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Bindings, Command, FanIn, Identity, JobFiles, Pacing, PlanIdentity, Reduction, Resources, Run, SiteRules,
-    TemplateError, Tolerance, Word, Yields,
+    Bindings, Chain, Command, FanIn, Identity, JobFiles, Pacing, PlanIdentity, Reduction, Resources, Run,
+    SEGMENT_NAMES, SiteRules, TemplateError, Tolerance, Word, Yields,
 };
 use crate::cut::Cut;
 use crate::space::{Interval, Rows, Space};
@@ -35,6 +35,9 @@ pub struct Plan {
     /// What items yield, beside what the command's words say.
     #[serde(skip_serializing_if = "Yields::is_nothing", default)]
     pub yields: Yields,
+    /// Where each item is computed by segments one after another: how many, and what they hand on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub chain: Option<Chain>,
     /// How results are merged.
     pub reduce: Reduction,
     /// Names of the space: results are merged for each combination of their values.
@@ -105,6 +108,9 @@ pub enum DocumentError {
     /// Its cut does not fit its space.
     #[error("it has more chunks than items")]
     Cut,
+    /// A chain is an item.
+    #[error("it is a chain of segments, and its chunks are not of one item each")]
+    Chain,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -139,10 +145,14 @@ impl Plan {
             return Err(DocumentError::Cut);
         }
         if let Some(command) = &plan.command {
-            command.check(&plan.space)?;
+            command.check(&plan.space, plan.chain.is_some())?;
         }
         plan.yields.expect.iter().try_for_each(|name| name.check(&plan.space))?;
-        if plan.identity != Identity::of_plan(&plan.space, &plan.cut, plan.command.as_ref(), &plan.yields) {
+        if plan.chain.is_some() && (plan.command.is_none() || u128::from(plan.cut.chunks()) != plan.space.count()) {
+            return Err(DocumentError::Chain);
+        }
+        let (command, chain) = (plan.command.as_ref(), plan.chain.as_ref());
+        if plan.identity != Identity::of_plan(&plan.space, &plan.cut, command, &plan.yields, chain) {
             return Err(DocumentError::Identity);
         }
         Ok(plan)
@@ -173,7 +183,7 @@ impl Plan {
     #[must_use]
     pub fn words(&self, chunk: u64, items: Interval, rows: &Rows) -> Option<Vec<Word>> {
         let command = self.command.as_ref()?;
-        let per_item = command.runs_per_item(&self.space, self.yields.stdin_items);
+        let per_item = self.chain.is_some() || command.runs_per_item(&self.space, self.yields.stdin_items);
         let items = if per_item { Interval::new(items.start(), items.start() + 1)? } else { items };
         let (result, items_file) = (Word::from("{result}"), Word::from("{items}"));
         let run = Run {
@@ -186,7 +196,13 @@ impl Plan {
             result: &result,
             items_file: &items_file,
         };
-        Some(command.fill(&Bindings::new(run)?))
+        let mut bindings = Bindings::new(run)?;
+        if self.chain.is_some() {
+            for name in SEGMENT_NAMES {
+                bindings.add(name, Word::from(format!("{{{name}}}").as_str()));
+            }
+        }
+        Some(command.fill(&bindings))
     }
 
     /// The chunks that hold `items`: the first's and the last's number.

@@ -45,7 +45,13 @@ impl Field {
 
 /// Checks that each brace of `template` stands for something in `space`, and each width for whole numbers as far as
 /// the values are known.
-pub(super) fn check(word: &Word, template: &Template<Field>, space: &Space) -> Result<(), TemplateError> {
+/// `more` are names of whole numbers that stand for something beside those of the space.
+pub(super) fn check(
+    word: &Word,
+    template: &Template<Field>,
+    space: &Space,
+    more: &[&str],
+) -> Result<(), TemplateError> {
     for field in template.placeholders() {
         let no_number = |why: String| Err(TemplateError::NoNumber { field: field.shown(), word: word.quoted(), why });
         match &field.slot {
@@ -53,6 +59,7 @@ pub(super) fn check(word: &Word, template: &Template<Field>, space: &Space) -> R
                 return no_number("it is a path".to_owned());
             }
             Slot::Known(_) => {}
+            Slot::Name(name) if more.contains(&name.as_str()) => {}
             Slot::Name(name) if !space.names().contains(&name.as_str()) => {
                 return Err(TemplateError::Unknown { name: field.shown(), word: word.quoted() });
             }

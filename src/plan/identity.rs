@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Command, Word, Yields};
+use super::{Chain, Command, Word, Yields};
 use crate::cut::Cut;
 use crate::space::{Identity, Space};
 
@@ -13,7 +13,13 @@ impl Identity {
     /// What a plan computes. The command's words count as typed, and the cut only where the command asks for
     /// the chunk's number: then what an item yields depends on it.
     #[must_use]
-    pub fn of_plan(space: &Space, cut: &Cut, command: Option<&Command>, yields: &Yields) -> Self {
+    pub fn of_plan(
+        space: &Space,
+        cut: &Cut,
+        command: Option<&Command>,
+        yields: &Yields,
+        chain: Option<&Chain>,
+    ) -> Self {
         #[derive(Serialize)]
         struct Computed<'a> {
             format: u32,
@@ -23,9 +29,12 @@ impl Identity {
             cut: Option<&'a Cut>,
             #[serde(skip_serializing_if = "Yields::is_nothing")]
             yields: &'a Yields,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            chain: Option<&'a Chain>,
         }
         let cut = command.is_some_and(Command::depends_on_the_cut).then_some(cut);
-        let computed = Computed { format: super::FORMAT, space, command: command.map(Command::words), cut, yields };
+        let command = command.map(Command::words);
+        let computed = Computed { format: super::FORMAT, space, command, cut, yields, chain };
         Self::of_bytes(&serde_json::to_vec(&computed).expect("plain values"))
     }
 }
@@ -39,7 +48,7 @@ mod tests {
         let cut = Cut::into_chunks(space.count(), chunks.into()).expect("a cut");
         let words: Vec<_> = words.iter().map(|&word| Word::from(word)).collect();
         let command = (!words.is_empty()).then(|| Command::try_from(words).expect("a command"));
-        Identity::of_plan(&space, &cut, command.as_ref(), &Yields::default())
+        Identity::of_plan(&space, &cut, command.as_ref(), &Yields::default(), None)
     }
 
     #[test]

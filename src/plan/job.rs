@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Command, ContainerMode, DocumentError, Due, Environment, FORMAT, Identity, JobLink, JobUrl, Pacing, PlanIdentity,
-    Word, Yields,
+    Chain, Command, ContainerMode, DocumentError, Due, Environment, FORMAT, Identity, JobLink, JobUrl, Pacing,
+    PlanIdentity, Word, Yields,
 };
 use crate::cut::Cut;
 use crate::space::{Interval, Space};
@@ -80,6 +80,9 @@ pub struct Job {
     /// What items yield, beside what the command's words say.
     #[serde(skip_serializing_if = "Yields::is_nothing", default)]
     pub yields: Yields,
+    /// Where each item is computed by segments one after another: how many, and what they hand on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub chain: Option<Chain>,
     /// What a result must hold.
     pub due: Due,
     /// How a chunk's job goes about its items.
@@ -198,6 +201,7 @@ impl super::Plan {
             cut: self.cut.clone(),
             command: self.command.clone(),
             yields: self.yields.clone(),
+            chain: self.chain.clone(),
             due: self.reduce.due(),
             pacing: self.pacing.clone(),
             halt: self.resources.halt,

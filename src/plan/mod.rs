@@ -6,6 +6,7 @@
 
 mod arrival;
 mod bins;
+mod chain;
 mod collected;
 mod command;
 mod document;
@@ -30,6 +31,7 @@ pub(crate) mod testing;
 pub use crate::space::{Identity, Word};
 pub use arrival::{Environment, JobLink, JobUrl};
 pub use bins::{Bins, Edges, EdgesError};
+pub use chain::{Chain, ChainError, MOST_SEGMENTS, REPLICA, SEGMENT_NAMES};
 pub use collected::{FilePattern, FilePatternError, FileTemplate, PatternPart};
 pub use command::{Bindings, Command, CommandError, Placeholder, Run, Slot, variables};
 pub use document::{DocumentError, FORMAT, Plan};

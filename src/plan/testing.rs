@@ -13,12 +13,13 @@ pub(crate) fn plan(total: &str, cut: Cut) -> Plan {
     let space = Space::Range(total.parse().expect("a range"));
     Plan {
         format: FORMAT,
-        identity: Identity::of_plan(&space, &cut, None, &Yields::default()),
+        identity: Identity::of_plan(&space, &cut, None, &Yields::default(), None),
         generation: 1,
         space,
         cut,
         command: None,
         yields: Yields::default(),
+        chain: None,
         reduce: Reduction::Sum,
         by: vec![],
         to: None,

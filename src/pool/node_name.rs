@@ -10,6 +10,15 @@ pub enum NodeName {
         /// The generation of the plan.
         generation: u32,
     },
+    /// A segment of a chunk whose item is computed by a chain of them, `chunk-000017-s0003-g1`.
+    Segment {
+        /// The chunk's number.
+        chunk: u64,
+        /// The segment's number, from 1.
+        number: u32,
+        /// The generation of the plan.
+        generation: u32,
+    },
     /// A piece of a chunk in a round of the tail, `tail-1-chunk-000017-003-g1`.
     Piece {
         /// The round, from 1.
@@ -49,6 +58,10 @@ impl NodeName {
             let (name, generation) = std::str::from_utf8(name).ok()?.rsplit_once("-g")?;
             let generation = number(generation)?;
             match name.split_once('-') {
+                Some(("chunk", rest)) if rest.contains("-s") => {
+                    let (chunk, segment) = rest.split_once("-s")?;
+                    Some(Self::Segment { chunk: number(chunk)?, number: number(segment)?, generation })
+                }
                 Some(("chunk", digits)) => Some(Self::Chunk { number: number(digits)?, generation }),
                 Some(("tail", rest)) => {
                     let (round, rest) = rest.split_once("-chunk-")?;
@@ -67,9 +80,9 @@ impl NodeName {
     #[must_use]
     pub fn chunk_of(&self, of_generation: u32) -> Option<u64> {
         match *self {
-            Self::Chunk { number: chunk, generation } | Self::Piece { chunk, generation, .. } => {
-                (generation == of_generation).then_some(chunk)
-            }
+            Self::Chunk { number: chunk, generation }
+            | Self::Segment { chunk, generation, .. }
+            | Self::Piece { chunk, generation, .. } => (generation == of_generation).then_some(chunk),
             Self::Group { .. } | Self::Merge { .. } | Self::Other => None,
         }
     }
@@ -91,6 +104,9 @@ mod tests {
                 "tail-12-chunk-1234567-1234-g1",
                 NodeName::Piece { round: 12, chunk: 1_234_567, number: 1234, generation: 1 },
             ),
+            ("chunk-000017-s0003-g2", NodeName::Segment { chunk: 17, number: 3, generation: 2 }),
+            ("chunk-17-s-g2", NodeName::Other),
+            ("chunk-17-s3", NodeName::Other),
             ("tail-1-g2", NodeName::Other),
             ("tail-1-chunk-17-g2", NodeName::Other),
             ("merge-g2", NodeName::Other),

@@ -32,8 +32,10 @@ impl Record {
                 return Ok(());
             }
             Kind::Each => true,
-            Kind::Bundle => false,
+            // What a segment has yielded; its state follows.
+            Kind::Bundle | Kind::Segment(_) => false,
         };
+        let is_segment = matches!(self.header.kind, Kind::Segment(_));
         let unlike = || io::Error::new(io::ErrorKind::InvalidData, "it has not one entry for each of its items");
         let mut reader = EntryReader::new(BufReader::new(payload));
         let mut next = items.start();
@@ -47,6 +49,9 @@ impl Record {
             }
             while let Some(file) = reader.file()? {
                 take(Part::File(file), &mut reader)?;
+            }
+            if is_segment {
+                break;
             }
         }
         if next == items.stop() { Ok(()) } else { Err(unlike()) }

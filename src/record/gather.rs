@@ -44,6 +44,8 @@ pub struct Gathered {
     pub results: Vec<Found>,
     /// The plan's failures.
     pub failures: Vec<Found>,
+    /// What segments of chains have left, of the plan.
+    pub segments: Vec<Found>,
     /// What was merged on the way, in item order: instead of the results of these groups, which were not read.
     pub groups: Vec<MergedGroup>,
     /// Which results count, and what is missing.
@@ -151,6 +153,7 @@ pub fn gather_of(
     for batch in batches {
         gathered.results.extend(batch.results);
         gathered.failures.extend(batch.failures);
+        gathered.segments.extend(batch.segments);
         let path = |partial: usize| outputs.join(&gathered.partials[partial]);
         gathered.damaged.extend(batch.damaged.into_iter().map(|(partial, damage)| (path(partial), damage)));
         gathered.foreign.extend(batch.foreign.into_iter().map(|(partial, identity)| (path(partial), identity)));
@@ -226,6 +229,7 @@ impl Partials {
 struct Batch {
     results: Vec<Found>,
     failures: Vec<Found>,
+    segments: Vec<Found>,
     damaged: Vec<(usize, Damage)>,
     foreign: Vec<(usize, Identity)>,
 }
@@ -255,7 +259,11 @@ impl Batch {
                     foreign = Some(record.header.plan);
                     continue;
                 }
-                let list = if record.header.kind.is_result() { &mut batch.results } else { &mut batch.failures };
+                let list = match record.header.kind {
+                    Kind::Failure(_) => &mut batch.failures,
+                    Kind::Segment(_) => &mut batch.segments,
+                    _ => &mut batch.results,
+                };
                 list.push(Found { record, partial });
             }
             batch.foreign.extend(foreign.map(|identity| (partial, identity)));
@@ -272,6 +280,7 @@ impl Gathered {
             partials,
             results: Vec::new(),
             failures: Vec::new(),
+            segments: Vec::new(),
             groups,
             tiling: Tiling { chosen: Vec::new(), same_items: Vec::new(), gaps: Vec::new() },
             damaged: Vec::new(),

@@ -35,8 +35,25 @@ pub enum Kind {
     Bundle,
     /// The results of other records of these items, merged on the way to the answer.
     Merged,
+    /// What one segment of an item's chain has yielded, and the state that it has left: two entries, the second of the state
+    /// files alone.
+    Segment(Segment),
     /// No result: the last words of the program.
     Failure(Cause),
+}
+
+/// A segment of a chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Segment {
+    /// Its number, from 1.
+    pub number: u32,
+    /// The attempt whose record of the segment before it went on from; none of the first.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<String>,
+    /// Whether the program said that its trajectory has ended.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub finished: bool,
 }
 
 /// Why there is no result.
@@ -113,6 +130,8 @@ pub(super) struct Line<'a> {
     pub(super) kind: LineKind,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) cause: Option<Cause>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(super) segment: Option<Segment>,
     pub(super) bytes: u64,
     pub(super) seconds: f64,
     #[serde(borrow)]
@@ -130,18 +149,20 @@ pub(super) enum LineKind {
     Each,
     Bundle,
     Merged,
+    Segment,
     Failure,
 }
 
 impl Line<'_> {
     /// The header, where its parts fit together.
     pub(super) fn header(self) -> Option<Header> {
-        let kind = match (self.kind, self.cause) {
-            (LineKind::Whole, None) => Kind::Whole,
-            (LineKind::Each, None) => Kind::Each,
-            (LineKind::Bundle, None) => Kind::Bundle,
-            (LineKind::Merged, None) => Kind::Merged,
-            (LineKind::Failure, Some(cause)) => Kind::Failure(cause),
+        let kind = match (self.kind, self.cause, self.segment) {
+            (LineKind::Whole, None, None) => Kind::Whole,
+            (LineKind::Each, None, None) => Kind::Each,
+            (LineKind::Bundle, None, None) => Kind::Bundle,
+            (LineKind::Merged, None, None) => Kind::Merged,
+            (LineKind::Segment, None, Some(segment)) => Kind::Segment(segment),
+            (LineKind::Failure, Some(cause), None) => Kind::Failure(cause),
             _ => return None,
         };
         Some(Header {

@@ -35,13 +35,13 @@ pub use coverage::{Claim, Tiling, tile};
 pub use entries::{EntryReader, FileHead, Head, LONGEST_NAME, write_file_head, write_head};
 #[cfg(feature = "cli")]
 pub use gather::{Found, Gathered, Partials, gather, gather_merged, gather_of};
-pub use header::{Cause, Header, Kind};
+pub use header::{Cause, Header, Kind, Segment};
 pub use last_lines::last_lines;
 pub use listing::Listing;
 #[cfg(feature = "cli")]
 pub use merged::{MergedGroup, MergedHead, Totals, made_of, merged_group, merged_name};
 pub use partial::{
-    Damage, Payload, PayloadReader, Record, RecordRead, is_partial, partial_name, partial_start, read, write,
+    Damage, Payload, PayloadReader, Record, RecordRead, is_partial, partial_name, partial_start, peek, read, write,
 };
 #[cfg(feature = "cli")]
 pub use versions::{Mixture, mixture};

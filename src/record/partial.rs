@@ -236,12 +236,13 @@ pub fn write(
     bytes: u64,
     crc: &crc32fast::Hasher,
 ) -> io::Result<()> {
-    let (kind, cause) = match &header.kind {
-        Kind::Whole => (LineKind::Whole, None),
-        Kind::Each => (LineKind::Each, None),
-        Kind::Bundle => (LineKind::Bundle, None),
-        Kind::Merged => (LineKind::Merged, None),
-        Kind::Failure(cause) => (LineKind::Failure, Some(cause.clone())),
+    let (kind, cause, segment) = match &header.kind {
+        Kind::Whole => (LineKind::Whole, None, None),
+        Kind::Each => (LineKind::Each, None, None),
+        Kind::Bundle => (LineKind::Bundle, None, None),
+        Kind::Merged => (LineKind::Merged, None, None),
+        Kind::Segment(segment) => (LineKind::Segment, None, Some(segment.clone())),
+        Kind::Failure(cause) => (LineKind::Failure, Some(cause.clone()), None),
     };
     let line = Line {
         format: FORMAT,
@@ -251,6 +252,7 @@ pub fn write(
         last: header.items.last(),
         kind,
         cause,
+        segment,
         bytes,
         seconds: header.seconds,
         host: (&*header.host).into(),
@@ -269,6 +271,15 @@ pub fn write(
         return Err(io::Error::new(io::ErrorKind::InvalidData, "the payload changed while it was written"));
     }
     out.write_all(b"\n")
+}
+
+/// What the first record of a partial says of itself; none where that cannot be read. Nothing is checked.
+#[must_use]
+pub fn peek(file: &mut impl Read) -> Option<Header> {
+    let mut start = Vec::new();
+    file.take(LONGEST_HEADER as u64).read_to_end(&mut start).ok()?;
+    let line = &start[..memchr::memchr(b'\n', &start)?];
+    parse(line).ok().map(|(_, _, header, _)| header)
 }
 
 /// Reads a partial, a regular file or bytes in memory, as far as it is whole. `buffer` is for use in between, and

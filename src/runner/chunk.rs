@@ -14,6 +14,7 @@ use super::listing::ListingError;
 use super::narrow::Narrowing;
 use super::program::{Limit, Running};
 use super::records::{Lost, Output, Records};
+use super::segment::{self, Leg};
 use super::session::{CallFailed, Called, Session};
 use super::shortage;
 use crate::exit::Exit;
@@ -71,6 +72,8 @@ pub struct Attempt<'a> {
     pub rows: &'a Rows,
     /// How often it has been tried before.
     pub retry: u32,
+    /// Of a chain, the segments that are computed.
+    pub leg: Option<&'a Leg>,
 }
 
 /// What came of an attempt.
@@ -147,6 +150,10 @@ pub fn run(attempt: &Attempt<'_>, place: &Place<'_>, running: &Running) -> Resul
     // Of this attempt alone: what an earlier program left running may still write to its own.
     let own = tempfile::Builder::new().prefix("attempt-").tempdir_in(place.scratch);
     let own = own.map_err(StoreError::on("make a folder in", place.scratch))?;
+    let job = attempt.job;
+    if let (Some(command), Some(chain), Some(leg)) = (&job.command, &job.chain, attempt.leg) {
+        return segment::compute(attempt, place, (command, chain, leg), own.path(), running);
+    }
     let mut kept = Kept::open(attempt, place)?;
     let end = match &attempt.job.command {
         None => {
@@ -232,7 +239,7 @@ fn compute(
     let collector = yields.has_files().then(|| Collector::new(place.start_in, yields, !attempt.job.shared_filesystem));
     let mut collector = match collector.transpose() {
         Ok(collector) => collector,
-        Err(error) => return Ok(give_up(kept, &left, unreadable(place, &error)).map(|()| End::All)?),
+        Err(error) => return Ok(give_up(kept, &left, read_failed(place, &error)).map(|()| End::All)?),
     };
     let budget = attempt.job.pacing.budget();
     let deadline = budget.and_then(|budget| started.checked_add(budget));
@@ -295,7 +302,7 @@ impl Hope {
 }
 
 /// One slice's run.
-struct Slice<'a> {
+pub(super) struct Slice<'a> {
     attempt: &'a Attempt<'a>,
     place: &'a Place<'a>,
     session: &'a Session<'a>,
@@ -327,7 +334,17 @@ enum SliceEnd {
     GaveUp(CallFailed),
 }
 
-impl Slice<'_> {
+impl<'a> Slice<'a> {
+    /// That of the attempt's items, for as long as it takes.
+    pub(super) fn of(
+        attempt: &'a Attempt<'a>,
+        place: &'a Place<'a>,
+        session: &'a Session<'a>,
+        running: &'a Running,
+    ) -> Self {
+        Self { attempt, place, session, items: attempt.items, running, deadline: None }
+    }
+
     /// Runs the program, over all items or one by one.
     fn compute(
         &mut self,
@@ -526,7 +543,7 @@ impl Slice<'_> {
     }
 
     /// One run of the program over `items`, and the files that it wrote.
-    fn once(&self, items: Interval, collector: Option<&mut Collector<'_>>) -> Called<Left> {
+    pub(super) fn once(&self, items: Interval, collector: Option<&mut Collector<'_>>) -> Called<Left> {
         let Self { place, session, running, .. } = *self;
         let timeout = self.attempt.job.pacing.timeout(items.count());
         let limit = self.limit(timeout);
@@ -546,7 +563,7 @@ impl Slice<'_> {
             Err(failed) => return Called::Failed(failed),
         };
         if let Err(error) = collector.before(&expected) {
-            return Called::Failed(unreadable(place, &error));
+            return Called::Failed(read_failed(place, &error));
         }
         let failed = match session.call(items, &bindings, limit, running) {
             Called::Stopped => return Called::Stopped,
@@ -558,7 +575,7 @@ impl Slice<'_> {
         };
         Called::Failed(match collector.discard(&expected) {
             Ok(()) => failed,
-            Err(error) => unreadable(place, &error),
+            Err(error) => read_failed(place, &error),
         })
     }
 
@@ -577,9 +594,9 @@ impl Slice<'_> {
 }
 
 /// What a run leaves: its result, and its files where any are to come back.
-type Left = (Output, Option<Vec<super::collect::Collected>>);
+pub(super) type Left = (Output, Option<Vec<super::collect::Collected>>);
 
-fn unreadable(place: &Place<'_>, error: &io::Error) -> CallFailed {
+pub(super) fn read_failed(place: &Place<'_>, error: &io::Error) -> CallFailed {
     let cause = shortage::cause_of(error, &place.start_in.display().to_string());
     CallFailed { is_final: true, ..CallFailed::of_items(cause) }
 }

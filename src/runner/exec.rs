@@ -15,7 +15,9 @@ use super::chunk::{Attempt, Carried, Outcome, Place, RunError, give_up, run};
 use super::container::{self, Entered, Outside};
 use super::environment::Base;
 use super::program::Running;
+use super::segment::Leg;
 use super::shortage;
+use crate::chain;
 use crate::exit::Exit;
 use crate::inputs::{code_that_arrived, place_urls, settle};
 use crate::plan::{CARRIED, CARRIED_CHECKPOINTS, CHECKPOINTS, Job, PLAN_FILES};
@@ -26,7 +28,7 @@ use crate::store::{Growing, StoreError};
 
 type Stopped = (Exit, String);
 
-/// Runs the chunk that `numbers` (CHUNK START STOP) name. The partial is left in the current folder:
+/// Runs the chunk that `numbers` (CHUNK START STOP, and in a chain SEGMENT) name. The partial is left in the current folder:
 /// the sandbox's top, whose new files HTCondor brings back, or `outputs/` on a shared file system.
 ///
 /// A job that will not be tried again ends with exit code 0 whatever failed, where the plan has a tail: one node of a DAG
@@ -53,8 +55,10 @@ fn is_last_attempt(job: &Job) -> bool {
 }
 
 fn compute(job: &Job, document: &Path, numbers: &[&str]) -> Result<Exit, Stopped> {
-    let &[chunk, start, stop] = numbers else {
-        return Err((Exit::Usage, "exec takes JOB.json CHUNK START STOP".to_owned()));
+    let (chunk, start, stop, segment) = match (numbers, &job.chain) {
+        (&[chunk, start, stop], None) => (chunk, start, stop, None),
+        (&[chunk, start, stop, segment], Some(_)) => (chunk, start, stop, segment.parse::<u32>().ok()),
+        _ => return Err((Exit::Usage, "exec takes JOB.json CHUNK START STOP, and SEGMENT in a chain".to_owned())),
     };
     let number = |text: &str| text.parse::<u128>().ok();
     let chunk = number(chunk).and_then(|chunk| u64::try_from(chunk).ok());
@@ -106,10 +110,20 @@ fn compute(job: &Job, document: &Path, numbers: &[&str]) -> Result<Exit, Stopped
         Some(before) => (before.code, None),
         None => code_that_arrived(job, &tree),
     };
-    let mut attempt = Attempt { job, chunk, items, code, rows: Rows::NONE, retry: retry() };
+    let leg = segment.map(|until| {
+        let folder = here.join(chain::folder_name(chunk, until));
+        chain::receive(&folder, job, items).map(|from| Leg { from, until })
+    });
+    let (leg, not_received) = match leg {
+        Some(Err(error)) => (None, Some(error.to_string())),
+        Some(Ok(leg)) => (Some(leg), None),
+        None => (None, None),
+    };
+    let leg = leg.as_ref();
+    let mut attempt = Attempt { job, chunk, items, code, rows: Rows::NONE, retry: retry(), leg };
     let failed = match placed {
         Err(error) => Some(in_one_line(&error)),
-        Ok(()) => missing,
+        Ok(()) => missing.or(not_received),
     };
     let inside = container::is_inside().map_err(|error| (Exit::JobMachine, error.to_string()))?;
     let outcome = match (failed, &job.container) {
@@ -238,7 +252,7 @@ fn scratch(here: &Path) -> std::io::Result<tempfile::TempDir> {
 }
 
 /// An error with what caused it.
-fn in_one_line(error: &dyn std::error::Error) -> String {
+pub(super) fn in_one_line(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 

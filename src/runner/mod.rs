@@ -18,6 +18,8 @@ mod narrow;
 mod post;
 mod program;
 mod records;
+mod segment;
+mod segment_scripts;
 mod session;
 mod setup;
 mod shortage;
@@ -33,14 +35,15 @@ pub use exec::{host, retry};
 pub use guard::Guard;
 pub use post::{Broken, STOPPED, Since, judge, stop_if_broken};
 pub use program::Running;
+pub use segment::Leg;
 
 use crate::exit::Exit;
 
 /// The words that [`main`] takes first.
-pub const WORDS: [&str; 5] = ["exec", "post", "left", "environment", guard::WORD];
+pub const WORDS: [&str; 7] = ["exec", "post", "left", "before", "after", "environment", guard::WORD];
 
 /// The runner's command line: `exec JOB.json CHUNK START STOP` inside a job, `post RETURN NODE` as DAGMan's
-/// POST script, `environment FILE` at the end of a set-up, `guard MARK` beside a run on this machine. Not for people; the submit files hold it.
+/// POST script, `before NODE` and `after RETURN NODE` around the segments of a chain, `environment FILE` at the end of a set-up, `guard MARK` beside a run on this machine. Not for people; the submit files hold it.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> std::process::ExitCode {
     let arguments: Vec<_> = arguments.collect();
     let words: Vec<_> = arguments.iter().map(|word| word.to_str().unwrap_or_default()).collect();
@@ -48,6 +51,8 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> std::process::ExitCode
         ["exec", job, numbers @ ..] => exec::exec(job.as_ref(), numbers),
         ["post", status] => post::post(status, None),
         ["left", status, node] => post::left(status, node),
+        ["before", node] => segment_scripts::before(node),
+        ["after", status, node] => segment_scripts::after(status, node),
         ["post", status, node] => post::post(status, Some(node)),
         ["environment", path] => setup::write_environment(path.as_ref())
             .map(|()| Exit::Success)

@@ -166,7 +166,7 @@ pub fn judge(job: &Job, outputs: &Path, since: Since, machine: &str) -> Option<B
         let mut failed = false;
         for record in read.records.into_iter().filter(|record| record.header.plan == job.plan) {
             match &record.header.kind {
-                Kind::Whole | Kind::Each | Kind::Bundle | Kind::Merged => tally.add_result(),
+                Kind::Whole | Kind::Each | Kind::Bundle | Kind::Merged | Kind::Segment(_) => tally.add_result(),
                 Kind::Failure(_) if since.started.is_some_and(|started| modified <= started) => {}
                 Kind::Failure(Cause::Machine(_) | Cause::OutOfDisk(_)) => {}
                 Kind::Failure(_) if failed => {}

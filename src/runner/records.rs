@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags};
 
 use super::collect::Collected;
-use crate::record::{Cause, Head, Header, Kind, write, write_file_head, write_head};
+use crate::record::{Cause, Head, Header, Kind, Segment, write, write_file_head, write_head};
 use crate::space::Interval;
 
 /// What one read asks for.
@@ -109,6 +109,24 @@ impl Records {
         // Each is a record of its own.
         self.close();
         self.grow(Kind::Bundle, items.start(), items.stop(), seconds, |spool| spool.add(output, files))
+    }
+
+    /// Adds what a segment of an item's chain has yielded, its files and its state.
+    pub(super) fn segment(
+        &mut self,
+        item: u128,
+        segment: Segment,
+        output: Output,
+        files: &[Collected],
+        state: &[Collected],
+    ) -> Result<(), Lost> {
+        let seconds = output.seconds;
+        self.close();
+        self.grow(Kind::Segment(segment), item, item + 1, seconds, |spool| {
+            spool.add(output, files)?;
+            write_head(spool, Head::Result { bytes: 0, files: state.len() as u64 })?;
+            spool.add_files(state)
+        })
     }
 
     /// Adds the one result of several items; `crc` is that of its bytes.
@@ -283,6 +301,10 @@ impl Spool {
     fn add(&mut self, output: Output, files: &[Collected]) -> io::Result<()> {
         write_head(self, Head::Result { bytes: output.bytes, files: files.len() as u64 })?;
         self.copy(output.file, output.bytes)?;
+        self.add_files(files)
+    }
+
+    fn add_files(&mut self, files: &[Collected]) -> io::Result<()> {
         for Collected { name, path, bytes, .. } in files {
             let within = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -20,7 +20,7 @@ use super::program::{self, Failed, LAST_WORDS, Limit, Process, Running, Surround
 use super::records::Output;
 use super::setup::{self, SetupFailed};
 use super::shortage::{self, Kills};
-use crate::plan::{Bindings, Command, Due, Run, SAVED, Slot, Word, variables};
+use crate::plan::{Bindings, Command, Due, Run, SAVED, SEGMENT_NAMES, Slot, Word, variables};
 use crate::record::Cause;
 use crate::space::{Interval, Space};
 use crate::store::StoreError;
@@ -48,6 +48,19 @@ pub(super) struct Session<'a> {
     started: Instant,
     /// Those in the program's group of processes for want of memory.
     kills: RefCell<Kills>,
+    /// The segment of a chain that is being computed.
+    segment: RefCell<Option<SegmentOf>>,
+}
+
+/// What a program is told of the segment that it computes.
+#[derive(Clone, Debug)]
+pub(super) struct SegmentOf {
+    /// Its number, from 1.
+    pub(super) number: u32,
+    /// How many there are at the most.
+    pub(super) segments: u32,
+    /// The file by which it says that its trajectory has ended.
+    pub(super) finished: Word,
 }
 
 #[derive(Debug)]
@@ -169,14 +182,16 @@ impl<'a> Session<'a> {
         let has_items_file = command.names_items_file();
         let names = self::variables(&job.space).into_iter();
         let names = names.filter(|(slot, _)| has_items_file || *slot != Slot::Known(crate::plan::Placeholder::Items));
+        let of_segment = SEGMENT_NAMES.into_iter().filter(|_| job.chain.is_some());
+        let of_segment = of_segment.map(Slot::of).map(|slot| (slot.clone(), slot.variable()));
         let word = |name: &str| Word::from(own.join(name).into_os_string());
         Called::Done(Self {
             attempt,
             command,
             folder: place.start_in,
-            per_item: command.runs_per_item(&job.space, job.yields.stdin_items),
+            per_item: job.chain.is_some() || command.runs_per_item(&job.space, job.yields.stdin_items),
             variables,
-            names: names.map(|(slot, name)| (slot, name.into())).collect(),
+            names: names.chain(of_segment).map(|(slot, name)| (slot, name.into())).collect(),
             own: OwnFiles {
                 printed: own.join("printed"),
                 said: own.join("said"),
@@ -187,6 +202,7 @@ impl<'a> Session<'a> {
             place,
             started: Instant::now(),
             kills: RefCell::new(Kills::read()),
+            segment: RefCell::new(None),
         })
     }
 
@@ -208,7 +224,26 @@ impl<'a> Session<'a> {
             result: &self.own.result,
             items_file: &self.own.items,
         };
-        Bindings::new(run).ok_or_else(|| ListingError::NoRows.into())
+        let mut bindings = Bindings::new(run).ok_or(ListingError::NoRows)?;
+        if let Some(segment) = &*self.segment.borrow() {
+            let number = |number: u32| Word::from(number.to_string().as_str());
+            let values = [number(segment.number), number(segment.segments), segment.finished.clone()];
+            for (name, value) in SEGMENT_NAMES.into_iter().zip(values) {
+                bindings.add(name, value);
+            }
+        }
+        Ok(bindings)
+    }
+
+    /// The runs from here on are of this segment.
+    pub(super) fn enter(&self, segment: SegmentOf) {
+        *self.segment.borrow_mut() = Some(segment);
+    }
+
+    /// What a result must hold.
+    fn due(&self) -> Due {
+        // Of a chain, only the result of the last segment has to be one.
+        if self.segment.borrow().is_some() { Due::Anything } else { self.attempt.job.due }
     }
 
     /// The files that the items of a run have to leave.
@@ -381,7 +416,7 @@ impl<'a> Session<'a> {
             true => (result, u64::MAX),
             false => (self.own.printed.as_path(), ended.printed),
         };
-        match output(self.attempt.job.due, path, length, seconds) {
+        match output(self.due(), path, length, seconds) {
             Ok(Some(output)) => Ok(Ran::Done(output)),
             Ok(None) => Err(failed(self.shortage(false).unwrap_or(Cause::NoResult))),
             Err(error) => Err(failed(shortage::cause_of(&error, ""))),
@@ -478,7 +513,7 @@ fn fresh(path: &Path) -> Result<File, CallFailed> {
 }
 
 /// Removes whatever is there.
-fn clear(path: &Path) -> io::Result<()> {
+pub(super) fn clear(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => fs::remove_dir_all(path),
@@ -497,22 +532,25 @@ fn output(due: Due, path: &Path, length: u64, seconds: f64) -> io::Result<Option
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "what the program left as its result is no file"));
     }
     let bytes = found.len().min(length);
-    if due == Due::Numbers {
-        let mut buffer = vec![0; 1 << 12];
-        let mut start = (&mut file).take(bytes);
-        let is_blank = loop {
-            match start.read(&mut buffer)? {
-                0 => break true,
-                got if buffer[..got].iter().all(u8::is_ascii_whitespace) => {}
-                _ => break false,
-            }
-        };
-        if is_blank {
-            return Ok(None);
-        }
-        file.rewind()?;
+    if due == Due::Numbers && is_blank(&mut file, bytes)? {
+        return Ok(None);
     }
     Ok(Some(Output { file, bytes, seconds }))
+}
+
+/// Whether there is nothing but white space in the first `bytes` bytes of a file, which is then read from its start again.
+pub(super) fn is_blank(file: &mut File, bytes: u64) -> io::Result<bool> {
+    let mut buffer = vec![0; 1 << 12];
+    let mut start = (&mut *file).take(bytes);
+    let is_blank = loop {
+        match start.read(&mut buffer)? {
+            0 => break true,
+            got if buffer[..got].iter().all(u8::is_ascii_whitespace) => {}
+            _ => break false,
+        }
+    };
+    file.rewind()?;
+    Ok(is_blank)
 }
 
 /// What is wrong with the interpreter of a script that is there and cannot be started: the kernel's own answer

@@ -158,7 +158,13 @@ fn plan(bytes: &[u8]) {
     }
     // With the identity of its content, which no change by chance has.
     if let Ok(mut plan) = serde_json::from_slice::<Plan>(bytes) {
-        plan.identity = split::plan::PlanIdentity::of_plan(&plan.space, &plan.cut, plan.command.as_ref(), &plan.yields);
+        plan.identity = split::plan::PlanIdentity::of_plan(
+            &plan.space,
+            &plan.cut,
+            plan.command.as_ref(),
+            &plan.yields,
+            plan.chain.as_ref(),
+        );
         if let Ok(plan) = Plan::from_json(&plan.to_json()) {
             sound(&plan);
         }
@@ -269,7 +275,7 @@ fn template(bytes: &[u8]) {
     let Ok(command) = Command::try_from(words.clone()) else { return };
     assert_eq!(command.words(), words);
     let mut plan = plan.clone();
-    if command.check(&plan.space).is_err() {
+    if command.check(&plan.space, plan.chain.is_some()).is_err() {
         return;
     }
     plan.command = Some(command);

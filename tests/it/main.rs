@@ -1,6 +1,7 @@
 //! Drives the built `split` as a person at a terminal does: arguments in, standard output, standard error and an
 //! exit code out, and what then lies in the folder.
 
+mod chain;
 mod checkpoint;
 mod coreutils;
 mod corpora;

@@ -71,5 +71,6 @@ examples! {
     frames_in_a_zip "frames",
     pi_by_monte_carlo "pi",
     words_of_many_files "wordcount",
+    walks_in_segments "chain",
     a_grid_search "gridsearch",
 }

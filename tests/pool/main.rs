@@ -8,6 +8,7 @@
 //! first all tests run, on the others those that are marked for every release. The default is trixie, or both
 //! where CI=true.
 
+mod chain;
 mod chaos;
 mod checkpoint;
 mod condor;
@@ -67,9 +68,10 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 68] = tests![
+const TESTS: [Test; 70] = tests![
     Own          chaos::chaos_leaves_the_answer_exact,
     EveryRelease evictions::an_evicted_job_goes_on_where_it_was,
+    EveryRelease chain::a_chain_is_as_a_run_in_one_go,
     EveryRelease checkpoint::a_python_program_loses_no_more_than_the_interval,
     EveryRelease checkpoint::a_shell_program_loses_no_more_than_the_interval,
     Transfer     checkpoint::an_evicted_r_program_goes_on_where_it_was,
@@ -134,6 +136,7 @@ const TESTS: [Test; 68] = tests![
     Transfer     examples::frames_in_a_zip,
     Transfer     examples::pi_by_monte_carlo,
     Transfer     examples::words_of_many_files,
+    Transfer     examples::walks_in_segments,
     Transfer     examples::a_grid_search,
     Own          pool::a_pool_leaves_nothing_behind,
 ];
