@@ -52,6 +52,10 @@ if [ "$SPLIT_SEGMENT" -gt 1 ]; then
     set -- -cpi state.cpt "$@"
 fi
 
+# What an earlier try has left here is nobody's.
+part=$(printf 'part%04d' "$SPLIT_SEGMENT")
+rm -f next.cpt "$name.$part".*
+
 # The number of threads has to stay the same from segment to segment.
 "$GMX" -quiet mdrun -s "$tpr" -deffnm "$name" -cpo next.cpt -noappend -nsteps "$count" \
     -reprod -ntmpi 1 -ntomp "${OMP_NUM_THREADS:-1}" -pin off -notunepme "$@" >&2 &
@@ -68,7 +72,6 @@ trap - TERM INT HUP
 [ "$code" = 0 ] || exit "$code"
 
 # mdrun ends with 0 also where something has stopped it.
-part=$(printf 'part%04d' "$SPLIT_SEGMENT")
 [ -s "$name.$part.gro" ] || fail "mdrun ended before its last step"
 at=$(step_of next.cpt) || fail "mdrun left no checkpoint"
 [ "$at" = $((start + count)) ] || fail "mdrun ended at step $at, where $((start + count)) is due"

@@ -9,7 +9,7 @@
 #     label    continue
 #     ...                                      # what acts on them: pair_style, neigh_modify, fix, dump, thermo
 #     run      ${steps} upto
-# The variables segment (from 1) and replica (from 0) are set, too.
+# The variable segment is set, too, and with the options -var replica N the variable replica.
 set -eu
 
 input=$1
@@ -42,18 +42,20 @@ $steps
 END
 [ "$until" -gt "$start" ] || fail "there is nothing left to compute after step $start"
 
-set -- -var steps "$until" -var segment "$SPLIT_SEGMENT" -var replica "${SPLIT_REPLICA:-0}" "$@"
+set -- -var steps "$until" -var segment "$SPLIT_SEGMENT" "$@"
 if [ "$SPLIT_SEGMENT" -gt 1 ]; then
     [ -s state.restart ] || fail "state.restart is missing"
     set -- -var restart state.restart "$@"
 fi
+# What an earlier segment has left here is nobody's.
+rm -f next.restart reached.txt
 cat >segment.in <<END
 include $input
 write_restart next.restart
 print "\$(step)" file reached.txt
 END
 
-"$LMP" -in segment.in "$@" -log "log.$SPLIT_SEGMENT.lammps" >&2 &
+"$LMP" -in segment.in "$@" -log "log.${SPLIT_REPLICA:-0}.$SPLIT_SEGMENT.lammps" >&2 &
 lammps=$!
 trap 'kill -TERM "$lammps" 2>/dev/null' TERM INT HUP
 code=0

@@ -16,6 +16,7 @@ mod items;
 mod job;
 mod kit;
 mod log;
+mod molecules;
 mod plan;
 mod python;
 mod reduce;
