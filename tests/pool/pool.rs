@@ -101,7 +101,7 @@ impl Pool {
             Setting::SharedHome => &["--execute-points", "1", "--slots", "4"],
             Setting::TwoMachines => &["--execute-points", "2", "--slots", "12", "--private-home"],
             Setting::OneMachine => &["--execute-points", "0", "--slots", "6"],
-            Setting::Molecules => &["--execute-points", "2", "--slots", "8", "--private-home", "--molecules"],
+            Setting::Molecules => &["--execute-points", "3", "--slots", "9", "--private-home", "--molecules"],
         };
         let temporary = tempfile::Builder::new().prefix("split-pool-").tempdir().expect("a temporary folder").keep();
         let bin = temporary.join("home/bin");
