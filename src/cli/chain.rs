@@ -42,7 +42,7 @@ pub(super) fn expand(options: &WhatOptions) -> Result<(WhatOptions, Script), Fai
     match template {
         Template::Chain => {}
         Template::Gromacs => gromacs::expand(&mut options, segments, &mut script)?,
-        Template::Lammps => lammps::expand(&mut options, &mut script)?,
+        Template::Lammps => lammps::expand(&mut options, segments, &mut script)?,
     }
     if let Some(replicas) = options.replicas {
         let values = format!("{REPLICA}=0..{replicas}");
@@ -53,6 +53,32 @@ pub(super) fn expand(options: &WhatOptions) -> Result<(WhatOptions, Script), Fai
     options.tail_rounds = 0;
     options.shared_filesystem = Some(false);
     Ok((options, script))
+}
+
+/// The steps of every segment of a run but the last, as the scripts count them: all end at a multiple of `together`.
+pub(super) fn steps_of_one(steps: u64, together: u64, segments: u32) -> u64 {
+    let of_one = steps.div_ceil(u64::from(segments)).div_ceil(together).saturating_mul(together);
+    of_one.min(steps)
+}
+
+/// How a run is cut; `length` says how long a segment is.
+pub(super) fn describe_steps(steps: u64, together: u64, segments: u32, length: &str) -> Vec<String> {
+    let of_one = steps_of_one(steps, together, segments);
+    let mut lines = vec![format!("  {}, {of_one} in a segment{length}", count(steps, "step"))];
+    let needed = steps.div_ceil(of_one.max(1));
+    if needed < u64::from(segments) {
+        let needed = count(needed, "segment");
+        lines.push(format!("  {needed} will do: they end at multiples of {together} steps, where nothing is pending"));
+    }
+    lines
+}
+
+pub(super) fn least_common_multiple(a: u64, b: u64) -> u64 {
+    let (mut common, mut rest) = (a, b);
+    while rest != 0 {
+        (common, rest) = (rest, common % rest);
+    }
+    (a / common).saturating_mul(b)
 }
 
 /// The script in the current folder that computes a segment. One that was there before is the user's, and is used; a new one is

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::arguments::{ItemsOption, WhatOptions};
-use super::chain::Script;
+use super::chain::{Script, describe_steps, least_common_multiple, steps_of_one};
 use super::failure::Failure;
-use super::output::{count, say};
+use super::output::say;
 use super::request::usage;
 use crate::exit::Exit;
 
@@ -110,25 +110,12 @@ impl Parameters {
         })
     }
 
-    /// The steps of every segment but the last, as the script counts them.
-    fn of_one(&self, segments: u32) -> u64 {
-        let of_one = self.steps.div_ceil(u64::from(segments));
-        of_one.div_ceil(self.together).saturating_mul(self.together)
-    }
-
     /// How the run is cut, and what stands in the way of the bits of the run in one go.
     fn describe(&self, segments: u32) -> Vec<String> {
-        let of_one = self.of_one(segments).min(self.steps);
-        let needed = self.steps.div_ceil(of_one);
-        let picoseconds = (of_one as f64 * self.length * 1e6).round() / 1e6;
-        let mut lines = vec![format!("  {}, {} in a segment: {picoseconds} ps", count(self.steps, "step"), of_one)];
-        if needed < u64::from(segments) {
-            lines.push(format!(
-                "  {} will do: a segment ends at a multiple of {} steps, where all that nst... names is due at once",
-                count(needed, "segment"),
-                self.together
-            ));
-        }
+        let picoseconds = |steps: u64| (steps as f64 * self.length * 1e6).round() / 1e6;
+        let of_one = steps_of_one(self.steps, self.together, segments);
+        let length = format!(": {} ps", picoseconds(of_one));
+        let mut lines = describe_steps(self.steps, self.together, segments, &length);
         if self.buffer_tolerance > 0.0 {
             lines.push(format!(
                 "  each segment makes its own pair list, for verlet-buffer-tolerance = {}: as good a trajectory, but not to the bit the one of a single run; that takes verlet-buffer-tolerance = -1 with rlist and nstlist, in the .mdp",
@@ -157,14 +144,6 @@ fn ask(gmx: &OsStr, tpr: &Path) -> io::Result<Option<Result<Parameters, NoParame
     let _ = child.kill();
     child.wait()?;
     out.transpose()
-}
-
-fn least_common_multiple(a: u64, b: u64) -> u64 {
-    let (mut common, mut rest) = (a, b);
-    while rest != 0 {
-        (common, rest) = (rest, common % rest);
-    }
-    (a / common).saturating_mul(b)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 
 use super::arguments::WhatOptions;
-use super::chain::Script;
+use super::chain::{Script, describe_steps, least_common_multiple};
 use super::failure::Failure;
 use super::output::say;
 use super::request::usage;
@@ -15,31 +15,18 @@ const SEGMENT: &str = include_str!("../../dag-templates/lammps/segment.sh");
 /// What one segment hands to the next.
 const STATE: &str = "state.restart";
 
-/// Styles of fixes and pairs that draw random numbers, and do not put their generator into a restart file.
-const RANDOM: [&str; 13] = [
-    "langevin",
-    "brownian",
-    "dpd",
-    "tstat",
-    "srd",
-    "gcmc",
-    "gld",
-    "ttm",
-    "csvr",
-    "csld",
-    "evaporate",
-    "deposit",
-    "widom",
-];
+/// Styles of fixes and pairs, or parts of them, that draw random numbers and do not put their generator into a restart file (temp/csvr,
+/// gcmc and others do).
+const RANDOM: [&str; 7] = ["langevin", "brownian", "dpd", "tstat", "srd", "gld", "ttm"];
 
-/// What goes on from a restart file as it should, but not to the last bit.
-const ROUNDED: [&str; 4] = ["nvt", "npt", "nph", "rigid"];
+/// What goes on from a restart file as it should, but not to the last bit: measured for nvt and npt.
+const ROUNDED: [&str; 3] = ["nvt", "npt", "nph"];
 
 /// Commands in which a variable makes no difference to the trajectory.
 const NAMES_FILES: [&str; 6] = ["dump", "log", "print", "shell", "write_dump", "write_data"];
 
 /// What of the options stands for a chain. What keeps it from being, to the bit, the run in one go is said.
-pub(super) fn expand(options: &mut WhatOptions, script: &mut Script) -> Result<(), Failure> {
+pub(super) fn expand(options: &mut WhatOptions, segments: u32, script: &mut Script) -> Result<(), Failure> {
     let Some(path) = options.input_script.take() else {
         return Err(usage("--template lammps: of which input script?").help("--in FILE, as lmp -in FILE takes it"));
     };
@@ -52,10 +39,9 @@ pub(super) fn expand(options: &mut WhatOptions, script: &mut Script) -> Result<(
             .help("make a seed depend on the variable replica, which is 0, 1, ...: variable seed equal 4711+v_replica")
             .help("and so that the script runs alone, too, put this line at its top: variable replica index 0"));
     }
-    let lines = input.describe();
-    if !lines.is_empty() {
-        say(&format!("{shown}:\n{}", lines.join("\n")));
-    }
+    let steps = describe_steps(input.steps().unwrap_or_default(), input.together(), segments, "");
+    let lines: Vec<_> = steps.into_iter().chain(input.describe()).collect();
+    say(&format!("{shown}:\n{}", lines.join("\n")));
     let Some(word) = path.to_str().map(|path| path.replace('{', "{{").replace('}', "}}")) else {
         return Err(usage(format!("--in {shown}: LAMMPS cannot read the name")));
     };
@@ -116,12 +102,24 @@ impl Input {
         self.commands.iter().flatten().any(|word| word.contains(what))
     }
 
+    /// The number of steps that it says.
+    fn steps(&self) -> Option<u64> {
+        let said = self.named("variable").find(|words| words.starts_with(&["steps".into(), "index".into()]))?;
+        said.get(2)?.parse().ok().filter(|steps| *steps > 0)
+    }
+
+    /// The steps after which neighbours are searched and atoms sorted at once.
+    fn together(&self) -> u64 {
+        let every = [("neigh_modify", "every"), ("atom_modify", "sort")].into_iter().flat_map(|(command, option)| {
+            let pairs = self.named(command).flat_map(|words| words.windows(2));
+            pairs.filter(move |pair| pair[0] == option).filter_map(|pair| pair[1].parse::<u64>().ok())
+        });
+        every.filter(|every| *every > 0).fold(1, least_common_multiple)
+    }
+
     /// Whether segments can go on in it.
     fn check(&self) -> Result<(), Missing> {
-        let is_number =
-            |words: &[String]| words.get(2).is_some_and(|word| word.parse::<u64>().is_ok_and(|steps| steps > 0));
-        if !self.named("variable").any(|words| words.starts_with(&["steps".into(), "index".into()]) && is_number(words))
-        {
+        if self.steps().is_none() {
             return Err(Missing::Steps);
         }
         if !self.mentions("${restart}") {

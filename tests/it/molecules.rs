@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::kit::{Dir, Ended, Split};
+use rustix::process::Signal;
+
+use crate::kit::{Dir, Ended, Split, until};
 
 /// A .tpr is what `gmx dump` prints of one here, and a checkpoint the number of its step.
 const GMX: &str = r#"#!/bin/sh
@@ -22,6 +24,11 @@ mdrun*)
         shift
     done
     echo "from $at" >"$name.$(printf part%04d "$SPLIT_SEGMENT").xtc"
+    if [ -n "$SLOW" ]; then
+        trap 'echo half >"$out"; exit 1' TERM
+        : >waiting
+        for second in 1 2 3 4 5 6 7 8 9 10; do sleep 1 & wait $!; done
+    fi
     [ "$STOPPED" != "$SPLIT_SEGMENT" ] || exit 0
     echo $((at + steps)) | tee "$name.$(printf part%04d "$SPLIT_SEGMENT").gro" >"$out"
     ;;
@@ -144,6 +151,23 @@ fn the_script_of_gromacs_starts_from_no_other_state() {
 }
 
 #[test]
+fn a_signal_reaches_gromacs_and_leaves_no_state() {
+    let dir = Dir::new();
+    dir.write("water.tpr", TPR);
+    split(&dir, "plan --template gromacs --tpr water.tpr --segments 4").ok();
+    let path = format!("{}:{}", dir.path("bin").display(), std::env::var("PATH").unwrap_or_default());
+    let script = dir.command("sh").args(["segment.sh", "water.tpr"]).env("PATH", &path).env("SLOW", "yes");
+    let script = script.env("SPLIT_SEGMENT", "1").env("SPLIT_SEGMENTS", "4").env("SPLIT_FINISHED", "finished");
+    let started = script.start();
+    until("mdrun", || dir.path("waiting").exists());
+    started.signal(Signal::TERM);
+    let ended = started.wait();
+    assert_eq!(ended.code, Some(1), "{}", ended.transcript());
+    assert_eq!(dir.read("next.cpt"), "half\n", "mdrun was not told");
+    assert!(!dir.path("state.cpt").exists());
+}
+
+#[test]
 fn lammps_goes_on_from_segment_to_segment() {
     let dir = Dir::new();
     dir.write("in.melt", MELT);
@@ -157,7 +181,7 @@ fn lammps_goes_on_from_segment_to_segment() {
     let dir = Dir::new();
     dir.write("in.melt", MELT.replace("atom_modify", "#").replace("every 20", "every 300"));
     let ended = lammps(&dir).ok();
-    ended.says("not to the bit the same; that takes: atom_modify sort 0 0.0");
+    ended.says("not to the bit the same; that takes: atom_modify sort 0 0.0").says("2000 steps, 600 in a segment");
     assert_eq!(dir.read("collected/log.0.2.lammps"), "600 to 1200\n");
 }
 
