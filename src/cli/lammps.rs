@@ -225,7 +225,7 @@ mod tests {
     fn an_input_has_to_offer_a_way_on() {
         assert_eq!(check(MELT), Ok(()));
         assert_eq!(check(&MELT.replace(" steps ", " stops ")), Err(Missing::Steps));
-        assert_eq!(check(&MELT.replace("steps index", "steps equal")), Err(Missing::Steps));
+        assert_eq!(check(&MELT.replace("index 2000", "equal 2000")), Err(Missing::Steps));
         assert_eq!(check(&MELT.replace("read_restart ${restart}", "read_restart my")), Err(Missing::Restart));
         assert_eq!(check(&MELT.replace(" upto", "")), Err(Missing::Run));
         assert_eq!(check(&MELT.replace(" upto", " # upto")), Err(Missing::Run));
