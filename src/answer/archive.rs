@@ -116,6 +116,24 @@ pub fn pack(outputs: &Path, file: &Path) -> Result<Packed, ArchiveError> {
     Ok(Packed { partials, bytes, archive_bytes })
 }
 
+/// Whether the archive `file` holds all that is in the folder `outputs` as it is, the plan and some partials: then it was made of
+/// it, by one that ended before it could say so.
+///
+/// # Errors
+/// Where a file of the folder cannot be read.
+pub fn is_packed(outputs: &Path, file: &Path) -> Result<bool, ArchiveError> {
+    let names = listed(outputs)?;
+    let has = |what: &dyn Fn(&[u8]) -> bool| names.iter().any(|name| what(base(name.as_os_str().as_bytes())));
+    if !is_archive(file) || !has(&|name| name == PLAN.as_bytes()) || !has(&|name| is_partial(name)) {
+        return Ok(false);
+    }
+    match compare(&mut File::open(file).map_err(StoreError::on("read", file))?, file, outputs, &names) {
+        Ok(()) => Ok(true),
+        Err(ArchiveError::Differs { .. } | ArchiveError::Damaged { .. } | ArchiveError::NoPlan(_)) => Ok(false),
+        Err(error @ ArchiveError::Store(_)) => Err(error),
+    }
+}
+
 /// Deletes from the folder `outputs` what the archive `file` holds, but for the plan, and what was merged on the way of it, and
 /// leaves the note `note` that says so.
 /// What was deleted before counts as done.

@@ -22,7 +22,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use archive::{ArchiveError, Packed, is_archive, noted, pack, remove_packed, unpack};
+pub use archive::{ArchiveError, Packed, is_archive, is_packed, noted, pack, remove_packed, unpack};
 pub use cell::{Cell, CellKind, Column, Kinds};
 pub use error::AnswerError;
 pub use files::{FilesError, FilesWritten, write_files};

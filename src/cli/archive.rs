@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::output::{bytes, count, say};
 use super::progress;
 use super::request::usage;
-use crate::answer::{ArchiveError, noted, pack, remove_packed, unpack};
+use crate::answer::{ArchiveError, is_packed, noted, pack, remove_packed, unpack};
 use crate::exit::Exit;
 use crate::folder::{FolderError, Layout};
 use crate::plan::{Plan, Word};
@@ -43,9 +43,19 @@ pub(super) fn read(file: &Path) -> Result<Unpacked, Failure> {
     Ok(Unpacked { layout, plan, _folder: folder })
 }
 
-/// Checks that the partials may be packed into `file`, before anything is merged. Gives whether that is done already, but
-/// for what is still to be deleted.
-pub(super) fn check(layout: &Layout, file: &Path) -> Result<bool, Failure> {
+/// How far an earlier call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// There is no archive yet.
+    Nothing,
+    /// The archive holds what is there, and nothing says so yet.
+    Packed,
+    /// The archive was whole, and what it holds was about to be deleted.
+    Noted,
+}
+
+/// Checks that the partials may be packed into `file`, before anything is merged.
+pub(super) fn check(layout: &Layout, file: &Path) -> Result<Progress, Failure> {
     let wrong = |what: &str| usage(format!("--archive {}: {what}", quoted(file)));
     if file.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("zip")) {
         return Err(wrong("the name of an archive ends with .zip"));
@@ -56,23 +66,33 @@ pub(super) fn check(layout: &Layout, file: &Path) -> Result<bool, Failure> {
     }
     let same = |noted: &Path| noted.canonicalize().ok().zip(file.canonicalize().ok()).is_some_and(|(a, b)| a == b);
     if noted(&layout.archived()).is_some_and(|noted| same(&noted)) {
-        return Ok(true);
+        return Ok(Progress::Noted);
     }
     if file.symlink_metadata().is_ok() {
-        return Err(wrong("it is there already").help("name another file"));
+        let spinner = progress::spinner("comparing");
+        let packed = is_packed(layout.outputs(), file);
+        spinner.finish_and_clear();
+        return match packed.map_err(|error| unpacked(&error))? {
+            true => Ok(Progress::Packed),
+            false => Err(wrong("it is there already").help("name another file")),
+        };
     }
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
         return Err(wrong("there is no such folder").help(format!("mkdir -p {}", quoted(folder))));
     }
-    Ok(false)
+    Ok(Progress::Nothing)
 }
 
-/// Packs the partials, whose answer is complete, and deletes them.
+/// Packs the partials, whose answer is complete, and deletes them; or only the latter, where they are packed by now.
 pub(super) fn write(layout: &Layout, file: &Path) -> Result<(), Failure> {
     let _lock = store::lock_folder(layout.root())?;
-    // A DAGMan may have started meanwhile.
-    check(layout, file)?;
+    // A DAGMan may have started meanwhile, and another call may have packed all.
+    if check(layout, file)? != Progress::Nothing {
+        remove(layout, file)?;
+        say(&format!("the partials are in {file}; split reduce {file} gives the same answer", file = quoted(file)));
+        return Ok(());
+    }
     let spinner = progress::spinner("packing");
     let packed = pack(layout.outputs(), file);
     spinner.finish_and_clear();

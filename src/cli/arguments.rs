@@ -570,8 +570,8 @@ pub(super) struct WhatOptions {
     pub(super) retries: Option<u32>,
 
     /// Stop once so many chunks have failed, all the same way and with no result yet: the program is broken (0: never)
-    /// [default: 10, or all where there are fewer]
-    #[arg(long, value_name = "N", help_heading = "Jobs", allow_negative_numbers = true)]
+    /// [default: 10, or all where there are fewer; 1 where it cannot be started]
+    #[arg(long, value_name = "N", help_heading = "Jobs", allow_negative_numbers = true, value_parser = number_of_chunks)]
     pub(super) halt: Option<u64>,
 
     /// A job that has been on hold for so long is removed, so that the others need not wait for it; the tail computes its
@@ -704,6 +704,13 @@ fn exit_codes() -> String {
 /// A time of a millisecond or more.
 fn time(text: &str) -> Result<Duration, String> {
     let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    let fits = time.as_millis() > 0 && u64::try_from(time.as_millis()).is_ok();
-    if fits { Ok(time) } else { Err("it has to be a millisecond at least".to_owned()) }
+    match u64::try_from(time.as_millis()) {
+        Ok(0) => Err("it has to be a millisecond at least".to_owned()),
+        Ok(_) => Ok(time),
+        Err(_) => Err("it is longer than can be counted".to_owned()),
+    }
+}
+
+fn number_of_chunks(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("it has to be a whole number from 0 to {}", u64::MAX))
 }

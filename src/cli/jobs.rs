@@ -124,11 +124,9 @@ impl JobSettings {
             .or(profile.memory.as_ref().map(|set| set.value))
             .unwrap_or(Profile::MEMORY);
         let memory_max = size("--memory-max", &options.memory_max)?;
-        if let Some(most) = memory_max.filter(|most| most.bytes() < memory.bytes()) {
-            return Err(Failure::new(
-                Exit::Usage,
-                format!("--memory-max {most} is less than the {memory} of --memory"),
-            ));
+        if let Some(most) = memory_max.filter(|most| most.kibibytes() < memory.kibibytes()) {
+            let less = format!("--memory-max {most} is less than the {memory} that each job asks for");
+            return Err(Failure::new(Exit::Usage, less).help("--memory SIZE says what each job asks for"));
         }
         let mut rules = rules(options, profile, reduce, &mut notes);
         replace_lines(&mut rules.submit, &mut submit);

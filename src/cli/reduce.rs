@@ -7,13 +7,14 @@ use std::path::Path;
 use super::answer::{Wanted, answer};
 use super::arguments::ReduceOptions;
 use super::failure::Failure;
-use super::output::{count, last_lines};
+use super::output::{count, harmless, last_lines};
+use super::standing::{last_jobs, why_held_or_removed};
 use super::{Done, access_point, archive, progress};
 use crate::answer::is_archive;
 use crate::exit::Exit;
 use crate::folder::{FolderError, Layout, locate};
 use crate::plan::{Identity, Plan, Reduction, Tolerance, Word};
-use crate::pool::{LockState, lock_state};
+use crate::pool::{EventLog, LockState, lock_state};
 use crate::record::{Damage, Found, Gathered, Kind, gather, gather_merged};
 use crate::reduce::{BadResult, CodeShare, MergeError};
 use crate::rows::{self, RowsError};
@@ -33,7 +34,7 @@ pub(super) fn reduce(options: &ReduceOptions) -> Done {
     }
     let (layout, plan) = find(&options.folder)?;
     if let Some(file) = &options.archive
-        && archive::check(&layout, file)?
+        && archive::check(&layout, file)? == archive::Progress::Noted
     {
         // It was cut short when all was packed.
         archive::remove(&layout, file)?;
@@ -223,7 +224,7 @@ pub(super) fn incomplete(layout: &Layout, plan: &Plan, gathered: &Gathered) -> F
 pub(super) fn missing(layout: &Layout, plan: &Plan, gathered: &Gathered) -> Failure {
     let gaps = &gathered.tiling.gaps;
     let missing: u128 = gaps.iter().map(|gap| gap.count()).sum();
-    let reasons = Reasons::new(plan, gathered);
+    let reasons = Reasons::new(plan, gathered, last_words_of_log(layout, plan));
     let chunks = gaps.iter().flat_map(|&gap| {
         let (first, last) = plan.chunks_of(gap);
         (first..=last).filter_map(move |chunk| Some((chunk, plan.chunk(chunk).intersect(gap)?)))
@@ -262,10 +263,23 @@ struct Reasons<'a> {
     stray: Vec<(&'a Path, &'a Damage)>,
     failed: BTreeMap<u64, Vec<&'a Found>>,
     foreign: BTreeMap<u64, (&'a Path, Identity)>,
+    /// What HTCondor says of jobs that are on hold or were removed.
+    held_or_removed: BTreeMap<u64, String>,
+}
+
+/// What the event log says of the chunks whose jobs are on hold, or were removed. A log that cannot be read says nothing.
+fn last_words_of_log(layout: &Layout, plan: &Plan) -> BTreeMap<u64, String> {
+    let mut log = EventLog::new(&layout.event_log());
+    if log.read().is_err() || log.history().jobs().is_empty() {
+        return BTreeMap::new();
+    }
+    let jobs = last_jobs(plan, log.history());
+    let jobs = (0u64..).zip(jobs).filter_map(|(chunk, job)| Some((chunk, &log.history().jobs()[job? as usize])));
+    jobs.filter_map(|(chunk, job)| Some((chunk, harmless(&why_held_or_removed(job)?)))).collect()
 }
 
 impl<'a> Reasons<'a> {
-    fn new(plan: &Plan, gathered: &'a Gathered) -> Self {
+    fn new(plan: &Plan, gathered: &'a Gathered, held_or_removed: BTreeMap<u64, String>) -> Self {
         let missing = |chunk: u64| chunk < plan.cut.chunks() && !gathered.tiling.covers(plan.chunk(chunk));
         let mut failed: BTreeMap<u64, Vec<&Found>> = BTreeMap::new();
         for found in &gathered.failures {
@@ -288,7 +302,7 @@ impl<'a> Reasons<'a> {
             let chunk = chunk_of_name(path).filter(|&chunk| missing(chunk))?;
             Some((chunk, (path.as_path(), *identity)))
         });
-        Self { damaged, stray, failed, foreign: foreign.collect() }
+        Self { damaged, stray, failed, foreign: foreign.collect(), held_or_removed }
     }
 
     /// The exit code that says the worst of what is missing.
@@ -311,6 +325,8 @@ impl<'a> Reasons<'a> {
         if let Some((path, damage)) = self.damaged.get(&chunk) {
             return vec![format!("{} is damaged: {damage}", name(path))];
         }
+        // Nothing came back from such a job; what an attempt before has said is worth telling, too.
+        let mut lines: Vec<String> = self.held_or_removed.get(&chunk).cloned().into_iter().collect();
         let failed = self.failed.get(&chunk).into_iter().flatten();
         let failed = failed.filter(|found| found.record.header.items.intersect(within).is_some());
         // Of several attempts the one that came back last.
@@ -321,7 +337,8 @@ impl<'a> Reasons<'a> {
         if let Some(found) = failed.max_by_key(order)
             && let Kind::Failure(cause) = &found.record.header.kind
         {
-            let mut lines = vec![format!("{cause} (on {})", found.record.header.host)];
+            let on = format!("{cause} (on {})", found.record.header.host);
+            lines.push(if lines.is_empty() { on } else { format!("an attempt has said: {on}") });
             let mut words = Vec::new();
             // What cannot be read again is not shown.
             let _ = found.record.payload.pieces::<io::Error>(&gathered.path(found), &mut |piece| {
@@ -329,6 +346,9 @@ impl<'a> Reasons<'a> {
                 Ok(())
             });
             lines.extend(last_lines(&words, 3));
+            return lines;
+        }
+        if !lines.is_empty() {
             return lines;
         }
         if let Some((path, identity)) = self.foreign.get(&chunk) {

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::reduce;
 use crate::folder::Layout;
 use crate::plan::{Plan, Word};
-use crate::pool::{Dagman, DagmanEnd, EventLog, Exit, History, Job, LockState, NodeName, State, lock_state};
+use crate::pool::{Dagman, DagmanEnd, EventLog, Exit, History, Hold, Job, LockState, NodeName, State, lock_state};
 use crate::record::{Gathered, gather};
 use crate::store::StoreError;
 
@@ -169,25 +169,10 @@ impl Sources {
 
 impl<'a> Standing<'a> {
     fn new(plan: &'a Plan, gathered: &Gathered, history: &'a History, dagman: Option<Dagman>, at_work: bool) -> Self {
-        let chunks = usize::try_from(plan.cut.chunks()).unwrap_or(usize::MAX);
-        let mut jobs = vec![None; chunks];
+        let jobs = last_jobs(plan, history);
         let mut merge = None;
         let mut tail: Option<Tail> = None;
-        // Of several pieces of a chunk one that is in the queue tells where the chunk stands.
-        let liveness = |job: &Job| match job.state {
-            State::Running(_) => 3,
-            State::Idle => 2,
-            State::Held { .. } => 1,
-            State::Ended(_) | State::Removed(_) => 0,
-        };
-        for (place, job) in (0u32..).zip(history.jobs()) {
-            if let Some(chunk) = job.node.chunk_of(plan.generation) {
-                let number = usize::try_from(chunk).unwrap_or(usize::MAX);
-                let before = |entry: &Option<u32>| entry.map_or(0, |place| liveness(&history.jobs()[place as usize]));
-                if let Some(entry) = jobs.get_mut(number).filter(|entry| before(entry) <= liveness(job)) {
-                    *entry = Some(place);
-                }
-            }
+        for job in history.jobs() {
             match job.node {
                 NodeName::Piece { round, generation, .. } if generation == plan.generation && job.is_live() => {
                     let tail = match &mut tail {
@@ -204,7 +189,7 @@ impl<'a> Standing<'a> {
                 _ => {}
             }
         }
-        let mut failures = vec![false; chunks];
+        let mut failures = vec![false; jobs.len()];
         for found in &gathered.failures {
             let (first, last) = chunks_of(plan, found.record.header.items);
             failures.get_mut(first..=last).into_iter().flatten().for_each(|failed| *failed = true);
@@ -248,6 +233,56 @@ impl<'a> Standing<'a> {
     pub(super) fn chunks(&self, place: Place) -> impl Iterator<Item = usize> {
         self.places.iter().enumerate().filter(move |&(_, &found)| found == place).map(|(chunk, _)| chunk)
     }
+}
+
+/// The job that tells where a chunk stands, for each chunk, by its place in the history.
+pub(super) fn last_jobs(plan: &Plan, history: &History) -> Vec<Option<u32>> {
+    // Of several pieces of a chunk one that is in the queue tells where the chunk stands.
+    let liveness = |job: &Job| match job.state {
+        State::Running(_) => 3,
+        State::Idle => 2,
+        State::Held { .. } => 1,
+        State::Ended(_) | State::Removed(_) => 0,
+    };
+    // Of those of one round that have left the queue, one that was removed tells what is missing.
+    let tells = |before: &Job, job: &Job| match (&before.node, &job.node) {
+        (NodeName::Piece { round: one, .. }, NodeName::Piece { round, .. }) => {
+            one == round && before.node != job.node && why_held_or_removed(before).is_some()
+        }
+        _ => false,
+    };
+    let mut jobs: Vec<Option<u32>> = vec![None; usize::try_from(plan.cut.chunks()).unwrap_or(usize::MAX)];
+    for (place, job) in (0u32..).zip(history.jobs()) {
+        let chunk = job.node.chunk_of(plan.generation);
+        let Some(entry) = chunk.and_then(|chunk| jobs.get_mut(usize::try_from(chunk).ok()?)) else { continue };
+        let replaces = entry.map(|place| &history.jobs()[place as usize]).is_none_or(|before| {
+            let (was, is) = (liveness(before), liveness(job));
+            was < is || (was == is && (is > 0 || !tells(before, job)))
+        });
+        if replaces {
+            *entry = Some(place);
+        }
+    }
+    jobs
+}
+
+/// What HTCondor says of a job that is on hold, or was removed; none of others.
+pub(super) fn why_held_or_removed(job: &Job) -> Option<String> {
+    match &job.state {
+        State::Held { hold, .. } => Some(why_held(hold)),
+        State::Removed(who) => Some(match &job.removed_from {
+            Some(hold) => format!("{}; it was not released, and removed", why_held(hold)),
+            None if who.is_empty() => "removed".to_owned(),
+            None => format!("removed: {who}"),
+        }),
+        State::Idle | State::Running(_) | State::Ended(_) => None,
+    }
+}
+
+/// Why a job is on hold, as HTCondor says.
+fn why_held(hold: &Hold) -> String {
+    let reason = if hold.reason.is_empty() { "HTCondor does not say why" } else { &hold.reason };
+    format!("held: {reason} (code {}, subcode {})", hold.code, hold.subcode)
 }
 
 /// The chunks that hold some of `items`, which may be of a damaged record and lie outside of the plan.

@@ -7,10 +7,10 @@ use std::time::SystemTime;
 
 use super::arguments::WhyOptions;
 use super::output::{count, harmless, last_lines, tell, times, whole_seconds};
-use super::standing::{DagState, Place, Sources, Standing, chunks_of};
+use super::standing::{DagState, Place, Sources, Standing, chunks_of, why_held_or_removed};
 use super::{Done, access_point, reduce};
 use crate::exit;
-use crate::pool::{Attempt, Exit, Hold, Job, JobId, Loss, NodeName, Outcome, State};
+use crate::pool::{Attempt, Exit, Job, JobId, Loss, NodeName, Outcome, State};
 use crate::record::{Cause, Found, Kind};
 use crate::runner::STOPPED;
 use crate::space::Rows;
@@ -244,16 +244,17 @@ impl<'a> Case<'a> {
             };
             Trouble { record: Some(found), last_words: self.last_words(found), ..trouble(cause, cure) }
         };
-        if let Some(hold) = job.and_then(|job| job.removed_from.as_ref()) {
-            return trouble(format!("{}; it was not released, and removed", why_held(hold)), Cure::Unblock);
+        if let Some((job, cause)) = job.and_then(|job| Some((job, why_held_or_removed(job)?))) {
+            return match &job.state {
+                State::Held { hold, .. } if hold.code == OUT_OF_RESOURCES => {
+                    Trouble { held: Some(job.id), ..trouble(cause, Cure::Resources) }
+                }
+                State::Held { .. } => Trouble { held: Some(job.id), ..trouble(cause, Cure::Release) },
+                _ if job.removed_from.is_some() => trouble(cause, Cure::Unblock),
+                _ => trouble(cause, Cure::Again),
+            };
         }
         match (job.map(|job| &job.state), newest) {
-            (Some(State::Held { hold, .. }), _) => {
-                let cure = if hold.code == OUT_OF_RESOURCES { Cure::Resources } else { Cure::Release };
-                Trouble { held: job.map(|job| job.id), ..trouble(why_held(hold), cure) }
-            }
-            (Some(State::Removed(who)), _) if who.is_empty() => trouble("removed".to_owned(), Cure::Again),
-            (Some(State::Removed(who)), _) => trouble(format!("removed: {who}"), Cure::Again),
             // The last attempt of a job yields what it failed on.
             (Some(State::Ended(Some(Exit::Code(0)))), Some(found)) if !self.damaged.contains_key(&chunk) => {
                 by_record(found, String::new())
@@ -401,7 +402,7 @@ impl<'a> Case<'a> {
     fn merge(&self) -> Vec<String> {
         let Some(job) = self.standing.merge else { return Vec::new() };
         let what = match &job.state {
-            State::Held { hold, .. } => why_held(hold),
+            State::Held { .. } | State::Removed(_) => why_held_or_removed(job).unwrap_or_default(),
             State::Ended(Some(Exit::Code(0))) | State::Idle | State::Running(_) => return Vec::new(),
             State::Ended(Some(Exit::Code(code))) => {
                 let meaning = exit::Exit::ALL.iter().find(|(exit, _)| *exit as i32 == *code).map(|(_, what)| *what);
@@ -409,7 +410,6 @@ impl<'a> Case<'a> {
             }
             State::Ended(Some(Exit::Signal(signal))) => format!("signal {signal}"),
             State::Ended(None) => "the log does not say how".to_owned(),
-            State::Removed(who) => format!("removed: {who}"),
         };
         let mut lines = vec![format!("the merge did not end well: {what}")];
         if matches!(job.state, State::Ended(_)) {
@@ -479,12 +479,6 @@ impl Trouble<'_> {
         let cause = if self.record.is_some() { self.cause.clone() } else { without_numbers(&self.cause) };
         (cause, without_numbers(&last))
     }
-}
-
-/// Why a job is on hold, as HTCondor says.
-fn why_held(hold: &Hold) -> String {
-    let reason = if hold.reason.is_empty() { "HTCondor does not say why" } else { &hold.reason };
-    format!("held: {reason} (code {}, subcode {})", hold.code, hold.subcode)
 }
 
 /// The chunk that a partial's name speaks of: `chunk-000017.0-1f2e3d4c.part`.

@@ -409,6 +409,22 @@ mod tests {
     }
 
     #[test]
+    fn jobs_on_hold_are_released_or_removed_as_the_plan_says() {
+        let mut plan = plan("1..=10", 3);
+        plan.resources.memory_max = Some("8GB".parse().expect("a size"));
+        plan.resources.held_for = Some(40);
+        plan.resources.retries = 5;
+        let text = Text::new(&plan, &Templates::built_in()).expect("rendered");
+        let part = |from: &str, to: &str| {
+            let start = text.chunk_sub().find(from).unwrap_or_else(|| panic!("no {from:?}"));
+            let rest = &text.chunk_sub()[start..];
+            rest[..rest.find(to).unwrap_or_else(|| panic!("no {to:?}"))].to_owned()
+        };
+        insta::assert_snapshot!("chunk.sub, memory", part("# HTCondor counts", "request_disk"));
+        insta::assert_snapshot!("chunk.sub, holds", part("# DAGMan waits", "# A machine on which"));
+    }
+
+    #[test]
     fn many_partials_lie_in_folders() {
         let mut plan = plan("1..=100000", 10_001);
         let text = Text::new(&plan, &Templates::built_in()).expect("rendered");

@@ -334,7 +334,7 @@ impl Shared<'_> {
                             why = why.or(Some((cause, Vec::new())));
                         }
                     }
-                    Outcome::Failed { cause, last_words, failed } => {
+                    Outcome::Failed { cause, last_words, failed, .. } => {
                         if failed != [items] {
                             self.tally().add_result();
                         }

@@ -135,23 +135,30 @@ impl Size {
         Self { amount, unit: Unit::G }
     }
 
-    /// How many bytes it is.
+    /// How many bytes it is, or as many as can be counted.
     #[must_use]
     pub fn bytes(self) -> u64 {
+        // At most 2^62 times 2^10.
+        self.kibibytes().saturating_mul(1 << 10)
+    }
+
+    /// How many KiB it is.
+    #[must_use]
+    pub fn kibibytes(self) -> u64 {
         let power = match self.unit {
-            Unit::K => 1,
-            Unit::M => 2,
-            Unit::G => 3,
-            Unit::T => 4,
+            Unit::K => 0,
+            Unit::M => 1,
+            Unit::G => 2,
+            Unit::T => 3,
         };
-        // At most 2^32 times 2^40.
-        u64::from(self.amount).saturating_mul(1 << (10 * power))
+        // At most 2^32 times 2^30.
+        u64::from(self.amount) << (10 * power)
     }
 
     /// How many MiB it is, rounded up.
     #[must_use]
     pub fn mebibytes(self) -> u64 {
-        self.bytes().div_ceil(1 << 20)
+        self.kibibytes().div_ceil(1 << 10)
     }
 
     /// So many TiB.
@@ -216,6 +223,12 @@ mod tests {
         let bytes = |text: &str| text.parse::<Size>().expect(text).bytes();
         assert_eq!(["3KB", "3MB", "3GB", "3TB"].map(bytes), [3 << 10, 3 << 20, 3 << 30, 3 << 40]);
         assert_eq!(bytes("4294967295TB"), u64::MAX);
+        let mebibytes = |text: &str| text.parse::<Size>().expect(text).mebibytes();
+        let most = mebibytes("4294967295TB");
+        assert_eq!(
+            (mebibytes("1KB"), mebibytes("1025KB"), mebibytes("3GB"), most),
+            (1, 2, 3072, 4_503_599_626_321_920)
+        );
         wrong("2048", "`2048` has no unit: write 2048MB or 2048GB");
         wrong("0GB", "`0GB` is no size: write it as 512MB, 2GB or 1TB");
         wrong("-1GB", "`-1GB` is no size: write it as 512MB, 2GB or 1TB");

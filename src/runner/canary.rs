@@ -61,10 +61,10 @@ impl Way {
         }
     }
 
-    /// So many chunks must have failed this way, where `halt` do. What cannot be started is not started for another chunk
-    /// either.
-    fn chunks(self, halt: u64) -> u64 {
-        if self == Self::NotStarted { 1 } else { halt }
+    /// So many chunks must have failed this way where the plan does not say. What cannot be started is not started for another
+    /// chunk either.
+    fn chunks(self) -> u64 {
+        if self == Self::NotStarted { 1 } else { CHUNKS }
     }
 }
 
@@ -82,7 +82,8 @@ pub struct Failures {
 /// What is known of a plan's attempts.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
-    /// How many chunks show that the program is broken; 0 for no number of them. Where it is not said, [`CHUNKS`].
+    /// How many chunks show that the program is broken, whatever the way; 0 for no number of them. Where it is not said, that
+    /// depends on the way.
     halt: Option<u64>,
     result: bool,
     ways: BTreeMap<Way, Failures>,
@@ -137,8 +138,8 @@ impl Tally {
     /// The failures, where nothing but failures of one way is known, and enough chunks failed so.
     fn alike(&self, chunks: u64) -> Option<(Way, &Failures)> {
         let (way, failures) = self.ways.first_key_value().filter(|_| !self.is_settled())?;
-        let halt = self.halt.unwrap_or(CHUNKS);
-        (halt > 0 && failures.chunks.len() as u64 >= way.chunks(halt).min(chunks)).then_some((*way, failures))
+        let halt = self.halt.unwrap_or(way.chunks());
+        (halt > 0 && failures.chunks.len() as u64 >= halt.min(chunks)).then_some((*way, failures))
     }
 }
 
@@ -257,6 +258,9 @@ mod tests {
         assert!(broken(25, &failures(25)) && !broken(25, &failures(24)));
         assert!(!broken(0, &failures(100)), "never");
         assert!(!broken(0, &spread(&Some(Cause::NotStarted("why".to_owned())), 20, 4)));
+        let starts_nowhere = |number| spread(&Some(Cause::NotStarted("why".to_owned())), number, 3);
+        assert!(broken(25, &starts_nowhere(25)) && !broken(25, &starts_nowhere(24)), "also where it cannot start");
+        assert!(broken(2, &starts_nowhere(2)) && !broken(2, &starts_nowhere(1)));
         let here = Tally { halt: Some(3), ..tally(&spread(&exit(1), 3, 1)) };
         assert!(here.broken(200, "ep0").is_some(), "a pool of one machine");
     }

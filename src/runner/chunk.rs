@@ -92,6 +92,8 @@ pub enum Outcome {
         last_words: Vec<u8>,
         /// The items without a result, in order and apart.
         failed: Vec<Interval>,
+        /// Whether the attempt has worked for as long as it may, so that some of them were not tried to their end.
+        over_budget: bool,
     },
     /// It was told to stop. Items that were done one by one are recorded, if any.
     Stopped,
@@ -176,7 +178,9 @@ pub fn run(attempt: &Attempt<'_>, place: &Place<'_>, running: &Running) -> Resul
     }
     Ok(match failed {
         None => Outcome::Done { seconds },
-        Some(Failed { cause, last_words, items }) => Outcome::Failed { cause, last_words, failed: items },
+        Some(Failed { cause, last_words, items, over_budget }) => {
+            Outcome::Failed { cause, last_words, failed: items, over_budget }
+        }
     })
 }
 
@@ -198,7 +202,7 @@ pub(super) fn give_up(
     }
     kept.add(records)?;
     kept.finish()?;
-    Ok(Outcome::Failed { cause, last_words, failed: left })
+    Ok(Outcome::Failed { cause, last_words, failed: left, over_budget: false })
 }
 
 /// How a run over the items ended.
@@ -273,6 +277,7 @@ fn compute(
             SliceEnd::Stopped => return Ok(End::Stopped),
             SliceEnd::GaveUp(failed) => {
                 drop(reserve);
+                kept.give_up(&failed.cause);
                 give_up(kept, &left, failed)?;
                 return Ok(End::All);
             }

@@ -33,6 +33,8 @@ pub(super) struct Kept<'a> {
     failed: Vec<Interval>,
     /// The first failure.
     why: Option<(Cause, Vec<u8>)>,
+    /// Whether the attempt has worked for as long as it may.
+    over_budget: bool,
 }
 
 impl<'a> Kept<'a> {
@@ -42,8 +44,17 @@ impl<'a> Kept<'a> {
     /// Where the partial of an earlier run is there and cannot be opened.
     pub(super) fn open(attempt: &'a Attempt<'a>, place: &'a Place<'a>) -> Result<Self, StoreError> {
         let name = super::chunk::attempt_name(attempt.retry);
-        let mut kept =
-            Self { attempt, place, name, file: None, covered: Vec::new(), seconds: 0.0, failed: Vec::new(), why: None };
+        let mut kept = Self {
+            attempt,
+            place,
+            name,
+            file: None,
+            covered: Vec::new(),
+            seconds: 0.0,
+            failed: Vec::new(),
+            why: None,
+            over_budget: false,
+        };
         if !kept.grows() {
             return Ok(kept);
         }
@@ -157,6 +168,7 @@ impl<'a> Kept<'a> {
         }
         self.covered.extend(records.results());
         self.seconds += records.seconds();
+        self.over_budget |= records.are_over_budget();
         if let Some((cause, last_words, failed)) = records.into_failure() {
             for items in failed {
                 match self.failed.last_mut().filter(|last| last.stop() == items.start()) {
@@ -167,6 +179,11 @@ impl<'a> Kept<'a> {
             self.why.get_or_insert((cause, last_words));
         }
         Ok(())
+    }
+
+    /// Takes account of why no further slice is tried.
+    pub(super) fn give_up(&mut self, cause: &Cause) {
+        self.over_budget |= matches!(cause, Cause::OverBudget(_));
     }
 
     /// Ends the attempt: its partial gets its own name, under which it comes back. Gives how long programs ran, and what
@@ -181,8 +198,8 @@ impl<'a> Kept<'a> {
         {
             store::move_to(file.path(), &path)?;
         }
-        let failed = self.failed;
-        Ok((self.seconds, self.why.map(|(cause, last_words)| Failed { cause, last_words, items: failed })))
+        let Self { seconds, failed: items, why, over_budget, .. } = self;
+        Ok((seconds, why.map(|(cause, last_words)| Failed { cause, last_words, items, over_budget })))
     }
 }
 
@@ -192,6 +209,7 @@ pub(super) struct Failed {
     pub(super) cause: Cause,
     pub(super) last_words: Vec<u8>,
     pub(super) items: Vec<Interval>,
+    pub(super) over_budget: bool,
 }
 
 /// What of `items` none of `covered` holds, which are in the order of their starts.

@@ -42,8 +42,9 @@ use crate::exit::Exit;
 /// The words that [`main`] takes first.
 pub const WORDS: [&str; 7] = ["exec", "post", "left", "before", "after", "environment", guard::WORD];
 
-/// The runner's command line: `exec JOB.json CHUNK START STOP` inside a job, `post RETURN NODE` as DAGMan's
-/// POST script, `before NODE` and `after RETURN NODE` around the segments of a chain, `environment FILE` at the end of a set-up, `guard MARK` beside a run on this machine. Not for people; the submit files hold it.
+/// The runner's command line: `exec JOB.json CHUNK START STOP` inside a job (and SEGMENT in a chain), `post RETURN NODE` or `left RETURN NODE` as
+/// DAGMan's POST script, `before NODE` and `after RETURN NODE` around the segments of a chain, `environment FILE` at the end of a set-up, `guard
+/// MARK` beside a run on this machine. Not for people; the submit files hold it.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> std::process::ExitCode {
     let arguments: Vec<_> = arguments.collect();
     let words: Vec<_> = arguments.iter().map(|word| word.to_str().unwrap_or_default()).collect();

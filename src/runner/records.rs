@@ -169,6 +169,11 @@ impl Records {
         self.why.is_some()
     }
 
+    /// Whether some items were given up on because the job has worked for as long as it may.
+    pub(super) fn are_over_budget(&self) -> bool {
+        self.done.iter().any(|record| matches!(record.kind, Kind::Failure(Cause::OverBudget(_))))
+    }
+
     /// The items that have results, once they are written.
     pub(super) fn results(&self) -> impl Iterator<Item = Interval> + '_ {
         self.done.iter().filter(|record| record.kind.is_result()).map(|record| record.items)

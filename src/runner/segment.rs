@@ -92,7 +92,7 @@ fn give_up(
     words.extend_from_slice(&last_words);
     records.failure(attempt.items, cause.clone(), seconds, words);
     write(attempt, place, &attempt_name(attempt.retry), &mut records)?;
-    Ok(Outcome::Failed { cause, last_words, failed: vec![attempt.items] })
+    Ok(Outcome::Failed { cause, last_words, failed: vec![attempt.items], over_budget: false })
 }
 
 /// One segment.

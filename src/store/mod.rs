@@ -14,6 +14,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
 
 pub use growing::Growing;
 
@@ -234,14 +235,15 @@ pub fn make_link(target: &Path, path: &Path) -> Result<(), StoreError> {
 }
 
 /// Takes the lock of a folder until the file that is given back is closed; waits for another process that holds it.
-/// Where the file system knows no locks there is none to take.
+/// Where the file system knows no locks, or none of folders, there is none to take. On NFS it holds among the processes of
+/// one machine: Linux hands no locks of folders to the server.
 ///
 /// # Errors
 /// Where the folder cannot be opened.
 pub fn lock_folder(folder: &Path) -> Result<File, StoreError> {
     let opened = File::open(folder).map_err(StoreError::on("open", folder))?;
     match rustix::fs::flock(&opened, rustix::fs::FlockOperation::LockExclusive) {
-        Ok(()) | Err(rustix::io::Errno::NOLCK | rustix::io::Errno::NOTSUP | rustix::io::Errno::INVAL) => Ok(opened),
+        Ok(()) | Err(Errno::NOLCK | Errno::NOTSUP | Errno::INVAL | Errno::NOSYS | Errno::BADF) => Ok(opened),
         Err(error) => Err(StoreError::on("lock", folder)(error.into())),
     }
 }

@@ -74,6 +74,7 @@ fn another_plan_is_refused_and_what_differs_is_named() {
         PLAN.replace("1..=10", "1..=20"),
         PLAN.replace("--chunks 5", "--chunks 4"),
         with("--reduce max --memory 2GB --disk 3GB --cpus 2 --retries 7 --shared-filesystem"),
+        with("--halt 3 --held-for 2h --memory-max 8GB"),
         with("--env A=1 --container docker://python:3 --submit a=b --input other.txt"),
         PLAN.replace("{last}", "{stop}"),
         "plan --total 1..=10 --chunks 5".to_owned(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use crate::kit::Dir;
 
@@ -43,8 +44,45 @@ fn chunks_stay_whole_where_their_numbers_count() {
     let dir = Dir::new();
     let words = "run --total 1..=100 --chunks 4 --slices 5 --retries 0 -- sh -c";
     dir.split(words).args(["test $0 -ne 36 && echo 1", "{first}", "{chunk}"]).exits(30);
-    dir.split("resume").ok();
+    let said =
+        "chunks that lack anything are computed whole, 24 items again: the numbers of chunks are a part of the command";
+    dir.split("resume").ok().says(said);
     assert_eq!(to_run(&dir), (25..50).collect());
+}
+
+/// Puts a record for every second of the items from `first` on into a partial that has one record of all of `count` items.
+fn keep_every_second(partial: &Path, first: u64, count: u64) {
+    let whole = fs::read_to_string(partial).expect("read");
+    let items = format!("\"first\":{first},\"last\":{},\"kind\":\"whole\",\"bytes\":", first + count - 1);
+    let (before, rest) = whole.split_once(&items).expect("a record of all");
+    let (_, after) = rest.split_once(',').expect("a number");
+    let (after, _) = after.split_once(",\"checksum\"").expect("it has one");
+    let mut records = String::new();
+    for item in (first..first + count).step_by(2) {
+        let payload = format!("{item}\n");
+        let bytes = payload.len();
+        let header = format!("{before}\"first\":{item},\"last\":{item},\"kind\":\"whole\",\"bytes\":{bytes},{after}");
+        let checksum = crc32fast::hash(format!("{header}{payload}").as_bytes());
+        records += &format!("{header},\"checksum\":\"{checksum:08x}\"}}\n{payload}\n");
+    }
+    fs::write(partial, records).expect("written");
+}
+
+#[test]
+fn where_there_are_very_many_gaps_chunks_are_computed_whole() {
+    let dir = Dir::new();
+    dir.split("run --total 20003 --chunks 3 --reduce concat -- seq {first} {last}").ok();
+    keep_every_second(&dir.partial(0), 0, 6668);
+    keep_every_second(&dir.partial(1), 6668, 6668);
+    let resumed = dir.split("resume").ok();
+    resumed.says("(6668 of 20003 items)").is_silent_on("computed whole");
+    assert_eq!(to_run(&dir).len(), 6668);
+    // Those of the last chunk make too many; the others are cut by now.
+    keep_every_second(&dir.partial(2), 13336, 6667);
+    let why = "chunks that lack anything are computed whole, 3334 items again: there are more than 10000 gaps";
+    dir.split("resume").ok().says(why);
+    assert_eq!(to_run(&dir).len(), 6668 + 6667);
+    dir.split("reduce . --partial").ok().says("10002 of 20003 items covered once");
 }
 
 #[test]

@@ -173,6 +173,20 @@ fn a_program_that_starts_nowhere_is_not_tried_for_every_chunk() {
 }
 
 #[test]
+fn a_plan_may_say_how_many_chunks_have_to_fail() {
+    let tried = |options: &str, program: &[&str]| {
+        let dir = Dir::new();
+        let run = dir.split("run --total 1..=40 --chunks 40 --jobs 1 --retries 0").args(options.split(' '));
+        run.arg("--").args(program).arg("{first}").exits(30);
+        dir.partials().len()
+    };
+    let fails = ["sh", "-c", "exit 3"];
+    for (options, attempts) in [("--halt 3", 3), ("--halt 25", 25), ("--halt 0", 40), ("--halt 1000", 40)] {
+        assert_eq!((tried(options, &fails), tried(options, &["no-such-program"])), (attempts, attempts), "{options}");
+    }
+}
+
+#[test]
 fn many_failures_are_counted_and_not_all_listed() {
     let dir = Dir::new();
     let run =

@@ -289,6 +289,38 @@ fn an_archive_is_finished_where_it_was_cut_short() {
 }
 
 #[test]
+fn an_archive_that_nothing_tells_of_yet_is_known_by_what_it_holds() {
+    let dir = Dir::computed();
+    let before: Vec<_> = dir.partials().iter().map(|path| (path.clone(), fs::read(path).expect("read"))).collect();
+    dir.split("reduce . --archive kept.zip").answers("55\n");
+    let archive = fs::read(dir.path("kept.zip")).expect("read");
+    // As it is where it was killed once the archive had its name.
+    let unpacked = || {
+        before.iter().for_each(|(path, bytes)| fs::write(path, bytes).expect("written"));
+        let _ = fs::remove_file(dir.path("outputs/archived.txt"));
+    };
+    unpacked();
+    dir.split("reduce . --archive kept.zip").answers("55\n").says("the partials are in kept.zip");
+    assert_eq!(dir.names("outputs"), ["archived.txt", "plan.json"]);
+    assert!(fs::read(dir.path("kept.zip")).expect("read") == archive, "it is as it was");
+    // It is not where it lacks anything, or where there is nothing that it could have been made of.
+    unpacked();
+    fs::copy(&before[0].0, dir.path("outputs/chunk-000000.1-0a0b0c0d.part")).expect("copied");
+    dir.split("reduce . --archive kept.zip").refuses(2).says("it is there already");
+    fs::remove_file(dir.path("outputs/chunk-000000.1-0a0b0c0d.part")).expect("removed");
+    fs::write(dir.path("kept.zip"), &archive[..archive.len() / 2]).expect("written");
+    dir.split("reduce . --archive kept.zip").refuses(2).says("it is there already").says("name another file");
+    fs::write(dir.path("kept.zip"), &archive).expect("written");
+    before.iter().for_each(|(path, _)| fs::remove_file(path).expect("removed"));
+    dir.split("reduce . --archive kept.zip").refuses(2).says("it is there already");
+    // What it holds is not deleted where that is no answer.
+    let dir = Dir::computed();
+    fs::remove_file(dir.partial(1)).expect("removed");
+    dir.command("python3").args(["-m", "zipfile", "-c", "../some.zip", "."]).within("outputs").ok();
+    dir.split("reduce . --archive some.zip").refuses(20);
+}
+
+#[test]
 fn archives_that_make_no_sense_are_refused() {
     let dir = Dir::computed();
     dir.write("there.zip", "mine");

@@ -37,9 +37,25 @@ impl Event {
         self.cluster == cluster
     }
 
+    /// Whether a job has lost its machine: evicted, an exception of the shadow's, disconnected.
+    pub(crate) fn is_loss(&self) -> bool {
+        matches!(self.code, 4 | 7 | 22)
+    }
+
     /// Whether these words are in it.
     pub(crate) fn says(&self, words: &str) -> bool {
         self.text.contains(words)
+    }
+
+    /// Whether with it a job was put on hold.
+    pub(crate) fn holds(&self) -> bool {
+        self.code == 12
+    }
+
+    /// The memory in MiB of the slot that a job has started in.
+    pub(crate) fn memory(&self) -> Option<u32> {
+        let mut lines = self.text.lines().filter(|_| self.code == 1);
+        lines.find_map(|line| line.strip_prefix("\tMemory = ")?.parse().ok())
     }
 
     /// The exit code that it tells of.

@@ -71,7 +71,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 75] = tests![
+const TESTS: [Test; 76] = tests![
     Molecules    molecules::water_in_segments_is_water_in_one_go,
     Molecules    molecules::a_melt_in_segments_is_a_melt_in_one_go,
     Own          chaos::chaos_leaves_the_answer_exact,
@@ -93,6 +93,7 @@ const TESTS: [Test; 75] = tests![
     EveryRelease tail::what_was_damaged_on_arrival_is_computed_again,
     EveryRelease held::a_held_job_is_left_to_the_tail,
     EveryRelease held::memory_grows_where_it_was_too_little,
+    EveryRelease held::holds_for_memory_use_up_no_releases,
     EveryRelease tail::what_a_job_yields_is_finished,
     EveryRelease tail::a_tail_that_was_removed_is_cut_anew,
     Transfer     planning::a_live_dag_is_not_planned_over,
