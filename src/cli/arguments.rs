@@ -114,12 +114,18 @@ pub(super) enum Redo {
 pub(super) enum Template {
     /// Trajectories, each computed by one segment after another
     Chain,
+    /// Trajectories of GROMACS, from --tpr
+    Gromacs,
+    /// Trajectories of LAMMPS, from --in
+    Lammps,
 }
 
 impl std::fmt::Display for Template {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str(match self {
             Self::Chain => "chain",
+            Self::Gromacs => "gromacs",
+            Self::Lammps => "lammps",
         })
     }
 }
@@ -463,7 +469,8 @@ pub(super) struct WhatOptions {
     #[arg(long, value_name = "TIME", help_heading = "Cut", value_parser = time, default_value = "60s")]
     pub(super) probe_budget: Duration,
 
-    /// Work that cannot be split. chain: each item is a trajectory, computed by --segments jobs one after another
+    /// Work that cannot be split. chain: each item is a trajectory, computed by --segments jobs one after another; gromacs, lammps:
+    /// what the program takes besides, such as -nb cpu, comes after `--`
     #[arg(long, value_name = "NAME", help_heading = "Chains")]
     pub(super) template: Option<Template>,
 
@@ -480,6 +487,14 @@ pub(super) struct WhatOptions {
     /// segment's (repeatable)
     #[arg(long, value_name = "FILE", help_heading = "Chains", requires = "template")]
     pub(super) state: Vec<OsString>,
+
+    /// The run of a GROMACS trajectory; of several, or of a pattern such as 'water-*.tpr', each is a replica
+    #[arg(long, value_name = "FILE", help_heading = "Chains", requires = "template", num_args = 1..)]
+    pub(super) tpr: Vec<OsString>,
+
+    /// The input script of LAMMPS trajectories; it has to offer a way on, and what it lacks is said
+    #[arg(long = "in", value_name = "FILE", help_heading = "Chains", requires = "template")]
+    pub(super) input_script: Option<OsString>,
 
     /// How results are merged: sum, product, min, max, count, mean, stats, argmin, argmax, top:K, any, all, union, concat,
     /// histogram (of integers; with edges: histogram:0,10,50, histogram:0..1:0.1), quantiles (or quantiles:0.5,0.9); table,

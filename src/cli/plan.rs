@@ -71,9 +71,12 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
 /// What is asked for. Where nothing says how to cut, as the plan that is in the folder already is cut, or as it is found by trying some
 /// items: then also what these have shown.
 pub(super) fn requested(options: &WhatOptions, renew: bool) -> Result<(Request, Option<Probed>), Failure> {
-    let options = &chain::expand(options)?;
+    let (options, script) = chain::expand(options)?;
+    let options = &options;
     if options.template.is_some() {
-        return Ok((Request::new(options, renew, &Knowledge::Nothing)?, None));
+        let request = Request::new(options, renew, &Knowledge::Nothing)?;
+        script.keep();
+        return Ok((request, None));
     }
     if let Some(knowledge) = cut_of_the_plan_there(options) {
         let request = Request::new(options, renew, &knowledge)?;

@@ -5,12 +5,17 @@ use std::path::{Path, PathBuf};
 
 use crate::kit::{Dir, SPLIT};
 
-/// The folders below examples/ that tell how they are planned, sorted; the programs of `checkpoint` are run by tests/checkpoint.
+/// Those that take programs which not every machine has, are followed on the pool; the programs of `checkpoint` are run by
+/// tests/checkpoint.
+const ELSEWHERE: [&str; 3] = ["checkpoint", "gromacs", "lammps"];
+
+/// The folders below examples/ that tell how they are planned, sorted.
 fn examples() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let entries = root.read_dir().expect("listed").map(|entry| entry.expect("listed").path());
-    let mut examples: Vec<_> =
-        entries.filter(|folder| folder.join("README.md").is_file() && !folder.ends_with("checkpoint")).collect();
+    let mut examples: Vec<_> = entries
+        .filter(|folder| folder.join("README.md").is_file() && !ELSEWHERE.iter().any(|name| folder.ends_with(name)))
+        .collect();
     examples.sort();
     examples
 }

@@ -17,6 +17,7 @@ mod items;
 mod job;
 mod kit;
 mod log;
+mod molecules;
 mod plan;
 mod python;
 mod reduce;

@@ -50,18 +50,18 @@ fn in_one_go(replica: u64, segments: u32) -> String {
 }
 
 /// The partial of a segment that counts.
-fn segment(folder: &Folder<'_>, chunk: u64, number: u32) -> Option<PathBuf> {
+pub(crate) fn segment(folder: &Folder<'_>, chunk: u64, number: u32) -> Option<PathBuf> {
     let is_it = |partial: &crate::folder::Partial| {
         partial.chunk == chunk && partial.header["kind"] == "segment" && partial.header["segment"]["number"] == number
     };
     folder.partials().into_iter().find(is_it).map(|partial| folder.path("outputs").join(partial.name))
 }
 
-fn is_running(folder: &Folder<'_>, node: &str) -> bool {
+pub(crate) fn is_running(folder: &Folder<'_>, node: &str) -> bool {
     folder.jobs().iter().any(|job| job.node == node && job.machine.is_some() && job.returned.is_none())
 }
 
-fn flip(path: &std::path::Path) {
+pub(crate) fn flip(path: &std::path::Path) {
     let mut bytes = fs::read(path).expect("readable");
     let place = bytes.len() - 12;
     bytes[place] ^= 1;

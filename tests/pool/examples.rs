@@ -73,4 +73,6 @@ examples! {
     words_of_many_files "wordcount",
     walks_in_segments "chain",
     a_grid_search "gridsearch",
+    water_in_segments "gromacs",
+    a_melt_in_segments "lammps",
 }

@@ -19,6 +19,7 @@ mod failures;
 mod first;
 mod folder;
 mod held;
+mod molecules;
 mod planning;
 mod pool;
 mod programs;
@@ -54,6 +55,8 @@ enum On {
     TwoMachines,
     /// The pool of one machine.
     OneMachine,
+    /// The pool whose machines share nothing, with GROMACS and LAMMPS; of trixie alone.
+    Molecules,
     /// No pool but its own.
     Own,
 }
@@ -68,7 +71,9 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 71] = tests![
+const TESTS: [Test; 76] = tests![
+    Molecules    molecules::water_in_segments_is_water_in_one_go,
+    Molecules    molecules::a_melt_in_segments_is_a_melt_in_one_go,
     Own          chaos::chaos_leaves_the_answer_exact,
     EveryRelease evictions::an_evicted_job_goes_on_where_it_was,
     EveryRelease chain::a_chain_is_as_a_run_in_one_go,
@@ -139,6 +144,9 @@ const TESTS: [Test; 71] = tests![
     Transfer     examples::words_of_many_files,
     Transfer     examples::walks_in_segments,
     Transfer     examples::a_grid_search,
+    Molecules    molecules::what_exactness_needs_is_said,
+    Molecules    examples::water_in_segments,
+    Molecules    examples::a_melt_in_segments,
     Own          pool::a_pool_leaves_nothing_behind,
 ];
 
@@ -156,14 +164,16 @@ fn main() -> ExitCode {
         let shared = Arc::new(Site::new(release, Setting::SharedHome));
         let two = Arc::new(Site::new(release, Setting::TwoMachines));
         let one = Arc::new(Site::new(release, Setting::OneMachine));
+        let molecules = Arc::new(Site::new(release, Setting::Molecules));
         for (on, name, test) in TESTS {
-            if number > 0 && on != On::EveryRelease {
+            if number > 0 && on != On::EveryRelease || on == On::Molecules && release != "trixie" {
                 continue;
             }
             let site = Arc::clone(match on {
                 On::SharedHome => &shared,
                 On::TwoMachines => &two,
                 On::OneMachine => &one,
+                On::Molecules => &molecules,
                 On::EveryRelease | On::Transfer | On::Own => &transfer,
             });
             trials.push(Trial::ignorable_test(format!("{release}::{name}"), move || match site.pool() {
@@ -175,7 +185,7 @@ fn main() -> ExitCode {
                 Err(error) => Err(error.into()),
             }));
         }
-        sites.extend([transfer, shared, two, one]);
+        sites.extend([transfer, shared, two, one, molecules]);
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     for site in sites {

@@ -40,6 +40,8 @@ pub(crate) enum Setting {
     TwoMachines,
     /// There is one machine: the access point runs the jobs.
     OneMachine,
+    /// Nothing, and GROMACS and LAMMPS are there.
+    Molecules,
 }
 
 /// A pool that starts when it is first asked for.
@@ -99,6 +101,7 @@ impl Pool {
             Setting::SharedHome => &["--execute-points", "1", "--slots", "4"],
             Setting::TwoMachines => &["--execute-points", "2", "--slots", "12", "--private-home"],
             Setting::OneMachine => &["--execute-points", "0", "--slots", "6"],
+            Setting::Molecules => &["--execute-points", "3", "--slots", "9", "--private-home", "--molecules"],
         };
         let temporary = tempfile::Builder::new().prefix("split-pool-").tempdir().expect("a temporary folder").keep();
         let bin = temporary.join("home/bin");
