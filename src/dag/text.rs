@@ -420,7 +420,7 @@ mod tests {
             let rest = &text.chunk_sub()[start..];
             rest[..rest.find(to).unwrap_or_else(|| panic!("no {to:?}"))].to_owned()
         };
-        insta::assert_snapshot!("chunk.sub, memory", part("# HTCondor counts", "request_disk"));
+        insta::assert_snapshot!("chunk.sub, memory", part("# In MiB", "request_disk"));
         insta::assert_snapshot!("chunk.sub, holds", part("# DAGMan waits", "# A machine on which"));
     }
 

@@ -53,7 +53,7 @@ fn a_plan_asks_for_its_limits_and_keeps_them() {
     assert!(scripts >= 30, "as many chunks tell at once that they failed: {scripts}");
     let lines = dir.read("chunk.sub");
     let lines: Vec<_> = lines.lines().filter(|line| !line.starts_with('#')).collect();
-    let start = lines.iter().position(|line| line.starts_with("resource_holds")).expect("there");
+    let start = lines.iter().position(|line| line.starts_with("+SplitMemory")).expect("there");
     let end = lines.iter().position(|line| line.starts_with("periodic_remove")).expect("there");
     insta::assert_snapshot!("memory and holds", lines[start..=end].join("\n"));
     let job: serde_json::Value = serde_json::from_str(&dir.read("plan.files/job/job.json")).expect("JSON");
