@@ -19,6 +19,7 @@ mod failures;
 mod first;
 mod folder;
 mod held;
+mod killed;
 mod planning;
 mod pool;
 mod programs;
@@ -50,6 +51,8 @@ enum On {
     Transfer,
     /// The pool whose machines share alice's home.
     SharedHome,
+    /// That, of every release.
+    EverySharedHome,
     /// The pool of two machines.
     TwoMachines,
     /// The pool of one machine.
@@ -68,7 +71,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 71] = tests![
+const TESTS: [Test; 74] = tests![
     Own          chaos::chaos_leaves_the_answer_exact,
     EveryRelease evictions::an_evicted_job_goes_on_where_it_was,
     EveryRelease chain::a_chain_is_as_a_run_in_one_go,
@@ -91,6 +94,9 @@ const TESTS: [Test; 71] = tests![
     EveryRelease held::holds_for_memory_use_up_no_releases,
     EveryRelease tail::what_a_job_yields_is_finished,
     EveryRelease tail::a_tail_that_was_removed_is_cut_anew,
+    EverySharedHome tail::the_tail_runs_on_a_shared_file_system,
+    EveryRelease killed::a_killed_dagman_comes_back,
+    EveryRelease killed::a_killed_runner_leaves_no_orphan,
     Transfer     planning::a_live_dag_is_not_planned_over,
     Transfer     planning::a_removed_dag_goes_on,
     EveryRelease planning::a_plan_is_cut_by_what_items_take,
@@ -157,11 +163,11 @@ fn main() -> ExitCode {
         let two = Arc::new(Site::new(release, Setting::TwoMachines));
         let one = Arc::new(Site::new(release, Setting::OneMachine));
         for (on, name, test) in TESTS {
-            if number > 0 && on != On::EveryRelease {
+            if number > 0 && !matches!(on, On::EveryRelease | On::EverySharedHome) {
                 continue;
             }
             let site = Arc::clone(match on {
-                On::SharedHome => &shared,
+                On::SharedHome | On::EverySharedHome => &shared,
                 On::TwoMachines => &two,
                 On::OneMachine => &one,
                 On::EveryRelease | On::Transfer | On::Own => &transfer,
