@@ -19,6 +19,7 @@ mod failures;
 mod first;
 mod folder;
 mod held;
+mod killed;
 mod molecules;
 mod planning;
 mod pool;
@@ -51,6 +52,8 @@ enum On {
     Transfer,
     /// The pool whose machines share alice's home.
     SharedHome,
+    /// That, of every release.
+    EverySharedHome,
     /// The pool of two machines.
     TwoMachines,
     /// The pool of one machine.
@@ -71,7 +74,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 76] = tests![
+const TESTS: [Test; 79] = tests![
     Molecules    molecules::water_in_segments_is_water_in_one_go,
     Molecules    molecules::a_melt_in_segments_is_a_melt_in_one_go,
     Own          chaos::chaos_leaves_the_answer_exact,
@@ -96,6 +99,9 @@ const TESTS: [Test; 76] = tests![
     EveryRelease held::holds_for_memory_use_up_no_releases,
     EveryRelease tail::what_a_job_yields_is_finished,
     EveryRelease tail::a_tail_that_was_removed_is_cut_anew,
+    EverySharedHome tail::the_tail_runs_on_a_shared_file_system,
+    EveryRelease killed::a_killed_dagman_comes_back,
+    EveryRelease killed::a_killed_runner_leaves_no_orphan,
     Transfer     planning::a_live_dag_is_not_planned_over,
     Transfer     planning::a_removed_dag_goes_on,
     EveryRelease planning::a_plan_is_cut_by_what_items_take,
@@ -166,11 +172,12 @@ fn main() -> ExitCode {
         let one = Arc::new(Site::new(release, Setting::OneMachine));
         let molecules = Arc::new(Site::new(release, Setting::Molecules));
         for (on, name, test) in TESTS {
-            if number > 0 && on != On::EveryRelease || on == On::Molecules && release != "trixie" {
+            let is_of_first = !matches!(on, On::EveryRelease | On::EverySharedHome);
+            if number > 0 && is_of_first || on == On::Molecules && release != "trixie" {
                 continue;
             }
             let site = Arc::clone(match on {
-                On::SharedHome => &shared,
+                On::SharedHome | On::EverySharedHome => &shared,
                 On::TwoMachines => &two,
                 On::OneMachine => &one,
                 On::Molecules => &molecules,

@@ -61,3 +61,31 @@ pub(crate) fn what_a_job_yields_is_finished(pool: &Pool) {
     assert_eq!(folder.answer(), 300);
     assert_eq!(folder.split("reduce outputs/").ok(), "300\n");
 }
+
+/// Where all machines see the partials themselves.
+pub(crate) fn the_tail_runs_on_a_shared_file_system(pool: &Pool) {
+    let folder = pool.folder("shared-tail");
+    // Fails on the second chunk, in a way that the runner does not narrow down, and not on pieces of it.
+    folder.program(
+        "tool",
+        "#!/bin/sh\n[ $1 = 11 ] && [ $2 = 20 ] && exit 127\n[ $1 -gt 30 ] && sleep 15\nexec seq $1 $2\n",
+    );
+    folder.split("plan --shared-filesystem --total 1..=40 --chunks 4 --retries 0 -- ./tool {first} {last}").ok();
+    let dagman = folder.start();
+    let is_back = || folder.jobs().iter().any(|job| job.chunk() == Some(0) && job.returned == Some(0));
+    folder.wait_for("the end of a chunk", is_back);
+    let name = folder.names("outputs").into_iter().find(|name| name.starts_with("chunk-000000."));
+    let path = folder.path("outputs").join(name.expect("its partial"));
+    let whole = fs::read(&path).expect("readable");
+    fs::write(&path, &whole[..whole.len() - 5]).expect("written");
+    assert!(!folder.exists("tail-1.dag"), "a chunk is still at work");
+    assert_eq!(folder.end_of(dagman), Some(0));
+    let jobs = folder.jobs();
+    let pieces = |chunk: &str| jobs.iter().filter(|job| job.node.starts_with(&format!("tail-1-{chunk}-"))).count();
+    assert!((pieces("chunk-000000"), pieces("chunk-000001")) >= (1, 2), "{jobs:?}");
+    assert!(jobs.iter().all(|job| job.returned == Some(0) && job.transferred == 0), "{jobs:?}");
+    assert_eq!(folder.answer(), 820);
+    let reduced = folder.split("reduce outputs/");
+    reduced.says(&["its items are covered without it"]);
+    assert_eq!(reduced.ok(), "820\n");
+}
