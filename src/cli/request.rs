@@ -10,7 +10,7 @@ use super::cost::{self, Cost, Expected};
 use super::failure::Failure;
 use super::items::Items;
 use super::jobs::{self, JobSettings};
-use super::probe::PLACES;
+use super::probe::{PLACES, PROBED};
 use super::yields::yields;
 use super::{merging, output, progress, target};
 use crate::cut::{Costs, Cut, CutError, MOST_CHUNKS};
@@ -19,8 +19,8 @@ use crate::exit::Exit;
 use crate::folder::{Existing, is_tail};
 use crate::inputs::{Doubt, FindError, FoundEnvironment, JobFolder, UrlError, WordFate, find};
 use crate::plan::{
-    Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Shards, Slot,
-    Word, Yields, variables,
+    Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, Seen, Shards,
+    Slot, Word, Yields, variables,
 };
 use crate::rows;
 use crate::space::{self, Range, Rows, Space};
@@ -35,8 +35,18 @@ pub(super) enum Knowledge {
     Nothing,
     /// Items are to be tried first, in so many pieces as places.
     Probing,
-    /// The cut, and how long its chunks take.
-    Cut(Cut, Option<Expected>),
+    /// It has been found out.
+    Known(Known),
+}
+
+/// How to cut, and what is known of what is cut.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) cut: Cut,
+    /// How long its chunks take.
+    pub(super) expected: Option<Expected>,
+    /// What jobs were seen to use.
+    pub(super) seen: Option<Seen>,
 }
 
 /// A plan that is wanted, and where.
@@ -86,7 +96,7 @@ impl Request {
         let cost = options.cost.as_deref().map(|text| Cost::read(text, &space)).transpose()?;
         let costs = cost.as_ref().map(|cost| cost.costs(&space, &items.rows)).transpose()?;
         let cut = match knowledge {
-            Knowledge::Cut(cut, _) if cut.fits(space.count()) => cut.clone(),
+            Knowledge::Known(known) if known.cut.fits(space.count()) => known.cut.clone(),
             Knowledge::Probing => Cut::Even { chunks: u64::try_from(PLACES.min(space.count())).unwrap_or(1) },
             _ => cut(options, space.count(), costs.as_ref(), target)?,
         };
@@ -95,8 +105,12 @@ impl Request {
             matches!(cost, Some(Cost::Each(_))) || (options.chunks.is_none() && options.chunk_size.is_none());
         let said = costs.as_ref().filter(|_| in_seconds).map(|costs| Expected::new(costs, &cut, 0.0));
         let expected = match knowledge {
-            Knowledge::Cut(_, expected) => expected.clone(),
+            Knowledge::Known(known) => known.expected.clone(),
             _ => said,
+        };
+        let seen = match knowledge {
+            Knowledge::Known(known) => known.seen,
+            Knowledge::Nothing | Knowledge::Probing => None,
         };
         let command = command(options, &space)?;
         let yields = yields(options, command.as_ref(), &space)?;
@@ -135,10 +149,14 @@ impl Request {
                 b"result.json",
                 b"checkpoints",
             ];
-            planned
-                && name.is_some_and(|name| {
-                    name.starts_with(b"plan.") || name.starts_with(b"aside-") || is_tail(name) || ours.contains(&name)
-                })
+            name.is_some_and(|name| name == PROBED.as_bytes())
+                || planned
+                    && name.is_some_and(|name| {
+                        name.starts_with(b"plan.")
+                            || name.starts_with(b"aside-")
+                            || is_tail(name)
+                            || ours.contains(&name)
+                    })
         };
         let shared = resources.shared_filesystem;
         let spinner = progress::spinner("reading the files that travel");
@@ -170,6 +188,7 @@ impl Request {
             to: None,
             tolerance: options.tolerance,
             expected: expected.as_ref().map(Expected::milliseconds),
+            seen,
             sources: sources(&options.items),
             fan_in,
             tail_rounds: options.tail_rounds,
@@ -189,6 +208,7 @@ impl Request {
         let merging = merging::describe(&plan, options);
         let own = rows::sent(&plan, &items.rows);
         jobs.settle_disk(&mut plan, super::plan::size(&super::plan::programs()?.runner), own);
+        jobs.settle_memory(&mut plan);
         let existing = match (options.keep, options.force) {
             (true, _) => Existing::Keep { renew },
             (_, true) => Existing::MoveAside,

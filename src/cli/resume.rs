@@ -5,7 +5,7 @@ use super::arguments::ResumeOptions;
 use super::failure::Failure;
 use super::output::{count, tell};
 use super::request::templates;
-use super::{access_point, plan, progress, reduce, versions};
+use super::{access_point, learn, plan, progress, reduce, versions};
 use crate::cut::Cut;
 use crate::exit::Exit;
 use crate::folder::{Existing, Laid, lay_down};
@@ -55,6 +55,11 @@ pub(super) fn resume(options: &ResumeOptions) -> Done {
         return tell(&lines);
     }
     let cut = around_the_gaps(&plan, &gathered.tiling.gaps);
+    let target = options.target.map(|target| target.as_secs_f64());
+    let (cut, by_time) = match learn::rest(&plan, &gathered, now.code, &cut, target) {
+        Some((cut, line)) => (cut, Some(line)),
+        None => (cut, None),
+    };
     let mut wanted = Plan { code: now.code, cut, ..plan };
     wanted.files.files = now.files;
     let programs = plan::programs()?;
@@ -75,6 +80,7 @@ pub(super) fn resume(options: &ResumeOptions) -> Done {
             "plan.dag is as it was: it has all that is left to compute".to_owned()
         }
     });
+    lines.extend(by_time);
     let submit = if root == "." { String::new() } else { format!("cd {root} && ") };
     lines.push(format!("next: {submit}condor_submit_dag plan.dag"));
     tell(&lines)

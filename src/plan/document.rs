@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Bindings, Command, FanIn, Identity, JobFiles, Pacing, PlanIdentity, Reduction, Resources, Run, SiteRules,
+    Bindings, Command, FanIn, Identity, JobFiles, Pacing, PlanIdentity, Reduction, Resources, Run, Seen, SiteRules,
     TemplateError, Tolerance, Word, Yields,
 };
 use crate::cut::Cut;
@@ -49,6 +49,9 @@ pub struct Plan {
     /// So long, in milliseconds, all items are expected to take on a usual machine.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expected: Option<u64>,
+    /// What jobs were seen to use, where items were tried.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seen: Option<Seen>,
     /// The files that tables and lines were read from, relative to the folder that was planned in.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub sources: Vec<Word>,
