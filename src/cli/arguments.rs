@@ -68,6 +68,9 @@ pub(super) enum Task {
     /// Cut the items into chunks and write plan.dag, with all that its jobs need
     #[command(after_help = COMMAND)]
     Plan(PlanOptions),
+    /// Try a few items here: how long they take, what they need, and how split plan would cut; what is computed counts
+    #[command(after_help = COMMAND)]
+    Probe(ProbeOptions),
     /// Compute on this machine, without HTCondor: the same options, or a planned folder
     #[command(after_help = COMMAND)]
     Run(RunOptions),
@@ -156,6 +159,12 @@ pub(super) struct PlanOptions {
     /// Print what would be written, and write nothing
     #[arg(long, conflicts_with_all = ["keep", "force"])]
     pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProbeOptions {
+    #[command(flatten)]
+    pub(super) what: WhatOptions,
 }
 
 #[derive(Debug, Args)]
@@ -275,6 +284,11 @@ pub(super) struct ResumeOptions {
     /// The folder with templates of your own that it was planned with
     #[arg(long, value_name = "DIR")]
     pub(super) templates: Option<PathBuf>,
+
+    /// Cut what is missing into chunks that take about so long each, by what the others took [default: as it was cut, and where
+    /// a chunk would take far longer than they do in the mean, as long as that]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(super) target: Option<Duration>,
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::arguments::WhatOptions;
 use super::failure::Failure;
-use super::output::{bytes, count};
+use super::output::{binary, bytes, count};
 use super::request::usage;
 use crate::dag::above_partials;
 use crate::exit::Exit;
@@ -22,6 +22,8 @@ pub(super) struct JobSettings {
     max_transfer: (Size, String),
     /// Who says how much disk a job asks for; `None` where nobody does.
     disk: Option<String>,
+    /// Whether anybody says how much memory.
+    memory_is_said: bool,
     /// An image file that HTCondor itself transfers, in bytes.
     image: Option<u64>,
     /// An image file that travels as an input does.
@@ -55,6 +57,8 @@ pub(super) fn target(profile: &Profile) -> Duration {
     profile.target.as_ref().map_or(Profile::TARGET, |set| set.value)
 }
 
+/// From this share of what jobs ask for on, more should be asked for.
+const CLOSE: f64 = 0.8;
 /// A GiB holds a program's own files and so much of what is sent: the runner and small inputs ask for no more.
 const SENT_WITHIN: u64 = 100 << 20;
 
@@ -120,9 +124,8 @@ impl JobSettings {
             (None, Some(set)) => Some((set.value, format!("disk in {}", set.origin))),
             (None, None) => None,
         };
-        let memory = size("--memory", &options.memory)?
-            .or(profile.memory.as_ref().map(|set| set.value))
-            .unwrap_or(Profile::MEMORY);
+        let said = size("--memory", &options.memory)?.or(profile.memory.as_ref().map(|set| set.value));
+        let (memory, memory_is_said) = (said.unwrap_or(Profile::MEMORY), said.is_some());
         let memory_max = size("--memory-max", &options.memory_max)?;
         if let Some(most) = memory_max.filter(|most| most.kibibytes() < memory.kibibytes()) {
             let less = format!("--memory-max {most} is less than the {memory} that each job asks for");
@@ -149,7 +152,8 @@ impl JobSettings {
         };
         let (image, image_file) = container.map_or((None, None), |container| (container.bytes, container.file));
         let disk = disk.map(|(_, who)| who);
-        Ok((Self { max_transfer, disk, image, image_file, rows: Sent::default(), notes }, resources, rules))
+        let rows = Sent::default();
+        Ok((Self { max_transfer, disk, memory_is_said, image, image_file, rows, notes }, resources, rules))
     }
 
     /// Files that travel as if `--input` had named them.
@@ -184,14 +188,48 @@ impl JobSettings {
         let sent = self.sent(plan).saturating_add(self.rows.most).saturating_add(runner);
         let enough = enough_disk(sent);
         match &self.disk {
-            None => plan.resources.disk = enough,
+            None => {
+                let wanted = plan.seen.map_or(enough, |seen| seen.disk_to_ask_for(enough));
+                if wanted.bytes() > enough.bytes() {
+                    self.notes.push(format!("  each job asks for {wanted} of disk, twice what was seen at least (--disk)"));
+                }
+                plan.resources.disk = wanted;
+            }
             Some(who) if plan.resources.disk.bytes() < sent => self.notes.push(format!(
                 "note: each job is sent {}{} and asks for {} of disk ({who}), which HTCondor may hold it for: --disk {enough}",
                 if self.rows.most > 0 { "up to " } else { "" },
                 bytes(sent),
                 plan.resources.disk
             )),
-            Some(_) => {}
+            Some(_) => {
+                let asked = plan.resources.disk;
+                if let Some(seen) = plan.seen.filter(|seen| seen.disk as f64 > CLOSE * asked.bytes() as f64) {
+                    let (used, wanted) = (binary(seen.disk), seen.disk_to_ask_for(asked));
+                    self.notes.push(format!(
+                        "note: a job was seen to use {used} of disk, and each asks for {asked}: --disk {wanted}"
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Asks for as much memory as jobs were seen to need, where nobody says how much; where it is said and is hardly enough,
+    /// notes it.
+    pub(super) fn settle_memory(&mut self, plan: &mut Plan) {
+        let Some(seen) = plan.seen else { return };
+        let asked = plan.resources.memory;
+        let wanted = seen.memory_to_ask_for(asked, plan.resources.memory_max);
+        if !self.memory_is_said {
+            if wanted.bytes() > asked.bytes() {
+                self.notes.push(format!("  each job asks for {wanted} of memory, twice what was seen (--memory)"));
+            }
+            plan.resources.memory = wanted;
+        } else if seen.memory as f64 > CLOSE * asked.bytes() as f64 {
+            let used = binary(seen.memory);
+            let wanted = seen.memory_to_ask_for(asked, None);
+            self.notes.push(format!(
+                "note: a job was seen to use {used} of memory, and each asks for {asked}: --memory {wanted}"
+            ));
         }
     }
 

@@ -15,6 +15,7 @@ mod gromacs;
 mod items;
 mod jobs;
 mod lammps;
+mod learn;
 mod merge_group;
 mod merging;
 mod name;
@@ -71,6 +72,7 @@ pub fn main() -> ExitCode {
     let done = match parsed {
         Ok(Arguments { task }) => match task {
             Task::Plan(options) => plan::plan(&options),
+            Task::Probe(options) => probe::command(&options),
             Task::Run(options) => run::run(&options),
             Task::Reduce(options) => reduce::reduce(&options),
             Task::Status(options) => status::status(&options),
@@ -112,7 +114,7 @@ pub fn main() -> ExitCode {
 
 /// Whether a program was named without the `--` before it.
 fn is_program_without_mark(words: &[OsString], error: &clap::Error) -> bool {
-    let takes_program = words.first().is_some_and(|word| word == "plan" || word == "run");
+    let takes_program = words.first().is_some_and(|word| word == "plan" || word == "run" || word == "probe");
     let odd = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(odd)) => !odd.starts_with('-'),
         _ => false,

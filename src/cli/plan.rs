@@ -10,8 +10,8 @@ use super::failure::{Failure, printed};
 use super::outlook::outlook;
 use super::output::{bytes, count, say, seconds, tell};
 use super::probe::{Probed, probe};
-use super::request::{Knowledge, Request};
-use super::{access_point, chain, progress, reduce, travel, yields};
+use super::request::{Knowledge, Known, Request};
+use super::{access_point, chain, learn, progress, reduce, travel, yields};
 use crate::dag::Text;
 use crate::exit::Exit;
 use crate::folder::{FolderError, Laid, LayDown, Layout, Programs, lay_down};
@@ -68,8 +68,8 @@ pub(super) fn plan(options: &PlanOptions) -> Done {
     tell(&lines)
 }
 
-/// What is asked for. Where nothing says how to cut, as the plan that is in the folder already is cut, or as it is found by trying some
-/// items: then also what these have shown.
+/// What is asked for. Where nothing says how to cut, as the plan that is in the folder already is cut, or by what its records took, or as
+/// it is found by trying some items: then also what these have shown.
 pub(super) fn requested(options: &WhatOptions, renew: bool) -> Result<(Request, Option<Probed>), Failure> {
     let (options, script) = chain::expand(options)?;
     let options = &options;
@@ -86,10 +86,13 @@ pub(super) fn requested(options: &WhatOptions, renew: bool) -> Result<(Request, 
             return Ok((request, None));
         }
     }
+    if let Some(known) = learn::from_records(options)? {
+        return Ok((Request::new(options, renew, &Knowledge::Known(known))?, None));
+    }
     let Some(probed) = probe(options)? else {
         return Ok((Request::new(options, renew, &Knowledge::Nothing)?, None));
     };
-    let knowledge = Knowledge::Cut(probed.cut.clone(), Some(probed.expected.clone()));
+    let knowledge = Knowledge::Known(probed.known.clone());
     Ok((Request::new(options, renew, &knowledge)?, Some(probed)))
 }
 
@@ -102,7 +105,8 @@ fn cut_of_the_plan_there(options: &WhatOptions) -> Option<Knowledge> {
     }
     let bytes = std::fs::read(Layout::new(&options.dir).plan()).ok()?;
     let there = Plan::from_json(&bytes).ok()?;
-    Some(Knowledge::Cut(there.cut.clone(), Expected::of_plan(&there)))
+    let expected = Expected::of_plan(&there);
+    Some(Knowledge::Known(Known { cut: there.cut, expected, seen: there.seen }))
 }
 
 /// What is to be said where another version of the program computed some of what is kept.

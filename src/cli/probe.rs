@@ -2,27 +2,33 @@
 //!
 //! Single items and then small groups of them, at places spread over the space, run one after another as jobs would, within a budget. A
 //! run of k items takes `start + k * item`: groups of several sizes at one place tell both apart, and what an item takes is linear between
-//! the places. What was computed counts: its records come into the plan's folder, and the chunks are cut around it.
+//! the places. What was computed counts: its records come into the plan's folder, and the chunks are cut around it. `split probe` does
+//! the same without a plan, and keeps the records for one.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::arguments::WhatOptions;
+use super::Done;
+use super::arguments::{ProbeOptions, WhatOptions};
 use super::cost::Expected;
 use super::failure::Failure;
-use super::output::{binary, count, fine_seconds, last_lines, say, seconds};
+use super::outlook::outlook;
+use super::output::{binary, count, fine_seconds, last_lines, say, seconds, tell};
 use super::plan::{programs, write};
-use super::request::{Knowledge, Request};
+use super::request::{Knowledge, Known, Request, usage};
 use super::{access_point, jobs, progress, reduce, try_one};
 use crate::cut::{Costs, Cut};
 use crate::exit::Exit;
 use crate::folder::Layout;
 use crate::local::{Computed, Finished, Jobs, Sandboxes};
-use crate::plan::Plan;
+use crate::plan::{Plan, Seen, Word};
 use crate::pool::is_access_point;
+use crate::record::gather;
 use crate::space::Interval;
+use crate::store;
 
 /// At so many places items are tried.
 pub(super) const PLACES: u128 = 8;
@@ -38,14 +44,13 @@ const ALIKE: f64 = 1.25;
 const STRETCHES: u128 = 4096;
 /// Even an item that takes no time to speak of takes this, in seconds.
 const LEAST: f64 = 1e-7;
-/// From this share of what jobs ask for on, more should be asked for.
-const CLOSE: f64 = 0.8;
+/// The folder in a plan's own that has what `split probe` keeps.
+pub(super) const PROBED: &str = "plan.probe";
 
 /// What trying items has shown.
 #[derive(Debug)]
 pub(super) struct Probed {
-    pub(super) cut: Cut,
-    pub(super) expected: Expected,
+    pub(super) known: Known,
     /// The partials with what was computed.
     pub(super) partials: Vec<PathBuf>,
     /// Where these are.
@@ -69,111 +74,284 @@ struct Fit {
     places: Vec<(u128, f64)>,
 }
 
+/// What came of the items that were tried.
+#[derive(Debug)]
+struct Tried {
+    runs: Vec<Run>,
+    seen: Seen,
+    /// Why the first that failed did.
+    failed: Option<Failure>,
+    partials: Vec<PathBuf>,
+}
+
+/// What follows from them.
+#[derive(Debug)]
+struct Found {
+    cut: Cut,
+    expected: Expected,
+    /// Whether what was computed is a part of the cut's.
+    counts: bool,
+    /// The runs and the fit, for people.
+    lines: Vec<String>,
+}
+
 /// Tries items where nothing says how to cut; `None` where something does.
 pub(super) fn probe(options: &WhatOptions) -> Result<Option<Probed>, Failure> {
     if options.chunks.is_some() || options.chunk_size.is_some() || options.cost.is_some() {
         return Ok(None);
     }
-    let folder = tempfile::Builder::new().prefix("split-probe-").tempdir();
-    let folder =
-        folder.map_err(|error| Failure::new(Exit::Machine, format!("cannot make a temporary folder: {error}")))?;
-    let (planned, kept) = (folder.path().join("plan"), folder.path().join("kept"));
-    fs::create_dir_all(&kept)
-        .map_err(|error| Failure::new(Exit::Machine, format!("cannot write {}: {error}", kept.display())))?;
-    let site = jobs::site(options.site.as_deref())?;
-    let target = options.target.unwrap_or_else(|| jobs::target(&site.profile)).as_secs_f64();
-    let trial =
-        WhatOptions { dir: planned.clone(), keep: false, force: false, to: None, slice: None, ..options.clone() };
-    let mut request = Request::new(&trial, false, &Knowledge::Probing)?;
-    let items = request.plan.space.count();
-    if request.plan.command.is_none() {
+    let trial = Trial::new(options)?;
+    if trial.request.plan.command.is_none() {
         // Items that are their own results take no time.
-        let costs = even(items, LEAST)?;
-        let cut = costs.cut(costs.chunks(target)).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+        let costs = even(trial.request.plan.space.count(), LEAST)?;
+        let cut =
+            costs.cut(costs.chunks(trial.target)).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
         let expected = Expected::new(&costs, &cut, 0.0);
-        return Ok(Some(Probed { cut, expected, partials: Vec::new(), _folder: folder }));
+        let known = Known { cut, expected: Some(expected), seen: None };
+        return Ok(Some(Probed { known, partials: Vec::new(), _folder: trial.folder }));
     }
-    if is_access_point() && site.profile.probe.as_ref().is_some_and(|probe| !probe.value) {
-        return Err(Failure::new(
-            Exit::Usage,
-            "nothing says how long an item takes, and this access point's profile forbids to try some here",
-        )
-        .help("say it: --cost 3.2s")
-        .help("or say how to cut: --chunks N or --chunk-size N"));
-    }
-    say(&format!(
-        "trying a few items here, for {} at most, to find how to cut (--cost 3s says how long an item takes, --chunks N how to cut)",
-        seconds(options.probe_budget.as_secs_f64())
-    ));
-    access_point::step_back(&request.plan.site.access_point);
-    access_point::read_gently(&request.plan.site.access_point)?;
-    write(&mut request, &programs()?, &[])?;
-    let plan = &request.plan;
-    let (runs, failed, usage) = runs(plan, &request, &Layout::new(&planned), &kept, options.probe_budget)?;
-    if runs.is_empty() {
-        return Err(failed.unwrap_or_else(|| {
-            Failure::new(
-                Exit::Usage,
-                format!("no item was done within {}", seconds(options.probe_budget.as_secs_f64())),
-            )
-            .help("say how long an item takes: --cost 10m")
-            .help("or try for longer: --probe-budget 10m")
-            .help("or say how to cut: --chunks N or --chunk-size N")
-        }));
-    }
-    let per_item = plan.command.iter().any(|command| command.runs_per_item(&plan.space, plan.yields.stdin_items));
-    let fit = Fit::new(&runs, per_item);
-    let costs = fit.costs(items).map_err(|error| Failure::new(Exit::Machine, error.to_string()))?;
-    let chunks = costs.chunks((target - fit.start).max(target / 2.0));
-    let mut cut = costs.cut(chunks).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
-    let counts = !plan.command.iter().any(crate::plan::Command::depends_on_the_cut);
-    let mut partials = Vec::new();
-    if counts {
-        // The runs at a place follow one another: they make one chunk, which is done.
-        let mut borders = std::collections::BTreeSet::new();
-        for run in &runs {
-            for border in [run.items.start(), run.items.stop()] {
-                if !borders.remove(&border) {
-                    borders.insert(border);
-                }
-            }
+    let mut trial = trial;
+    let mut tried = match kept(&options.dir, &trial.request.plan) {
+        Some(kept) => {
+            let items = count(kept.runs.iter().map(|run| run.items.count()).sum::<u128>(), "item");
+            say(&format!("split probe has tried {items}: none is tried now"));
+            kept
         }
-        cut = cut.with_borders(items, &Vec::from_iter(borders));
-        partials = fs::read_dir(&kept).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        None => trial.run(options)?,
+    };
+    let found = Found::new(&trial.request.plan, &tried, None, trial.target)?;
+    for line in &found.lines {
+        say(line);
+    }
+    if !found.counts {
+        tried.partials.clear();
+    }
+    let known = Known { cut: found.cut, expected: Some(found.expected), seen: Some(tried.seen) };
+    Ok(Some(Probed { known, partials: tried.partials, _folder: trial.folder }))
+}
+
+/// `split probe`.
+pub(super) fn command(options: &ProbeOptions) -> Done {
+    let options = &options.what;
+    for (is_given, name) in [(options.keep, "--keep"), (options.force, "--force")] {
+        if is_given {
+            return Err(usage(format!("split probe writes no plan: {name} is for split plan")));
+        }
+    }
+    if options.cost.is_some() {
+        return Err(usage("--cost says how long an item takes: there is nothing to try")
+            .help("split plan, with the same options, cuts by it"));
+    }
+    let mut trial = Trial::new(options)?;
+    if trial.request.plan.command.is_none() {
+        return Err(usage("without a command the items themselves are the results: there is nothing to try")
+            .help("name the program after `--`, such as: -- python3 sum.py {first} {last}"));
+    }
+    let is_said = options.chunks.is_some() || options.chunk_size.is_some();
+    // What is wrong with the options shows before anything is tried.
+    let said = is_said.then(|| Request::new(options, false, &Knowledge::Nothing)).transpose()?;
+    let tried = trial.run(options)?;
+    let found = Found::new(&trial.request.plan, &tried, said.map(|said| said.plan.cut), trial.target)?;
+    let known = Known { cut: found.cut, expected: Some(found.expected.clone()), seen: Some(tried.seen) };
+    let request = Request::new(options, false, &Knowledge::Known(known))?;
+    let plan = &request.plan;
+    let mut lines = found.lines;
+    let (least, most) = plan.cut.sizes(plan.space.count());
+    let each = if least == most { count(most, "item") } else { format!("{least} to {}", count(most, "item")) };
+    lines.push(format!("{} of {each} each", count(plan.cut.chunks(), "chunk")));
+    lines.extend(outlook(plan, &found.expected, is_said));
+    lines.push(format!("each job asks for {} of memory and {} of disk", plan.resources.memory, plan.resources.disk));
+    lines.extend(request.jobs.notes.iter().filter(|note| note.starts_with("note: ")).cloned());
+    let words = "split plan, with the same options,";
+    if is_said {
+        lines.push(format!("nothing is kept: {words} cuts as it is told"));
+    } else if plan.knows_code() {
+        keep_for_plan(&options.dir, &trial.request.plan, &tried)?;
+        let place = Word::from(options.dir.join(PROBED).into_os_string()).quoted();
+        let counts = if found.counts { "counts them and tries none" } else { "tries none" };
+        let items = count(tried.runs.iter().map(|run| run.items.count()).sum::<u128>(), "item");
+        lines.push(format!("kept: {items} in {place}; {words} {counts}"));
+    } else {
+        lines.push(format!("nothing is kept: what is fetched by URL may change; {words} tries items anew"));
+    }
+    tell(&lines)
+}
+
+/// A plan over a few places, in a temporary folder.
+#[derive(Debug)]
+struct Trial {
+    request: Request,
+    folder: tempfile::TempDir,
+    /// So long a chunk is to take, in seconds.
+    target: f64,
+    /// Whether the site lets items be tried on an access point.
+    is_allowed: bool,
+}
+
+impl Trial {
+    fn new(options: &WhatOptions) -> Result<Self, Failure> {
+        let folder = tempfile::Builder::new().prefix("split-probe-").tempdir();
+        let folder =
+            folder.map_err(|error| Failure::new(Exit::Machine, format!("cannot make a temporary folder: {error}")))?;
+        let site = jobs::site(options.site.as_deref())?;
+        let target = options.target.unwrap_or_else(|| jobs::target(&site.profile)).as_secs_f64();
+        let is_allowed = site.profile.probe.as_ref().is_none_or(|probe| probe.value);
+        let trial = WhatOptions {
+            dir: folder.path().join("plan"),
+            keep: false,
+            force: false,
+            to: None,
+            slice: None,
+            ..options.clone()
+        };
+        let request = Request::new(&trial, false, &Knowledge::Probing)?;
+        Ok(Self { request, folder, target, is_allowed })
+    }
+
+    /// Runs items within the budget.
+    fn run(&mut self, options: &WhatOptions) -> Result<Tried, Failure> {
+        if is_access_point() && !self.is_allowed {
+            return Err(Failure::new(
+                Exit::Usage,
+                "nothing says how long an item takes, and this access point's profile forbids to try some here",
+            )
+            .help("say it: --cost 3.2s")
+            .help("or say how to cut: --chunks N or --chunk-size N"));
+        }
+        let kept = self.folder.path().join("kept");
+        fs::create_dir_all(&kept)
+            .map_err(|error| Failure::new(Exit::Machine, format!("cannot write {}: {error}", kept.display())))?;
+        say(&format!(
+            "trying a few items here, for {} at most, to find how to cut (--cost 3s says how long an item takes, --chunks N how to cut)",
+            seconds(options.probe_budget.as_secs_f64())
+        ));
+        access_point::step_back(&self.request.plan.site.access_point);
+        access_point::read_gently(&self.request.plan.site.access_point)?;
+        write(&mut self.request, &programs()?, &[])?;
+        let layout = Layout::new(&self.folder.path().join("plan"));
+        let (runs, failed, seen) = runs(&self.request.plan, &self.request, &layout, &kept, options.probe_budget)?;
+        if runs.is_empty() {
+            return Err(failed.unwrap_or_else(|| {
+                Failure::new(
+                    Exit::Usage,
+                    format!("no item was done within {}", seconds(options.probe_budget.as_secs_f64())),
+                )
+                .help("say how long an item takes: --cost 10m")
+                .help("or try for longer: --probe-budget 10m")
+                .help("or say how to cut: --chunks N or --chunk-size N")
+            }));
+        }
+        let mut partials: Vec<PathBuf> =
+            fs::read_dir(&kept).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
         partials.sort();
+        Ok(Tried { runs, seen, failed, partials })
     }
-    for line in describe(plan, &runs, &fit, per_item, &costs) {
-        say(&line);
+}
+
+impl Found {
+    /// With the cut that is `said`, or one whose chunks take as long as the `target`, in seconds.
+    fn new(plan: &Plan, tried: &Tried, said: Option<Cut>, target: f64) -> Result<Self, Failure> {
+        let items = plan.space.count();
+        let runs = &tried.runs;
+        let per_item = plan.command.iter().any(|command| command.runs_per_item(&plan.space, plan.yields.stdin_items));
+        let fit = Fit::new(runs, per_item);
+        let costs = fit.costs(items).map_err(|error| Failure::new(Exit::Machine, error.to_string()))?;
+        let counts = !plan.command.iter().any(crate::plan::Command::depends_on_the_cut);
+        let cut = match said {
+            Some(cut) => cut,
+            None => {
+                let chunks = costs.chunks((target - fit.start).max(target / 2.0));
+                let mut cut = costs.cut(chunks).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+                if counts {
+                    // The runs at a place follow one another: they make one chunk, which is done.
+                    let mut borders = std::collections::BTreeSet::new();
+                    for run in runs {
+                        for border in [run.items.start(), run.items.stop()] {
+                            if !borders.remove(&border) {
+                                borders.insert(border);
+                            }
+                        }
+                    }
+                    cut = cut.with_borders(items, &Vec::from_iter(borders));
+                }
+                cut
+            }
+        };
+        let mut lines = describe(plan, runs, &fit, per_item, &costs);
+        if let Some(failed) = &tried.failed {
+            lines.push(format!("note: of the items that were tried some failed: {}", failed.message()));
+        }
+        lines.push(format!("  peak memory {}, disk {}", binary(tried.seen.memory), binary(tried.seen.disk)));
+        let expected = Expected::new(&costs, &cut, fit.start);
+        Ok(Self { cut, expected, counts, lines })
     }
-    if let Some(failed) = failed {
-        say(&format!("note: of the items that were tried some failed: {}", failed.message()));
+}
+
+/// What `split probe` has kept in the folder `dir` for this trial's plan: of the same items, command and code.
+fn kept(dir: &Path, plan: &Plan) -> Option<Tried> {
+    let layout = Layout::new(&dir.join(PROBED));
+    let there = Plan::from_json(&fs::read(layout.plan()).ok()?).ok()?;
+    let is_same = there.identity == plan.identity && there.code == plan.code && plan.knows_code();
+    if !is_same || there.cut != plan.cut {
+        return None;
     }
-    for (what, option, used, asked) in
-        [("memory", "--memory", usage.0, plan.resources.memory), ("disk", "--disk", usage.1, plan.resources.disk)]
-    {
-        let over = used as f64 > CLOSE * asked.bytes() as f64;
-        let cure = if over { format!("; more should be asked for: {option}") } else { String::new() };
-        say(&format!("  peak {what} {} of {asked} asked{cure}", binary(used)));
+    let gathered = gather(layout.outputs(), &there, &|_| ()).ok()?;
+    // A partial is a run.
+    let mut found: BTreeMap<PathBuf, (Interval, f64)> = BTreeMap::new();
+    for result in &gathered.results {
+        let header = &result.record.header;
+        let run = found.entry(gathered.path(result)).or_insert((header.items, 0.0));
+        let (start, stop) = (run.0.start().min(header.items.start()), run.0.stop().max(header.items.stop()));
+        *run = (Interval::new(start, stop)?, run.1 + header.seconds);
     }
-    let expected = Expected::new(&costs, &cut, fit.start);
-    Ok(Some(Probed { cut, expected, partials, _folder: folder }))
+    let partials = found.keys().cloned().collect();
+    for failure in &gathered.failures {
+        found.remove(&gathered.path(failure));
+    }
+    let place = |items: Interval| usize::try_from(plan.chunks_of(items).0).unwrap_or(0);
+    let mut runs: Vec<Run> =
+        found.into_values().map(|(items, seconds)| Run { place: place(items), items, seconds }).collect();
+    runs.sort_unstable_by_key(|run| run.items);
+    let seen = there.seen?;
+    (!runs.is_empty()).then_some(Tried { runs, seen, failed: None, partials })
+}
+
+/// Keeps what was tried in the folder `dir`, where [`kept`] finds it; what was kept before goes.
+fn keep_for_plan(dir: &Path, plan: &Plan, tried: &Tried) -> Result<(), Failure> {
+    let root = dir.join(PROBED);
+    let layout = Layout::new(&root);
+    if root.symlink_metadata().is_ok() {
+        let is_ours = fs::read(layout.plan()).is_ok_and(|bytes| Plan::from_json(&bytes).is_ok());
+        if !is_ours {
+            let shown = Word::from(root.into_os_string()).quoted();
+            return Err(Failure::new(Exit::Differs, format!("{shown} is there already, and not from split probe"))
+                .help("rename it, or plan elsewhere: --dir DIR"));
+        }
+        store::remove_folder(&root)?;
+    }
+    store::make_folder(layout.outputs())?;
+    for path in &tried.partials {
+        let bytes = fs::read(path)
+            .map_err(|error| Failure::new(Exit::Machine, format!("cannot read {}: {error}", path.display())))?;
+        store::write(&layout.outputs().join(path.file_name().unwrap_or_default()), &bytes)?;
+    }
+    // Last: what is found is whole.
+    let plan = Plan { seen: Some(tried.seen), ..plan.clone() };
+    Ok(store::write(&layout.plan(), &plan.to_json())?)
 }
 
 fn even(items: u128, each: f64) -> Result<Costs, Failure> {
     Costs::even(items, each).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
 }
 
-/// The most memory and the most disk that were used, in bytes.
-type Used = (u64, u64);
-
 /// Runs items within the budget. Also gives why the first that failed did.
 fn runs(
     plan: &Plan,
     request: &Request,
     layout: &Layout,
-    kept: &std::path::Path,
+    kept: &Path,
     budget: Duration,
-) -> Result<(Vec<Run>, Option<Failure>, Used), Failure> {
+) -> Result<(Vec<Run>, Option<Failure>, Seen), Failure> {
     let sandboxes = Sandboxes::new(layout, plan, &request.rows).map_err(|error| try_one::explain(&error))?;
     let jobs = Arc::new(Jobs::new());
     let listener = try_one::listen(&jobs)?;
@@ -191,7 +369,7 @@ fn runs(
             std::thread::sleep(Duration::from_millis(20));
         }
     });
-    let mut found = Found { runs: Vec::new(), failed: None, used: (0, 0) };
+    let mut found = Attempts { runs: Vec::new(), failed: None, seen: Seen::default() };
     let tried = try_places(plan, &sandboxes, &jobs, kept, end, &mut found);
     done.store(true, std::sync::atomic::Ordering::Relaxed);
     let _ = clock.join();
@@ -202,23 +380,23 @@ fn runs(
     if interrupted {
         return Err(Failure::new(Exit::Interrupted, "stopped; nothing was planned"));
     }
-    Ok((found.runs, found.failed, found.used))
+    Ok((found.runs, found.failed, found.seen))
 }
 
 #[derive(Debug)]
-struct Found {
+struct Attempts {
     runs: Vec<Run>,
     failed: Option<Failure>,
-    used: Used,
+    seen: Seen,
 }
 
 fn try_places(
     plan: &Plan,
     sandboxes: &Sandboxes<'_>,
     jobs: &Jobs,
-    kept: &std::path::Path,
+    kept: &Path,
     end: Instant,
-    found: &mut Found,
+    found: &mut Attempts,
 ) -> Result<(), Failure> {
     let places = usize::try_from(plan.cut.chunks()).unwrap_or(1);
     let order = spread(places);
@@ -241,7 +419,8 @@ fn try_places(
             }
             let computed = sandboxes.compute(place as u64, items, jobs).map_err(|error| try_one::explain(&error))?;
             let Computed::Finished(finished) = computed else { return Ok(()) };
-            found.used = (found.used.0.max(finished.usage.memory), found.used.1.max(finished.usage.disk));
+            found.seen.memory = found.seen.memory.max(finished.usage.memory);
+            found.seen.disk = found.seen.disk.max(finished.usage.disk);
             keep(&finished, kept)?;
             if let Some((items, cause)) = finished.failure() {
                 let failure = || {
@@ -275,7 +454,7 @@ fn try_places(
 }
 
 /// Brings the partials of a run away before its folder goes.
-fn keep(finished: &Finished, kept: &std::path::Path) -> Result<(), Failure> {
+fn keep(finished: &Finished, kept: &Path) -> Result<(), Failure> {
     for found in finished.records() {
         let path = finished.gathered().path(found);
         let to = kept.join(path.file_name().unwrap_or_default());

@@ -10,7 +10,7 @@ use super::cost::{self, Cost, Expected};
 use super::failure::Failure;
 use super::items::Items;
 use super::jobs::{self, JobSettings};
-use super::probe::PLACES;
+use super::probe::{PLACES, PROBED};
 use super::yields::yields;
 use super::{chain, merging, output, progress, target};
 use crate::cut::{Costs, Cut, CutError, MOST_CHUNKS};
@@ -20,7 +20,7 @@ use crate::folder::{Existing, is_tail};
 use crate::inputs::{Doubt, FindError, FoundEnvironment, JobFolder, UrlError, WordFate, find};
 use crate::plan::{
     Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, SEGMENT_NAMES,
-    Shards, Slot, Word, Yields, variables,
+    Seen, Shards, Slot, Word, Yields, variables,
 };
 use crate::rows;
 use crate::space::{self, Range, Rows, Space};
@@ -35,8 +35,18 @@ pub(super) enum Knowledge {
     Nothing,
     /// Items are to be tried first, in so many pieces as places.
     Probing,
-    /// The cut, and how long its chunks take.
-    Cut(Cut, Option<Expected>),
+    /// It has been found out.
+    Known(Known),
+}
+
+/// How to cut, and what is known of what is cut.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) cut: Cut,
+    /// How long its chunks take.
+    pub(super) expected: Option<Expected>,
+    /// What jobs were seen to use.
+    pub(super) seen: Option<Seen>,
 }
 
 /// A plan that is wanted, and where.
@@ -90,7 +100,7 @@ impl Request {
             _ if chain.is_some() => {
                 Cut::into_chunks(space.count(), space.count()).map_err(|error| usage(error.to_string()))?
             }
-            Knowledge::Cut(cut, _) if cut.fits(space.count()) => cut.clone(),
+            Knowledge::Known(known) if known.cut.fits(space.count()) => known.cut.clone(),
             Knowledge::Probing => Cut::Even { chunks: u64::try_from(PLACES.min(space.count())).unwrap_or(1) },
             _ => cut(options, space.count(), costs.as_ref(), target)?,
         };
@@ -99,8 +109,12 @@ impl Request {
             matches!(cost, Some(Cost::Each(_))) || (options.chunks.is_none() && options.chunk_size.is_none());
         let said = costs.as_ref().filter(|_| in_seconds).map(|costs| Expected::new(costs, &cut, 0.0));
         let expected = match knowledge {
-            Knowledge::Cut(_, expected) => expected.clone(),
+            Knowledge::Known(known) => known.expected.clone(),
             _ => said,
+        };
+        let seen = match knowledge {
+            Knowledge::Known(known) => known.seen,
+            Knowledge::Nothing | Knowledge::Probing => None,
         };
         let command = command(options, &space, chain.is_some())?;
         let yields = yields(options, command.as_ref(), &space)?;
@@ -139,10 +153,14 @@ impl Request {
                 b"result.json",
                 b"checkpoints",
             ];
-            planned
-                && name.is_some_and(|name| {
-                    name.starts_with(b"plan.") || name.starts_with(b"aside-") || is_tail(name) || ours.contains(&name)
-                })
+            name.is_some_and(|name| name == PROBED.as_bytes())
+                || planned
+                    && name.is_some_and(|name| {
+                        name.starts_with(b"plan.")
+                            || name.starts_with(b"aside-")
+                            || is_tail(name)
+                            || ours.contains(&name)
+                    })
         };
         let shared = resources.shared_filesystem;
         let spinner = progress::spinner("reading the files that travel");
@@ -178,6 +196,7 @@ impl Request {
             to: None,
             tolerance: options.tolerance,
             expected: expected.as_ref().map(Expected::milliseconds),
+            seen,
             sources: sources(&options.items),
             fan_in,
             tail_rounds: options.tail_rounds,
@@ -197,6 +216,7 @@ impl Request {
         let merging = merging::describe(&plan, options);
         let own = rows::sent(&plan, &items.rows);
         jobs.settle_disk(&mut plan, super::plan::size(&super::plan::programs()?.runner), own);
+        jobs.settle_memory(&mut plan);
         let existing = match (options.keep, options.force) {
             (true, _) => Existing::Keep { renew },
             (_, true) => Existing::MoveAside,

@@ -5,7 +5,7 @@ use super::arguments::ResumeOptions;
 use super::failure::Failure;
 use super::output::{count, tell};
 use super::request::templates;
-use super::{access_point, plan, progress, reduce, versions};
+use super::{access_point, learn, plan, progress, reduce, versions};
 use crate::cut::Cut;
 use crate::exit::Exit;
 use crate::folder::{Existing, Laid, lay_down};
@@ -72,6 +72,12 @@ pub(super) fn resume(options: &ResumeOptions) -> Done {
     }
     let gaps = &gathered.tiling.gaps;
     let (cut, why_whole) = around_the_gaps(&plan, gaps, MOST_GAPS);
+    let target = options.target.map(|target| target.as_secs_f64());
+    let learned = if plan.chain.is_some() { None } else { learn::rest(&plan, &gathered, now.code, &cut, target) };
+    let (cut, by_time) = match learned {
+        Some((cut, line)) => (cut, Some(line)),
+        None => (cut, None),
+    };
     let mut wanted = Plan { code: now.code, cut, ..plan };
     wanted.files.files = now.files;
     let programs = plan::programs()?;
@@ -98,6 +104,7 @@ pub(super) fn resume(options: &ResumeOptions) -> Done {
     {
         lines.push(format!("chunks that lack anything are computed whole, {} again: {why}", count(again, "item")));
     }
+    lines.extend(by_time);
     let submit = if root == "." { String::new() } else { format!("cd {root} && ") };
     lines.push(format!("next: {submit}condor_submit_dag plan.dag"));
     tell(&lines)

@@ -98,6 +98,21 @@ impl Costs {
         start + ((stop - start) as f64 * share).round() as u128
     }
 
+    /// Where `items` are to be divided so that `parts` parts of them cost about as much each; fewer where there are fewer items.
+    #[must_use]
+    pub fn divide(&self, items: crate::space::Interval, parts: u128) -> Vec<u128> {
+        let (before, after) = (self.up_to(items.start()), self.up_to(items.stop()));
+        let mut found: Vec<u128> = Vec::new();
+        let parts = parts.min(items.count());
+        for part in 1..parts {
+            let wanted = self.items_for(before + (after - before) * (part as f64 / parts as f64));
+            // Each part has an item, those to come as well.
+            let least = found.last().copied().unwrap_or(items.start()) + 1;
+            found.push(wanted.clamp(least, items.stop() - (parts - part)));
+        }
+        found
+    }
+
     /// How many chunks make each cost about `target`: never more than there are items.
     #[must_use]
     pub fn chunks(&self, target: f64) -> u128 {
@@ -290,6 +305,20 @@ mod tests {
             let most = longest(&of_chunks(&all, &cut));
             prop_assert!(most <= (mean + longest(&costs)) * (1.0 + 1e-9), "{most} {mean}");
             prop_assert_eq!(&all.cut(chunks).expect("again"), &cut);
+        }
+
+        #[test]
+        fn parts_have_items(
+            stretches in prop::collection::vec((1u128..100, 0.0f64..10.0), 1..20), start in 0u128..100, count in 1u128..100, parts in 1u128..50,
+        ) {
+            if let Ok(costs) = Costs::of_stretches(stretches) {
+                let start = start.min(costs.items() - 1);
+                let items = crate::space::Interval::new(start, (start + count).min(costs.items())).expect("some");
+                let borders = costs.divide(items, parts);
+                prop_assert_eq!(borders.len() as u128, parts.min(items.count()) - 1);
+                let all = Vec::from_iter(std::iter::once(items.start()).chain(borders).chain([items.stop()]));
+                prop_assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "{all:?}");
+            }
         }
 
         #[test]

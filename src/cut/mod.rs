@@ -2,12 +2,14 @@
 //!
 //! Chunks of as many items each are even; chunks that are to take as long each, where items do not, are even within spans of items ([`Costs`]).
 //!
-//! What is missing once the chunks have run is cut again: [`Round`].
+//! What is missing once the chunks have run is cut again: [`Round`]. What has been computed tells how long the rest takes: [`Measured`].
 //!
 //! Invariant: the chunks of a cut tile the space in order, and none is empty.
 
 #[cfg(feature = "cli")]
 mod costs;
+#[cfg(feature = "cli")]
+mod measured;
 #[cfg(feature = "cli")]
 mod tail;
 
@@ -17,6 +19,8 @@ use crate::space::Interval;
 
 #[cfg(feature = "cli")]
 pub use costs::{Costs, NoCost};
+#[cfg(feature = "cli")]
+pub use measured::{Measured, Timed};
 #[cfg(feature = "cli")]
 pub use tail::{Gap, Piece, Round};
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Bindings, Chain, Command, FanIn, Identity, JobFiles, Pacing, PlanIdentity, Reduction, Resources, Run,
-    SEGMENT_NAMES, SiteRules, TemplateError, Tolerance, Word, Yields,
+    SEGMENT_NAMES, Seen, SiteRules, TemplateError, Tolerance, Word, Yields,
 };
 use crate::cut::Cut;
 use crate::space::{Interval, Rows, Space};
@@ -52,6 +52,9 @@ pub struct Plan {
     /// So long, in milliseconds, all items are expected to take on a usual machine.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expected: Option<u64>,
+    /// What jobs were seen to use, where items were tried.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seen: Option<Seen>,
     /// The files that tables and lines were read from, relative to the folder that was planned in.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub sources: Vec<Word>,

@@ -135,6 +135,18 @@ impl Size {
         Self { amount, unit: Unit::G }
     }
 
+    /// So many MiB, or as many as can be written; in GiB where these are whole.
+    #[must_use]
+    pub fn of_mebibytes(amount: u64) -> Self {
+        match amount {
+            0 => Self { amount: 1, unit: Unit::M },
+            amount if amount.is_multiple_of(1 << 10) => {
+                Self { amount: u32::try_from(amount >> 10).unwrap_or(u32::MAX), unit: Unit::G }
+            }
+            amount => Self { amount: u32::try_from(amount).unwrap_or(u32::MAX), unit: Unit::M },
+        }
+    }
+
     /// How many bytes it is, or as many as can be counted.
     #[must_use]
     pub fn bytes(self) -> u64 {

@@ -8,6 +8,10 @@ use crate::kit::Dir;
 const SLOW: &str = "import sys, time\ntime.sleep(0.02)\nfirst, last = int(sys.argv[1]), int(sys.argv[2])\n\
                     for item in range(first, last + 1):\n    time.sleep(item / 10000)\nprint(sum(range(first, last + 1)))\n";
 
+/// The same without the start of Python.
+const SLEEPS: &str = "s=0\nfor i in $(seq $1 $2); do s=$((s+i)); done\n\
+                      sleep $(printf '%d.%03d' $((s/1000)) $((s%1000)))\necho $s\n";
+
 fn chunks(dir: &Dir, name: &str) -> Vec<u128> {
     let dag = dir.read(format!("{name}/plan.dag"));
     let vars = dag.lines().filter(|line| line.starts_with("VARS chunk-"));
@@ -123,4 +127,140 @@ fn what_cannot_be_tried_is_said() {
     let some = ["--", "sh", "-c", "test $0 -lt 8 && echo $0", "{x}"];
     let ended = dir.split("plan --dir some --grid x=1..=10").args(some).ok();
     ended.says("note: of the items that were tried some failed");
+}
+
+#[test]
+fn a_probe_is_kept_for_the_plan() {
+    let dir = Dir::new();
+    dir.write("slow.py", SLOW);
+    let words = "--total 1..=400 --dir tried --target 2s --probe-budget 2s -- python3 slow.py {first} {last}";
+    let ended = dir.split(&format!("probe {words}")).ok();
+    ended
+        .says("trying a few items here")
+        .says(" an item")
+        .says("to start")
+        .says("peak memory")
+        .says("each job asks for 1GB");
+    ended.says("in tried/plan.probe; split plan, with the same options, counts them and tries none");
+    assert_eq!(dir.names("tried"), ["plan.probe"], "no plan is written");
+    let kept = dir.names("tried/plan.probe/outputs");
+    assert!(!kept.is_empty() && dir.is_tidy(), "{kept:?}");
+    let planned = dir.split(&format!("plan {words}")).ok();
+    planned.is_silent_on("trying").says("split probe has tried").says("tried/plan.dag");
+    // Every record that was kept counts, and what it covers is computed by no job.
+    for name in kept {
+        assert!(dir.names("tried/outputs").contains(&name), "{name}");
+    }
+    assert!(dir.read("tried/plan.dag").lines().any(|line| line.starts_with("JOB chunk-") && line.ends_with(" DONE")));
+    let plan = dir.read("tried/plan.json");
+    dir.split(&format!("plan {words}").replace(" --target 2s", "")).ok().says("the same plan is in tried already");
+    assert_eq!(dir.read("tried/plan.json"), plan);
+    // The same probe gives the same cut anywhere; another program has to be tried itself.
+    dir.split(&format!("plan --force {words}")).ok().is_silent_on("trying");
+    dir.split("run tried").answers("80200\n");
+    dir.write("slow.py", SLOW.replace("10000", "20000"));
+    dir.split(&format!("plan --force {words}")).ok().says("trying a few items here");
+    assert!(dir.is_tidy());
+}
+
+#[test]
+fn a_probe_of_what_is_cut_already_keeps_nothing() {
+    let dir = Dir::new();
+    dir.write("slow.py", SLOW);
+    let words = "probe --total 1..=100 --chunks 5 --probe-budget 2s -- python3 slow.py {first} {last}";
+    dir.split(words).ok().says("5 chunks of 20 items each").says("nothing is kept");
+    assert_eq!(dir.names(""), ["slow.py"]);
+    // What names the chunk is another computation with another cut.
+    let words = ["--", "sh", "-c", "echo $0", "{chunk}"];
+    dir.split("probe --total 1..=40 --dir named").args(words).ok().says("tries none");
+    let planned = dir.split("plan --total 1..=40 --dir named").args(words).ok();
+    planned.is_silent_on("trying");
+    assert!(!dir.read("named/plan.dag").contains(" DONE"));
+}
+
+#[test]
+fn a_probe_is_refused_where_there_is_nothing_to_try() {
+    let dir = Dir::new();
+    let mut all = Vec::new();
+    for words in [
+        "probe --total 10",
+        "probe --total 10 --cost 3s -- true {first}",
+        "probe --total 10 --keep -- true {first}",
+        "probe --total 10 --chunks 11 -- true {first}",
+        "probe --total 10 --probe-budget 200ms -- sleep 30",
+    ] {
+        all.push(dir.split(words).refuses(2).transcript());
+    }
+    dir.write("plan.probe/notes.txt", "mine");
+    all.push(dir.split("probe --total 10 -- echo 1").refuses(3).transcript());
+    assert_eq!(dir.read("plan.probe/notes.txt"), "mine");
+    insta::assert_snapshot!(all.join("\n\n"));
+}
+
+#[test]
+fn jobs_ask_for_what_items_were_seen_to_need() {
+    let dir = Dir::new();
+    dir.write("large.py", "import sys, time\nlarge = b'x' * (600 << 20)\ntime.sleep(0.3)\nprint(len(large))\n");
+    let words = "plan --total 3 --dir large --probe-budget 3s --reduce max -- python3 large.py {first}";
+    dir.split(words).ok().says("of memory, twice what was seen");
+    let plan: serde_json::Value = serde_json::from_str(&dir.read("large/plan.json")).expect("JSON");
+    assert!(plan["seen"]["memory"].as_u64().expect("a number") > 600 << 20, "{plan}");
+    assert_eq!(plan["resources"]["memory"], "1280MB");
+    assert!(dir.read("large/chunk.sub").contains("1280MB"), "{}", dir.read("large/chunk.sub"));
+    // Nothing is tried again, and the same is asked for.
+    dir.split(words).ok().is_silent_on("trying").says("the same plan is in large already");
+    // What is said holds.
+    let said = dir.split(&words.replace("--dir large", "--dir said --memory 650MB")).ok();
+    said.says("was seen to use").says("--memory 1280MB");
+    let plan: serde_json::Value = serde_json::from_str(&dir.read("said/plan.json")).expect("JSON");
+    assert_eq!(plan["resources"]["memory"], "650MB");
+    let most = dir.split(&words.replace("--dir large", "--dir most --memory-max 1GB")).ok();
+    most.is_silent_on("twice what was seen");
+}
+
+#[test]
+fn what_was_computed_says_how_to_cut_the_rest() {
+    let dir = Dir::new();
+    dir.write("slow.sh", SLEEPS);
+    let words = "--total 1..=100 --dir slow -- sh slow.sh {first} {last}";
+    dir.split(&format!("run --chunks 20 {words}")).answers("5050\n");
+    // What was computed counts where the cut is another.
+    let before = dir.read("slow/plan.json");
+    let kept = dir.split(&format!("plan --keep --target 300ms {words}")).ok();
+    kept.is_silent_on("trying").says("cut by what was computed before").says("as all items took");
+    assert_ne!(dir.read("slow/plan.json"), before);
+    assert!(
+        dir.read("slow/plan.dag")
+            .lines()
+            .filter(|line| line.starts_with("JOB chunk-"))
+            .all(|line| line.ends_with(" DONE"))
+    );
+    let sizes = chunks(&dir, "slow");
+    assert_eq!(sizes.iter().sum::<u128>(), 100);
+    assert!(sizes[0] > 2 * sizes[sizes.len() - 2], "{sizes:?}");
+    // The same words try nothing, and give the same bytes.
+    let plan = dir.read("slow/plan.json");
+    dir.split(&format!("plan {words}")).ok().is_silent_on("trying").says("the same plan is in slow already");
+    assert_eq!(dir.read("slow/plan.json"), plan);
+    // Another program may take another time.
+    dir.write("slow.sh", format!("{SLEEPS}\n"));
+    dir.split(&format!("plan --force --target 300ms {words}")).ok().says("trying a few items here");
+}
+
+#[test]
+fn a_resume_cuts_by_what_was_computed() {
+    let dir = Dir::new();
+    dir.write("slow.sh", SLEEPS);
+    dir.split("run --total 1..=100 --chunks 5 -- sh slow.sh {first} {last}").answers("5050\n");
+    for chunk in [3, 4] {
+        fs::remove_file(dir.partial(chunk)).expect("removed");
+    }
+    // Chunks of less than a minute are not worth it.
+    dir.split("resume").ok().is_silent_on("is cut into chunks");
+    assert_eq!(chunks(&dir, "."), [20; 5]);
+    let resumed = dir.split("resume --target 200ms").ok();
+    resumed.says("what is missing is cut into chunks of about 0.200 s").says("60 of 100 items took");
+    let sizes = chunks(&dir, ".");
+    assert!(sizes[..3] == [20; 3] && sizes.len() > 5 && sizes[3..].iter().sum::<u128>() == 40, "{sizes:?}");
+    dir.split("run").answers("5050\n");
 }

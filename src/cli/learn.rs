@@ -1,0 +1,133 @@
+//! Cutting by what has been computed before: the records of a planned folder say how long its items took.
+//!
+//! Only records of the same items, the same command and the same code are asked, and only where they speak for all items. Of a
+//! command that names its chunk nothing is cut anew: another cut is another plan.
+
+use super::arguments::WhatOptions;
+use super::cost::Expected;
+use super::failure::Failure;
+use super::outlook::OVERHEAD;
+use super::output::{count, fine_seconds, say, seconds};
+use super::request::{Knowledge, Known, Request};
+use super::{access_point, jobs, reduce};
+use crate::cut::{Cut, Measured, Timed};
+use crate::exit::Exit;
+use crate::folder::Layout;
+use crate::plan::{Command, Identity, Plan};
+use crate::record::Gathered;
+
+/// So many gaps are cut out one by one.
+const MOST_GAPS: usize = 10_000;
+/// Of plans with more chunks than this the rest is not cut anew.
+const MOST_CHUNKS: u64 = 100_000;
+/// A chunk that takes so many times as long as it should is too long, where that is more than another job costs.
+const TOO_LONG: f64 = 1.5;
+
+/// How the items are cut where records of the plan in the folder tell, and nothing says otherwise.
+pub(super) fn from_records(options: &WhatOptions) -> Result<Option<Known>, Failure> {
+    if options.chunks.is_some() || options.chunk_size.is_some() || options.cost.is_some() {
+        return Ok(None);
+    }
+    let layout = Layout::new(&options.dir);
+    let there = std::fs::read(layout.plan()).ok().and_then(|bytes| Plan::from_json(&bytes).ok());
+    let Some(there) = there.filter(|there| !depends_on_the_cut(there)) else { return Ok(None) };
+    let known = Known { cut: there.cut.clone(), expected: None, seen: there.seen };
+    // How it paces its jobs is found out when the cut is known.
+    let asked = WhatOptions { slice: None, ..options.clone() };
+    let request = Request::new(&asked, false, &Knowledge::Known(known))?;
+    if request.plan.identity != there.identity {
+        return Ok(None);
+    }
+    access_point::read_gently(&request.plan.site.access_point)?;
+    let gathered = reduce::read(&layout, &there)?;
+    let Some(measured) = measured(&there, &gathered, request.plan.code) else { return Ok(None) };
+    let site = jobs::site(options.site.as_deref())?;
+    let target = options.target.unwrap_or_else(|| jobs::target(&site.profile)).as_secs_f64();
+    let chunks = measured.costs.chunks((target - measured.start).max(target / 2.0));
+    let mut cut = measured.costs.cut(chunks).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+    let gaps = &gathered.tiling.gaps;
+    if options.keep && gaps.len() <= MOST_GAPS {
+        let borders: Vec<u128> = gaps.iter().flat_map(|gap| [gap.start(), gap.stop()]).collect();
+        cut = cut.with_borders(there.space.count(), &borders);
+    }
+    say(&format!("cut by what was computed before, and no item is tried: {}", describe(&there, &measured)));
+    let expected = Expected::new(&measured.costs, &cut, measured.start);
+    Ok(Some(Known { cut, expected: Some(expected), seen: there.seen }))
+}
+
+/// The cut of what is missing in a planned folder, into chunks of about `target` seconds each; without a target only where a chunk of
+/// `cut` would take far longer than a chunk of the plan does in the mean. Also what is to be said of it. `None` where `cut` will do,
+/// or no record tells. `code` is that at hand.
+pub(super) fn rest(
+    plan: &Plan,
+    gathered: &Gathered,
+    code: Identity,
+    cut: &Cut,
+    target: Option<f64>,
+) -> Option<(Cut, String)> {
+    if depends_on_the_cut(plan) || gathered.tiling.gaps.len() > MOST_GAPS || cut.chunks() > MOST_CHUNKS {
+        return None;
+    }
+    let items = plan.space.count();
+    let measured = measured(plan, gathered, code)?;
+    let chunks = plan.cut.chunks() as f64;
+    let usual =
+        plan.expected.map_or(measured.costs.total() + measured.start * chunks, |time| time as f64 / 1000.0) / chunks;
+    let goal = target.unwrap_or(usual);
+    let takes = |from: u128, to: u128| measured.costs.up_to(to) - measured.costs.up_to(from);
+    let gaps = &gathered.tiling.gaps;
+    let is_missing = |start: u128| {
+        let next = gaps.partition_point(|gap| gap.stop() <= start);
+        gaps.get(next).is_some_and(|gap| gap.start() <= start)
+    };
+    let is_too_long = |items: crate::space::Interval| {
+        let takes = measured.start + takes(items.start(), items.stop());
+        items.count() > 1 && takes > TOO_LONG * goal && takes - goal > OVERHEAD
+    };
+    let mut missing = cut.iter_from(items, 0).map(|(_, chunk)| chunk).filter(|chunk| is_missing(chunk.start()));
+    if target.is_none() && !missing.any(is_too_long) {
+        return None;
+    }
+    let work = (goal - measured.start).max(goal / 2.0);
+    let mut borders: Vec<u128> =
+        cut.iter_from(items, 0).map(|(_, chunk)| chunk.start()).filter(|start| !is_missing(*start)).collect();
+    let mut parts_of_all = 0;
+    for gap in gaps {
+        let parts = (takes(gap.start(), gap.stop()) / work).round().clamp(1.0, MOST_CHUNKS as f64) as u128;
+        borders.extend([gap.start(), gap.stop()]);
+        borders.extend(measured.costs.divide(*gap, parts));
+        parts_of_all += parts.min(gap.count());
+    }
+    if parts_of_all > u128::from(MOST_CHUNKS) {
+        return None;
+    }
+    let line = format!("what is missing is cut into chunks of about {}: {}", seconds(goal), describe(plan, &measured));
+    Some((Cut::Even { chunks: 1 }.with_borders(items, &borders), line))
+}
+
+/// What the records of the code at hand say of all items.
+fn measured(plan: &Plan, gathered: &Gathered, code: Identity) -> Option<Measured> {
+    let headers = gathered.chosen().map(|found| &found.record.header);
+    let headers = headers.filter(|header| !plan.knows_code() || header.code == code);
+    let runs: Vec<Timed> = headers.map(|header| Timed { items: header.items, seconds: header.seconds }).collect();
+    let command = plan.command.as_ref()?;
+    let per_item = command.runs_per_item(&plan.space, plan.yields.stdin_items);
+    Measured::new(plan.space.count(), &runs, per_item)
+}
+
+fn depends_on_the_cut(plan: &Plan) -> bool {
+    plan.command.as_ref().is_some_and(Command::depends_on_the_cut)
+}
+
+fn describe(plan: &Plan, measured: &Measured) -> String {
+    let (items, all) = (plan.space.count(), measured.costs.total());
+    let each = fine_seconds(all / items as f64);
+    let start =
+        if measured.start > 0.0 { format!(", and {} to start", fine_seconds(measured.start)) } else { String::new() };
+    let known = if measured.items == items {
+        "all items".to_owned()
+    } else {
+        format!("{} of {}", measured.items, count(items, "item"))
+    };
+    format!("{each} an item in the mean{start}, as {known} took")
+}

@@ -1,0 +1,270 @@
+//! What items cost by what has been computed already.
+//!
+//! Records cover items, apart and in order, and say how many seconds these took together. What an item takes is the same within a
+//! record; between two records it goes over evenly from the one to the other, and beyond the outermost it is as in these. A run takes
+//! a while to start beside its items: small runs beside large ones tell how long.
+
+use super::{Costs, NoCost};
+use crate::space::Interval;
+
+/// Costs are kept for so many stretches of items.
+const MOST_STRETCHES: usize = 4096;
+/// What lies between two records goes over in so many steps.
+const STEPS: u128 = 16;
+/// Two neighbours tell how long starting takes where one has so many times the items of the other,
+const LARGER: u128 = 4;
+/// and so many such pairs are needed: the items of two neighbours may differ by themselves.
+const PAIRS: usize = 3;
+/// The space in so many parts,
+const PARTS: usize = 8;
+/// that differ by no more than this factor in the mean: then items are alike,
+const ALIKE: f64 = 1.25;
+/// unless single records differ by more than machines do.
+const MACHINES: f64 = 2.0;
+/// Even an item that takes no time to speak of takes this, in seconds.
+const LEAST: f64 = 1e-7;
+
+/// Items that were computed together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Timed {
+    /// Which.
+    pub items: Interval,
+    /// How many seconds they took, with starting.
+    pub seconds: f64,
+}
+
+/// What has been computed says so much of all items.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    /// What the items cost, in seconds, without starting.
+    pub costs: Costs,
+    /// How many seconds a run takes to start.
+    pub start: f64,
+    /// How many items were computed.
+    pub items: u128,
+}
+
+impl Measured {
+    /// Of runs over some of `items` items, in the order of the items and apart; `None` where they are too few to speak for all: they
+    /// hold less than half of the items, and do not lie in each half of the eighths of the space. Where the program runs `per_item`,
+    /// an item's time is all there is.
+    #[must_use]
+    pub fn new(items: u128, runs: &[Timed], per_item: bool) -> Option<Self> {
+        let computed: u128 = runs.iter().map(|run| run.items.count()).sum();
+        if computed < items.div_ceil(2) && parts_with_runs(items, runs) < PARTS.div_ceil(2) {
+            return None;
+        }
+        let start = if per_item { 0.0 } else { start(runs) };
+        let each = |run: &Timed| ((run.seconds.max(0.0) - start) / run.items.count() as f64).max(LEAST);
+        let costs = if are_alike(items, runs, &each) {
+            let seconds: f64 = runs.iter().map(|run| each(run) * run.items.count() as f64).sum();
+            Costs::even(items, seconds / computed as f64)
+        } else {
+            stretches(items, runs, &each)
+        };
+        Some(Self { costs: costs.ok()?, start, items: computed })
+    }
+}
+
+/// In how many of the parts of the space a run starts.
+fn parts_with_runs(items: u128, runs: &[Timed]) -> usize {
+    let mut found = [false; PARTS];
+    for run in runs {
+        found[part(items, run)] = true;
+    }
+    found.into_iter().filter(|found| *found).count()
+}
+
+/// Which part of the space a run's middle lies in.
+fn part(items: u128, run: &Timed) -> usize {
+    let middle = run.items.start() + run.items.count() / 2;
+    ((middle as f64 / items as f64 * PARTS as f64) as usize).min(PARTS - 1)
+}
+
+/// How long a run takes to start: the median of what neighbours of unlike lengths say.
+fn start(runs: &[Timed]) -> f64 {
+    let of_pair = |pair: &[Timed]| {
+        let (small, large) =
+            if pair[0].items.count() <= pair[1].items.count() { (pair[0], pair[1]) } else { (pair[1], pair[0]) };
+        let (few, many) = (small.items.count(), large.items.count());
+        let are_neighbours = pair[0].items.stop() == pair[1].items.start();
+        (are_neighbours && many / few >= LARGER).then(|| {
+            let each = ((large.seconds - small.seconds) / (many - few) as f64).max(0.0);
+            (small.seconds - each * few as f64).max(0.0)
+        })
+    };
+    let mut found: Vec<f64> = runs.windows(2).filter_map(of_pair).collect();
+    if found.len() < PAIRS {
+        return 0.0;
+    }
+    found.sort_unstable_by(f64::total_cmp);
+    found[found.len() / 2]
+}
+
+/// Whether items take as long each, as far as machines that differ let it be seen.
+fn are_alike(items: u128, runs: &[Timed], each: &impl Fn(&Timed) -> f64) -> bool {
+    let mut parts = [(0.0, 0.0); PARTS];
+    let mut single: Vec<(f64, f64)> = Vec::with_capacity(runs.len());
+    for run in runs {
+        let (count, each) = (run.items.count() as f64, each(run));
+        let part = &mut parts[part(items, run)];
+        *part = (part.0 + each * count, part.1 + count);
+        single.push((each, count));
+    }
+    let means = parts.iter().filter(|(_, count)| *count > 0.0).map(|(seconds, count)| seconds / count);
+    let (least, most) = means.fold((f64::INFINITY, 0.0f64), |(least, most), mean| (least.min(mean), most.max(mean)));
+    single.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let all: f64 = single.iter().map(|(_, count)| count).sum();
+    let at = |share: f64| {
+        let mut sum = 0.0;
+        let found = single.iter().find(|(_, count)| {
+            sum += count;
+            sum >= share * all
+        });
+        found.or(single.last()).map_or(0.0, |(each, _)| *each)
+    };
+    most <= ALIKE * least && at(0.9) <= MACHINES * at(0.1)
+}
+
+/// The records' items and what lies between them.
+fn stretches(items: u128, runs: &[Timed], each: &impl Fn(&Timed) -> f64) -> Result<Costs, NoCost> {
+    let mut found: Vec<(u128, f64)> = Vec::with_capacity(2 * runs.len() + 1);
+    let mut before: Option<(u128, f64)> = None;
+    let between = |from: Option<(u128, f64)>, to: Option<(u128, f64)>, found: &mut Vec<(u128, f64)>| {
+        let start = from.map_or(0, |(stop, _)| stop);
+        let count = to.map_or(items, |(start, _)| start) - start;
+        let first = from.or(to).map_or(LEAST, |(_, each)| each);
+        let last = to.or(from).map_or(LEAST, |(_, each)| each);
+        let steps = STEPS.min(count);
+        for step in 0..steps {
+            let size = count / steps + u128::from(step < count % steps);
+            found.push((size, first + (last - first) * ((step as f64 + 0.5) / steps as f64)));
+        }
+    };
+    for run in runs {
+        let each = each(run);
+        between(before, Some((run.items.start(), each)), &mut found);
+        found.push((run.items.count(), each));
+        before = Some((run.items.stop(), each));
+    }
+    between(before, None, &mut found);
+    // Neighbours together, where there are many.
+    let together = found.len().div_ceil(MOST_STRETCHES).max(1);
+    Costs::of_stretches(found.chunks(together).map(|some| {
+        let count: u128 = some.iter().map(|(count, _)| count).sum();
+        let seconds: f64 = some.iter().map(|(count, each)| *count as f64 * each).sum();
+        (count, seconds / count as f64)
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Runs over stretches of `size` items, but for those that `skip` says, where item number `i` takes `cost(i)` seconds and a run `start`.
+    fn runs(
+        items: u128,
+        sizes: &[u128],
+        start: f64,
+        cost: impl Fn(u128) -> f64,
+        skip: impl Fn(usize) -> bool,
+    ) -> Vec<Timed> {
+        let (mut from, mut found) = (0, Vec::new());
+        for (number, size) in sizes.iter().cycle().enumerate() {
+            if from >= items {
+                break;
+            }
+            let to = (from + size).min(items);
+            if !skip(number) {
+                let seconds = start + (from..to).map(&cost).sum::<f64>();
+                found.push(Timed { items: Interval::new(from, to).expect("some"), seconds });
+            }
+            from = to;
+        }
+        found
+    }
+
+    #[test]
+    fn what_was_computed_tells_of_the_rest() {
+        let cost = |item: u128| item as f64 / 1000.0;
+        let all: f64 = (0..10_000).map(cost).sum();
+        for skipped in [2, 3, 5] {
+            let found = runs(10_000, &[100], 0.0, cost, |number| number % skipped == 1);
+            let measured = Measured::new(10_000, &found, false).expect("enough");
+            assert_eq!(measured.start, 0.0, "runs of one length say nothing of starting");
+            assert!((measured.costs.total() / all - 1.0).abs() < 0.01, "{}", measured.costs.total());
+            let cut = measured.costs.cut(20).expect("a cut");
+            let longest =
+                cut.iter_from(10_000, 0).map(|(_, chunk)| (chunk.start()..chunk.stop()).map(cost).sum::<f64>());
+            assert!(longest.fold(0.0, f64::max) <= 1.1 * all / 20.0, "{cut:?}");
+        }
+    }
+
+    #[test]
+    fn starting_is_seen_where_small_runs_lie_beside_large_ones() {
+        let found = runs(10_000, &[1, 10, 100, 1000], 0.5, |_| 0.01, |_| false);
+        let measured = Measured::new(10_000, &found, false).expect("enough");
+        assert!((measured.start - 0.5).abs() < 1e-9, "{}", measured.start);
+        assert!((measured.costs.total() - 100.0).abs() < 1e-6);
+        assert_eq!(Measured::new(10_000, &found, true).expect("enough").start, 0.0);
+        // Items that take less and less, cut by time, are not taken for it.
+        let cut = Costs::of_stretches((0..10_000u32).map(|item| (1, f64::from(item).powi(3)))).expect("costs");
+        let cut = cut.cut(50).expect("a cut");
+        let found: Vec<Timed> = cut.iter_from(10_000, 0).map(|(_, items)| Timed { items, seconds: 600.0 }).collect();
+        assert_eq!(Measured::new(10_000, &found, false).expect("enough").start, 0.0);
+    }
+
+    #[test]
+    fn machines_that_differ_make_no_uneven_cut() {
+        let mut chance = crate::model::Chance::new(5);
+        let mut found = runs(6000, &[100], 0.0, |_| 6.0, |_| false);
+        for run in &mut found {
+            run.seconds *= 0.8 + 0.4 * chance.unit();
+        }
+        let measured = Measured::new(6000, &found, false).expect("enough");
+        assert_eq!(measured.costs.cut(60), Ok(super::super::Cut::Even { chunks: 60 }));
+    }
+
+    #[test]
+    fn a_few_records_do_not_speak_for_all() {
+        let one = |start, stop| Timed { items: Interval::new(start, stop).expect("some"), seconds: 1.0 };
+        assert_eq!(Measured::new(1000, &[], false), None);
+        assert_eq!(Measured::new(1000, &[one(0, 1), one(1, 100)], false), None);
+        assert!(Measured::new(1000, &[one(0, 500)], false).is_some());
+        assert!(Measured::new(1000, &[one(0, 1), one(300, 301), one(600, 601), one(900, 901)], false).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn any_records_make_a_cut(
+            sizes in prop::collection::vec((1u128..2000, any::<bool>(), -1.0f64..100.0), 1..50), rest in 0u128..1000, per_item: bool,
+        ) {
+            let (mut from, mut found) = (0, Vec::new());
+            for (size, is_there, seconds) in sizes {
+                if is_there {
+                    found.push(Timed { items: Interval::new(from, from + size).expect("some"), seconds });
+                }
+                from += size;
+            }
+            let items = from + rest;
+            if let Some(measured) = Measured::new(items, &found, per_item) {
+                prop_assert_eq!(measured.costs.items(), items);
+                prop_assert!(measured.start >= 0.0 && measured.start.is_finite());
+                let cut = measured.costs.cut(measured.costs.chunks(10.0).min(1000)).expect("a cut");
+                prop_assert!(cut.fits(items));
+            }
+        }
+
+        #[test]
+        fn where_all_is_known_nothing_is_made_up(seconds in prop::collection::vec(0.1f64..1000.0, 8..100)) {
+            let found: Vec<Timed> = seconds.iter().zip(0..).map(|(&seconds, number)| {
+                Timed { items: Interval::new(number * 10, number * 10 + 10).expect("some"), seconds }
+            }).collect();
+            let measured = Measured::new(10 * seconds.len() as u128, &found, true).expect("enough");
+            let sum: f64 = seconds.iter().sum();
+            prop_assert!((measured.costs.total() / sum - 1.0).abs() < 1e-9);
+        }
+    }
+}
