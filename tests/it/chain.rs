@@ -337,6 +337,7 @@ fn what_makes_no_chain_is_refused() {
         .says("is to be the state, and is here");
     dir.split("plan --template chain --segments 2 --state t -- true").ok();
     dir.split("simulate").exits(2).says("follow one another");
+    dir.split("probe --template chain --segments 2 --state t -- true").exits(2).says("not tried first");
 }
 
 #[test]
