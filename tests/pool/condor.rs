@@ -52,12 +52,6 @@ impl Event {
         self.code == 12
     }
 
-    /// The memory in MiB of the slot that a job has started in.
-    pub(crate) fn memory(&self) -> Option<u32> {
-        let mut lines = self.text.lines().filter(|_| self.code == 1);
-        lines.find_map(|line| line.strip_prefix("\tMemory = ")?.parse().ok())
-    }
-
     /// The exit code that it tells of.
     pub(crate) fn returned(&self) -> Option<i32> {
         self.between("(return value ", ")")?.parse().ok()
