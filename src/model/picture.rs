@@ -6,8 +6,19 @@ use super::{Attempt, Choice, Ended};
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 360.0;
+/// The colours of what counts, of what was lost, and of what failed.
+const DONE: &str = "#31a354";
+const LOST: &str = "#de2d26";
+const FAILED: &str = "#fd8d3c";
 /// What is left around the plot for labels: left, right, top, bottom.
 const MARGIN: (f64, f64, f64, f64) = (70.0, 20.0, 36.0, 46.0);
+/// Two labels of an axis are so far apart at least, across and up.
+const APART: (f64, f64) = (52.0, 24.0);
+/// Times that a label may name, in seconds.
+const TICKS: [f64; 20] = [
+    1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 14_400.0, 43_200.0,
+    86_400.0, 172_800.0, 432_000.0, 864_000.0,
+];
 /// Slots that the timeline has room for.
 const MOST_SLOTS: usize = 60;
 
@@ -46,15 +57,34 @@ pub fn completion_against_length(choices: &[Choice], time: &dyn Fn(f64) -> Strin
         let x = across(point[0]);
         let y = up(point[2]);
         let _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"#08519c\"/>");
-        label(&mut svg, x, HEIGHT - MARGIN.3 + 18.0, "middle", &time(point[0]));
     }
-    for value in [least, most] {
-        label(&mut svg, MARGIN.0 - 6.0, up(value) + 4.0, "end", &time(value));
+    let mut free = 0.0;
+    for point in &points {
+        let x = across(point[0]);
+        if x >= free {
+            label(&mut svg, x, HEIGHT - MARGIN.3 + 18.0, "middle", &time(point[0]));
+            free = x + APART.0;
+        }
+    }
+    label(&mut svg, f64::midpoint(MARGIN.0, WIDTH - MARGIN.1), HEIGHT - 8.0, "middle", "length of a chunk");
+    // The ends, and round times where there is room between.
+    let mut labels = vec![least, most];
+    for tick in TICKS {
+        if tick > least && tick < most && labels.iter().all(|value| (up(*value) - up(tick)).abs() >= APART.1) {
+            labels.push(tick);
+        }
+    }
+    for value in labels {
+        let y = up(value);
+        let (from, to) = (MARGIN.0, WIDTH - MARGIN.1);
+        let _ = writeln!(svg, "<line x1=\"{from}\" y1=\"{y:.1}\" x2=\"{to}\" y2=\"{y:.1}\" stroke=\"#dddddd\"/>");
+        label(&mut svg, MARGIN.0 - 6.0, y + 4.0, "end", &time(value));
     }
     close(svg)
 }
 
-/// What ran where and when: a row for each of the first slots, green for what was done, red for what was lost.
+/// What ran where and when: a row for each of the first slots, green for what counts, red for what was lost to an eviction, orange for
+/// what failed. Of an attempt with slices that was evicted a part may be green.
 #[must_use]
 pub fn slots_over_time(attempts: &[Attempt], time: &dyn Fn(f64) -> String) -> String {
     let mut svg = open("slots over time");
@@ -67,17 +97,31 @@ pub fn slots_over_time(attempts: &[Attempt], time: &dyn Fn(f64) -> String) -> St
     let across = |moment: f64| scale(moment, (0.0, end), (MARGIN.0, WIDTH - MARGIN.1));
     let row = (HEIGHT - MARGIN.2 - MARGIN.3) / slots as f64;
     for attempt in shown() {
-        let colour = match attempt.ended {
-            Ended::Done => "#31a354",
-            Ended::Interrupted => "#de2d26",
-            Ended::Failed => "#fd8d3c",
+        let y = MARGIN.2 + row * attempt.slot as f64;
+        let height = (row - 0.6).max(0.4);
+        let lost = match attempt.ended {
+            Ended::Done => DONE,
+            Ended::Interrupted => LOST,
+            Ended::Failed => FAILED,
         };
-        let (x, y) = (across(attempt.start), MARGIN.2 + row * attempt.slot as f64);
-        let (width, height) = ((across(attempt.stop) - x - 0.5).max(0.2), (row - 0.6).max(0.4));
-        let _ = writeln!(
-            svg,
-            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{colour}\"/>"
-        );
+        let until = attempt.start + attempt.kept;
+        let parts = [(attempt.start, until, DONE), (until, attempt.stop, lost)];
+        for (start, stop, colour) in parts.into_iter().filter(|(start, stop, _)| stop > start) {
+            let x = across(start);
+            // A gap to what comes next on the slot.
+            let gap = if stop < attempt.stop { 0.0 } else { 0.5 };
+            let width = (across(stop) - x - gap).max(0.2);
+            let _ = writeln!(
+                svg,
+                "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"{colour}\"/>"
+            );
+        }
+    }
+    for (place, (colour, what)) in (0u8..).zip([(DONE, "counts"), (LOST, "lost to an eviction"), (FAILED, "failed")]) {
+        let x = WIDTH - MARGIN.1 - 320.0 + 90.0 * f64::from(place) + if place > 1 { 70.0 } else { 0.0 };
+        let y = MARGIN.2 - 23.0;
+        let _ = writeln!(svg, "<rect width=\"10\" height=\"10\" x=\"{x:.1}\" y=\"{y:.1}\" fill=\"{colour}\"/>");
+        label(&mut svg, x + 15.0, y + 9.0, "start", what);
     }
     for quarter in 0..=4 {
         let moment = end * f64::from(quarter) / 4.0;
@@ -134,6 +178,15 @@ mod tests {
         simulate(&[300.0; 9], None, &pool, &mut chance, &mut |attempt| attempts.push(attempt));
         let slots = slots_over_time(&attempts, &time);
         assert_eq!(slots.matches("<rect x=").count(), attempts.len());
+        // With slices, what an eviction leaves counts up to the last of them.
+        let mut parts = 0;
+        let mut sliced = Vec::new();
+        simulate(&[3000.0; 9], Some(300.0), &pool, &mut Chance::new(1), &mut |attempt| sliced.push(attempt));
+        for attempt in &sliced {
+            parts += usize::from(attempt.kept > 0.0) + usize::from(attempt.start + attempt.kept < attempt.stop);
+        }
+        assert!(parts > sliced.len(), "some were evicted after a slice");
+        assert_eq!(slots_over_time(&sliced, &time).matches("<rect x=").count(), parts);
         let work = Work { chunks: vec![600.0; 20], kept: None };
         let choices = alternatives(&work, &pool, 10.0, 10_000, 1).lengths;
         let lengths = completion_against_length(&choices, &time);

@@ -34,6 +34,9 @@ pub struct Attempt {
     pub start: f64,
     /// When it ended.
     pub stop: f64,
+    /// For so many seconds from its start on nothing was lost: all of an attempt that is done, and of one that was interrupted up
+    /// to the last slice that it had finished.
+    pub kept: f64,
     /// How.
     pub ended: Ended,
 }
@@ -113,7 +116,7 @@ pub fn simulate(
             } else {
                 (needed, Ended::Done)
             };
-            ends[slot] = Some(Attempt { slot, chunk, start: now, stop: now + runs, ended });
+            ends[slot] = Some(Attempt { slot, chunk, start: now, stop: now + runs, kept: 0.0, ended });
             events.push(Reverse((Moment(now + runs), made, Event::End { slot, chunk })));
             made += 1;
         }
@@ -123,12 +126,12 @@ pub fn simulate(
             Event::Back { slot } => idle.push_back(slot),
             Event::End { slot, chunk } => {
                 let attempt = ends[slot].take().expect("an attempt is under way");
-                watch(attempt);
                 found.attempts += 1;
                 let runs = attempt.stop - attempt.start;
                 let worked = (runs - pool.overhead()).max(0.0);
                 found.overhead += runs - worked;
                 if attempt.ended == Ended::Done {
+                    watch(Attempt { kept: runs, ..attempt });
                     found.goodput += worked;
                     found.completion = now;
                     left[chunk] = 0.0;
@@ -140,9 +143,11 @@ pub fn simulate(
                     Some(slice) if slice > 0.0 => ((worked * speeds[slot] / slice).floor() * slice).min(left[chunk]),
                     _ => 0.0,
                 };
+                let lost = worked - saved / speeds[slot];
+                watch(Attempt { kept: if saved > 0.0 { runs - lost } else { 0.0 }, ..attempt });
                 left[chunk] -= saved;
                 found.goodput += saved / speeds[slot];
-                found.badput += worked - saved / speeds[slot];
+                found.badput += lost;
                 queue.push_front(chunk);
                 if attempt.ended == Ended::Interrupted {
                     found.interrupted += 1;
@@ -234,14 +239,20 @@ mod tests {
                 .and_then(|pool| pool.failures(0.1)).expect("a pool");
             let mut spent = 0.0;
             let mut last = 0.0f64;
+            let mut lost = 0.0;
             let kept = slices.then_some(5.0);
             let found = simulate(&lengths, kept, &pool, &mut Chance::new(seed), &mut |attempt| {
                 spent += attempt.stop - attempt.start;
+                let runs = attempt.stop - attempt.start;
+                assert!((0.0..=runs * (1.0 + 1e-9)).contains(&attempt.kept), "{attempt:?}");
+                lost += runs - attempt.kept;
                 if attempt.ended == Ended::Done {
                     last = last.max(attempt.stop);
                 }
             });
             prop_assert_eq!(found.completion, last);
+            // What the picture shows as lost is that, but for what came before the work of attempts that kept nothing.
+            prop_assert!(lost >= found.badput - 1e-6 && lost <= found.badput + found.overhead + 1e-6);
             let sum = found.goodput + found.badput + found.overhead;
             prop_assert!((sum - spent).abs() < 1e-6 * spent);
             prop_assert!((found.goodput - lengths.iter().sum::<f64>()).abs() < 1e-6 * found.goodput);
