@@ -23,6 +23,7 @@ SPLIT_INTERRUPTION_SECONDS (without it: 14400), or as these settings of all thre
 
     every=SECONDS, every_steps=N   save so often instead
     at_most_every=SECONDS          never more often than this
+    background=True                save in a thread of its own: a copy of the state is taken, and the loop goes on
     interrupted_every=SECONDS      instead of SPLIT_INTERRUPTION_SECONDS
     folder=PATH                    instead of SPLIT_CHECKPOINT_DIR
     version=N, migrate=FUNCTION    the version of the state's layout, and FUNCTION(old_version, old_state), which makes a state of an older one
@@ -280,10 +281,13 @@ class _Engine:
     """What keeps a checkpoint: the two files, and how far it is."""
 
     SETTINGS = {'folder': None, 'version': 0, 'migrate': None, 'every': None, 'every_steps': None, 'at_most_every': 0.0,
-                'interrupted_every': None, 'pickle': False, 'return_when_stopped': False}
+                'interrupted_every': None, 'background': False, 'pickle': False, 'return_when_stopped': False}
 
     def __init__(self, key, kind, settings):
         self.closed = True
+        # The thread of a save that is under way, and what was wrong with it.
+        self.thread = None
+        self.failed = None
         odd = sorted(set(settings) - set(self.SETTINGS))
         if odd:
             raise CheckpointError('%s is no setting; there are %s' % (odd[0], ', '.join(sorted(self.SETTINGS))))
@@ -393,22 +397,40 @@ class _Engine:
         """What a tick does when something may be due."""
         self.going()
         if _sigterm.told:
+            # What was wrong with a save before matters less now than whether this one goes well.
+            self.settle()
             self.save(position, state, False)
             self.leave()
+        try:
+            self.attend_to_saves(position, state)
+        finally:
+            # Also after a failure, so that a program that goes on tries again in a while.
+            self.arm()
+
+    def attend_to_saves(self, position, state):
+        if self.failed is not None:
+            self.check_background()
         by_steps = not self.countdown
         if by_steps:
             self.countdown = self.chosen['every_steps']
         now = time.monotonic()
         # The first tick of a loop that saves by time has a due time of 0 and saves nothing.
         by_time = self.chosen['every_steps'] is None and self.due > 0 and now >= self.due
-        try:
-            if (by_steps or by_time) and now - self.last >= self.chosen['at_most_every']:
-                self.save(position, state, False)
-        finally:
-            # Also after a failure, so that a program that goes on tries again in a while.
-            self.arm()
+        if not (by_steps or by_time) or now - self.last < self.chosen['at_most_every']:
+            return
+        if not self.chosen['background']:
+            self.save(position, state, False)
+        # By time, a save that is still under way is not waited for.
+        elif by_steps or self.thread is None or not self.thread.is_alive():
+            self.save_in_background(position, state)
 
     def arm(self):
+        self.set_due()
+        if self.failed is not None:
+            # A background save has failed meanwhile: the next tick says so.
+            self.due = 0.0
+
+    def set_due(self):
         if self.chosen['every_steps'] is not None:
             self.due = math.inf
             return
@@ -419,7 +441,61 @@ class _Engine:
         self.due = max(self.last + every, time.monotonic() + every / 16, 1e-9)
 
     def save(self, position, state, done):
+        """Saves now, and waits for the disk."""
+        self.check_background()
         start = time.monotonic()
+        header = self.next(position, done)
+        try:
+            self.slots.save(header, state, self.chosen['pickle'])
+        except OSError as error:
+            raise self.cannot_write(error) from error
+        self.saved(start, done)
+
+    def save_in_background(self, position, state):
+        """Takes a copy of the state, as the bytes that are to be written, and has them written while the loop goes on."""
+        # Before the clock starts: this may wait for the disk.
+        self.check_background()
+        start = time.monotonic()
+        header = self.next(position, False)
+        copy = _Packed()
+        _pack(copy.put, state, self.chosen['pickle'], 'the state', 0)
+        thread = threading.Thread(target=self.write, args=(header, copy))
+        try:
+            thread.start()
+        except RuntimeError:
+            # There can be no more threads.
+            return self.save(position, state, False)
+        self.thread = thread
+        self.saved(start, False)
+
+    def write(self, header, copy):
+        try:
+            self.slots.save(header, copy, False)
+        except BaseException as error:
+            # Of the loop's thread: it is raised there.
+            self.failed = error
+            self.due = 0.0
+
+    def settle(self):
+        """Waits for the save that is under way; gives what was wrong with it."""
+        thread, self.thread = self.thread, None
+        if thread is not None and os.getpid() == self.process:
+            thread.join()
+        failed, self.failed = self.failed, None
+        return failed
+
+    def check_background(self):
+        failed = self.settle()
+        if isinstance(failed, OSError):
+            raise self.cannot_write(failed) from failed
+        if failed is not None:
+            raise failed
+
+    def cannot_write(self, error):
+        return CheckpointError('cannot write %s: %s' % (error.filename or self.slots.target(), error.strerror))
+
+    def next(self, position, done):
+        """The header of the next save."""
         header = dict(self.header)
         # As Rust has it: the end of the loop stands last.
         del header['done']
@@ -427,10 +503,9 @@ class _Engine:
         if position is not None:
             header['position'] = position
         header['done'] = done
-        try:
-            self.slots.save(header, state, self.chosen['pickle'])
-        except OSError as error:
-            raise CheckpointError('cannot write %s: %s' % (error.filename or self.slots.target(), error.strerror)) from error
+        return header
+
+    def saved(self, start, done):
         self.header['generation'] += 1
         self.header['done'] = done
         self.last = time.monotonic()
@@ -465,6 +540,10 @@ class _Engine:
         if not self.closed:
             self.closed = True
             self.retire()
+            # What is being saved is saved to its end before the files are given back.
+            failed = self.settle()
+            if failed is not None:
+                self.slots.say('checkpoint %s: the last save failed: %s' % (self.header['key'], failed))
             self.slots.close()
 
     def __del__(self):
@@ -751,6 +830,19 @@ class _Unreadable(Exception):
     pass
 
 
+class _Packed:
+    """A state that is packed, in memory."""
+
+    def __init__(self):
+        self.data = bytearray()
+        self.put = self.data.extend
+
+    def write(self, put):
+        with memoryview(self.data) as view:
+            for start in range(0, len(view), _BUFFER):
+                put(view[start:start + _BUFFER])
+
+
 class _Writer:
     """Writes a checkpoint, and keeps no more of it than a buffer."""
 
@@ -764,7 +856,10 @@ class _Writer:
         text = json.dumps(header, separators=(',', ':'), ensure_ascii=False).encode() + b'\n'
         self.buffer += _UNFINISHED
         self.put(text)
-        _pack(self.put, state, pickled, 'the state', 0)
+        if type(state) is _Packed:
+            state.write(self.put)
+        else:
+            _pack(self.put, state, pickled, 'the state', 0)
         payload = self.offset + len(self.buffer) - _LINE - len(text)
         lengths = b'%010d %020d' % (len(text), payload)
         # The first line is no part of the checksum, and the lengths in it end it.

@@ -238,6 +238,7 @@ fn compute(
         Called::Done(session) => session,
         Called::Failed(failed) => return Ok(give_up(kept, &left, failed).map(|()| End::All)?),
         Called::Stopped => return Ok(End::Stopped),
+        Called::Saved => return Ok(End::Carry),
     };
     let yields = &attempt.job.yields;
     let collector = yields.has_files().then(|| Collector::new(place.start_in, yields, !attempt.job.shared_filesystem));
@@ -272,8 +273,7 @@ fn compute(
         left.remove(0);
         match end {
             SliceEnd::Done => {}
-            // Nobody told it to: the program has saved its state.
-            SliceEnd::Stopped if !running.stopped() => return Ok(End::Carry),
+            SliceEnd::Saved => return Ok(End::Carry),
             SliceEnd::Stopped => return Ok(End::Stopped),
             SliceEnd::GaveUp(failed) => {
                 drop(reserve);
@@ -323,6 +323,8 @@ enum WholeEnd {
     Done { has_run: bool },
     /// It was told to stop.
     Stopped,
+    /// The program has saved its state, which is to be carried.
+    Saved,
     /// There is no result.
     Failed(CallFailed),
     /// There was one, and it could not be kept.
@@ -335,6 +337,8 @@ enum SliceEnd {
     Done,
     /// It was told to stop.
     Stopped,
+    /// The program has saved its state, which is to be carried.
+    Saved,
     /// No further item is tried, in this slice and those behind it; what is recorded of the latter.
     GaveUp(CallFailed),
 }
@@ -369,6 +373,7 @@ impl<'a> Slice<'a> {
                 SliceEnd::Done
             }
             WholeEnd::Stopped => SliceEnd::Stopped,
+            WholeEnd::Saved => SliceEnd::Saved,
             WholeEnd::Lost(lost) => self.give_up_on_rest(records, lost, self.items),
             // A program that keeps its own state goes on from there at its next try.
             WholeEnd::Failed(failed) if failed.is_of_some_items() && self.attempt.job.pacing.checkpoint.is_none() => {
@@ -396,6 +401,7 @@ impl<'a> Slice<'a> {
         }
         match self.once(items, collector) {
             Called::Stopped => WholeEnd::Stopped,
+            Called::Saved => WholeEnd::Saved,
             Called::Failed(failed) => WholeEnd::Failed(failed),
             Called::Done((output, Some(files))) => match records.bundle(items, output, &files) {
                 Ok(()) => WholeEnd::Done { has_run: true },
@@ -437,6 +443,7 @@ impl<'a> Slice<'a> {
                 }
                 // What has failed may do better where it goes on.
                 WholeEnd::Stopped => return SliceEnd::Stopped,
+                WholeEnd::Saved => return SliceEnd::Saved,
                 WholeEnd::Lost(lost) => {
                     // It may have taken what was left out just before with it.
                     end = self.give_up_on_rest(records, lost, items);
@@ -525,6 +532,7 @@ impl<'a> Slice<'a> {
             };
             match called {
                 Called::Stopped => return SliceEnd::Stopped,
+                Called::Saved => return SliceEnd::Saved,
                 Called::Done((output, files)) => {
                     hope.worked = true;
                     if let Err(lost) = records.entry(item, output, &files.unwrap_or_default()) {
@@ -561,6 +569,7 @@ impl<'a> Slice<'a> {
                 Called::Done(output) => Called::Done((output, None)),
                 Called::Failed(failed) => Called::Failed(failed),
                 Called::Stopped => Called::Stopped,
+                Called::Saved => Called::Saved,
             };
         };
         let expected = match session.expected(items, &bindings) {
@@ -572,6 +581,7 @@ impl<'a> Slice<'a> {
         }
         let failed = match session.call(items, &bindings, limit, running) {
             Called::Stopped => return Called::Stopped,
+            Called::Saved => return Called::Saved,
             Called::Failed(failed) => failed,
             Called::Done(output) => match collector.after(&expected) {
                 Ok(files) => return Called::Done((output, Some(files))),

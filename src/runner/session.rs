@@ -85,6 +85,8 @@ pub(super) enum Called<T> {
     Done(T),
     Failed(CallFailed),
     Stopped,
+    /// The program has saved its state and is not done: nobody told it to stop, but what it saved is to be carried.
+    Saved,
 }
 
 /// There is no result.
@@ -290,37 +292,37 @@ impl<'a> Session<'a> {
         running: &Running,
     ) -> Called<Output> {
         match self.run(items, bindings, limit, running) {
-            Ok(Some(output)) => Called::Done(output),
-            Ok(None) => Called::Stopped,
+            Ok(Ran::Done(output)) => Called::Done(output),
+            Ok(Ran::Stopped) => Called::Stopped,
+            Ok(Ran::Saved { .. }) => Called::Saved,
             Err(failed) => Called::Failed(failed),
         }
     }
 
-    /// `None` where everything was told to stop, or the program has saved its state, which is to be carried.
+    /// As often as it takes: a state that is saved is carried, or gone on from at once where it lasts.
     fn run(
         &self,
         items: Interval,
         bindings: &Bindings,
         limit: Option<Limit>,
         running: &Running,
-    ) -> Result<Option<Output>, CallFailed> {
+    ) -> Result<Ran, CallFailed> {
         let within = |error: StoreError| CallFailed::machine("the program's checkpoint", &error);
         let keeper = Keeper::open(self.attempt, self.place, items, self.started).map_err(within)?;
         let Some(mut keeper) = keeper else {
-            return match self.run_once(items, bindings, limit, running, None)? {
-                Ran::Done(output) => Ok(Some(output)),
-                Ran::Stopped | Ran::Saved { .. } => Ok(None),
-            };
+            return self.run_once(items, bindings, limit, running, None);
         };
         loop {
             keeper.before().map_err(within)?;
             match self.run_once(items, bindings, limit.clone(), running, Some(&keeper)) {
-                Ok(Ran::Done(output)) => return Ok(Some(output)),
-                Ok(Ran::Stopped) => return Ok(None),
+                Ok(ended @ (Ran::Done(_) | Ran::Stopped)) => return Ok(ended),
                 Ok(Ran::Saved { whole }) => {
                     let there = keeper.saved(whole).map_err(within)?;
-                    if running.stopped() || (there && keeper.is_carried()) {
-                        return Ok(None);
+                    if running.stopped() {
+                        return Ok(Ran::Stopped);
+                    }
+                    if there && keeper.is_carried() {
+                        return Ok(Ran::Saved { whole });
                     }
                     if !there {
                         let what = format!("split: exit code {SAVED} says that its state is saved, and nothing was\n");

@@ -2,7 +2,7 @@
 //!
 //! The programs are this one, started again with `worker` as its first word; those in Python are beside it and in
 //! examples/checkpoint/. `SPLIT_KILLS=1200 cargo test --test checkpoint -- storm` kills 1,200 of them at random moments (in two minutes), where
-//! the suite kills 96.
+//! the suite kills 108.
 
 mod classic;
 mod disk;
@@ -60,6 +60,7 @@ fn main() -> ExitCode {
         storm::threads,
         storm::rayon,
         storm::python_steps,
+        storm::python_background,
         storm::python_own,
         threads::a_naive_loop_is_torn_and_ours_is_not,
         threads::as_without_threads_to_the_last_bit,

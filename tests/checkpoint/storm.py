@@ -26,9 +26,9 @@ def answer(state):
     return state['hash']
 
 
-if sys.argv[1] == 'steps':
+if sys.argv[1] in ('steps', 'background'):
     state = first()
-    for item in steps('storm/1', range(ITEMS), state, every_steps=3):
+    for item in steps('storm/1', range(ITEMS), state, every_steps=3, background=sys.argv[1] == 'background'):
         add(state, item)
 else:
     with Checkpoint('storm/1', every_steps=3) as checkpoint:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 import unittest
 
@@ -466,6 +467,87 @@ class Faults(Case):
         with Checkpoint('sum') as checkpoint:
             checkpoint.resume()
             checkpoint.save(self.state(generation, large))
+
+
+class Background(Case):
+    def slow(self):
+        """Has each wait for the disk take until it is let go; gives what lets go of it, and what tells that it waits."""
+        go, waits, real = threading.Event(), threading.Event(), split_checkpoint._sync
+
+        def sync(file):
+            waits.set()
+            self.assertTrue(go.wait(20))
+            real(file)
+
+        split_checkpoint._sync = sync
+        self.addCleanup(setattr, split_checkpoint, '_sync', real)
+        self.addCleanup(go.set)
+        return go, waits
+
+    def test_each_save_is_of_one_moment(self):
+        state = {'total': 0, 'data': [0] * 100000}
+        for i in steps('sum/1', range(1, 101), state, every_steps=1, background=True):
+            state['total'] += i
+            state['data'][i] = i
+        self.assertEqual(state['total'], 5050)
+        # There is a save for each step, one after another, and one at the end.
+        self.assertIn(b'"generation":101,"position":100,"done":true', self.bytes('a'))
+        self.assertIn(b'"generation":100,"position":100,"done":false', self.bytes('b'))
+
+    def test_the_loop_goes_on_and_the_copy_is_as_it_was(self):
+        go, waits = self.slow()
+        with Checkpoint('sum', every_steps=1, background=True) as checkpoint:
+            checkpoint.resume()
+            state = {'n': 1, 'data': bytearray(b'x' * 1000000)}
+            checkpoint.tick(state)
+            self.assertTrue(waits.wait(20))
+            # It is being written, and the tick has not waited for it.
+            state['n'] = 2
+            state['data'][:] = b'y' * 1000000
+            go.set()
+        self.assertEqual(found_state(), {'n': 1, 'data': b'x' * 1000000})
+
+    def test_by_time_a_save_under_way_is_not_waited_for(self):
+        go, waits = self.slow()
+        with Checkpoint('sum', every=0.001, background=True) as checkpoint:
+            checkpoint.resume()
+            while not waits.is_set():
+                checkpoint.tick(1)
+            for _ in range(20):
+                time.sleep(0.002)
+                checkpoint.tick(2)
+            go.set()
+        self.assertEqual(found_state(), 1)
+
+    def test_a_failure_is_told_by_a_later_tick(self):
+        with Checkpoint('sum', every_steps=1, background=True) as checkpoint:
+            checkpoint.resume()
+            os.mkdir(self.path('b'))
+            checkpoint.tick(1)
+            checkpoint.tick(2)
+            end = time.monotonic() + 20
+            with self.assertRaises(CheckpointError) as caught:
+                while time.monotonic() < end:
+                    checkpoint.tick(3)
+            self.assertIn('cannot write', str(caught.exception))
+            os.rmdir(self.path('b'))
+            checkpoint.finish(4)
+        self.assertEqual(found_state(), 4)
+
+    def test_by_time_a_failure_is_told_as_well(self):
+        with Checkpoint('sum', every=0.001, background=True) as checkpoint:
+            checkpoint.resume()
+            os.mkdir(self.path('b'))
+            end = time.monotonic() + 20
+            with self.assertRaises(CheckpointError) as caught:
+                while time.monotonic() < end:
+                    checkpoint.tick(3)
+            self.assertIn('cannot write', str(caught.exception))
+
+    def test_what_cannot_be_kept_is_refused_at_once(self):
+        with Checkpoint('sum', every_steps=1, background=True) as checkpoint:
+            checkpoint.resume()
+            self.refused('cannot be saved', checkpoint.tick, {'f': len})
 
 
 class Signals(Case):

@@ -55,7 +55,7 @@ pub(crate) fn an_evicted_job_goes_on_where_it_was(pool: &Pool) {
     evict(1, &["condor_vacate_job", "-fast"], true);
     folder.wait_for("a carry of the third chunk", || job(&folder, 2, true).is_some());
     // The runner's parent is its starter, with which all ends at once.
-    pool.root("kill -9 $(ps -o ppid= -p $(pgrep -f 'exec job.json 2 56 84' | head -n 1))");
+    pool.root("kill -9 $(ps -o ppid= -p $(pgrep -f 'exec [j]ob.json 2 56 84' | head -n 1))");
     assert_eq!(folder.end_of(dagman), Some(0));
     assert_eq!(folder.split("reduce outputs/").ok(), "3570\n");
     for chunk in 0..3 {
