@@ -133,7 +133,7 @@ pub(super) fn probe(options: &WhatOptions) -> Result<Option<Probed>, Failure> {
 /// `split probe`.
 pub(super) fn command(options: &ProbeOptions) -> Done {
     if options.what.template.is_some() {
-        return Err(Failure::new(Exit::Usage, "--template: a trajectory is cut into segments, which are not tried first")
+        return Err(usage("--template: a trajectory is cut into segments, which are not tried first")
             .help("split plan, and then split try computes the first segment here"));
     }
     let options = &options.what;

@@ -49,7 +49,8 @@ pub(super) fn compute(
 ) -> Result<Outcome, RunError> {
     let session = match Session::start(attempt, place, command, own, running) {
         Called::Done(session) => session,
-        Called::Stopped => return Ok(Outcome::Stopped),
+        // Of a chain nothing is kept but its segments' states.
+        Called::Stopped | Called::Saved => return Ok(Outcome::Stopped),
         Called::Failed(failed) => return give_up(attempt, place, own, 1, chain, failed),
     };
     let yields = &attempt.job.yields;
@@ -133,7 +134,7 @@ impl Step<'_> {
         let slice = Slice::of(attempt, place, self.session, self.running);
         let (mut output, files) = match slice.once(attempt.items, collector) {
             Called::Done(left) => left,
-            Called::Stopped => return Ok(Err(Ended::Stopped)),
+            Called::Stopped | Called::Saved => return Ok(Err(Ended::Stopped)),
             Called::Failed(failed) => return Ok(Err(Ended::Failed(failed))),
         };
         let seconds = output.seconds;
