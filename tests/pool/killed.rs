@@ -46,7 +46,7 @@ fn kill_dagman(pool: &Pool, folder: &Folder<'_>) {
     let here = folder.run(["pwd"]).ok();
     pool.root(&format!(
         "for process in $(pgrep -x condor_dagman); do
-             [ \"$(readlink /proc/$process/cwd)\" != {} ] || kill -9 $process && found=1
+             if [ \"$(readlink /proc/$process/cwd)\" = {} ]; then kill -9 $process && found=1; fi
          done
          [ \"$found\" ]",
         here.trim()
