@@ -134,7 +134,9 @@ pub(crate) fn a_url_that_cannot_be_fetched_ends_the_dag(pool: &Pool) {
     assert_eq!(folder.submit(), Some(1));
     folder.wait_for_empty_queue();
     assert!(folder.jobs().iter().all(|job| job.returned.is_none()), "{:?}", folder.jobs());
-    folder.split("reduce outputs/").fails(20, &["chunk 0", "no record"]);
+    folder
+        .split("reduce outputs/")
+        .fails(20, &["chunk 0", "held: Transfer input files failure", "it was not released, and removed"]);
     let why = folder.split("why").ok();
     assert!(why.contains("held: Transfer input files failure") && why.contains("and removed"), "{why}");
 }
