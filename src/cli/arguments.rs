@@ -10,6 +10,7 @@ use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::simulate::SimulateOptions;
 use super::what::ChunkName;
+use crate::dag::{REST_AGAIN_DAG, REST_DAG};
 use crate::exit::Exit;
 use crate::plan::{ContainerMode, Keeping, ReduceOn, Tolerance};
 
@@ -101,6 +102,9 @@ pub(super) enum Task {
     /// Cut what is missing once the chunks have run, or see whether anything still is: scripts of plan.dag
     #[command(hide = true)]
     Tail(TailOptions),
+    /// Cut the rest by what the items took that were tried on the pool: a script of plan.dag
+    #[command(hide = true)]
+    Rest(RestOptions),
 }
 
 /// Which results are computed again.
@@ -247,6 +251,13 @@ pub(super) struct MergeGroupOptions {
 pub(super) struct TailOptions {
     /// A round of the tail, from 1, or `end`
     pub(super) step: TailStep,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RestOptions {
+    /// The DAG that is written
+    #[arg(value_parser = [REST_DAG, REST_AGAIN_DAG])]
+    pub(super) dag: String,
 }
 
 /// A step of the tail.
@@ -479,9 +490,13 @@ pub(super) struct WhatOptions {
     #[arg(long, value_name = "TIME|EXPR", help_heading = "Cut", allow_hyphen_values = true)]
     pub(super) cost: Option<String>,
 
-    /// For how long items may be tried here, where nothing says how to cut
+    /// For how long items may be tried here, where nothing says how to cut; with --probe-on-pool, for how long each job tries some
     #[arg(long, value_name = "TIME", help_heading = "Cut", value_parser = time, default_value = "60s")]
     pub(super) probe_budget: Duration,
+
+    /// Try a few items in jobs and not here: a first stage of the DAG, which cuts the rest itself by what these took
+    #[arg(long, help_heading = "Cut", conflicts_with_all = ["chunks", "chunk_size", "cost", "template"])]
+    pub(super) probe_on_pool: bool,
 
     /// Work that cannot be split. chain: each item is a trajectory, computed by --segments jobs one after another; gromacs, lammps:
     /// what the program takes besides, such as -nb cpu, comes after `--`

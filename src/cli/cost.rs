@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::request::usage;
 use crate::cut::{Costs, Cut};
 use crate::model::Quantiles;
-use crate::plan::{Pacing, Plan, Word};
+use crate::plan::{Pacing, Plan, Probe, Word};
 use crate::space::{ConditionError, Formula, Rows, Space, seed};
 
 /// Of a space with more items than this the costs are those of a sample.
@@ -170,36 +170,62 @@ impl Expected {
 }
 
 /// How jobs go about their chunks.
-pub(super) fn pacing(options: &WhatOptions, expected: Option<&Expected>, target: f64) -> Result<Pacing, Failure> {
-    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let in_slices_of = |length: f64, longest: f64| (longest / length).ceil().clamp(1.0, 1e9) as u64;
-    let has_state = options.checkpoint.is_some();
-    let slices = match (options.slices, options.slice, expected) {
-        (Some(slices), _, _) => slices,
-        (None, Some(slice), Some(expected)) => in_slices_of(slice.as_secs_f64(), expected.usual()),
-        (None, Some(_), None) => {
-            return Err(usage("--slice: it is not known how long a chunk takes")
-                .help("say how long an item takes, such as --cost 3.2s; or how many slices a chunk has: --slices N"));
-        }
-        // A program that keeps its own state has no need of them.
-        (None, None, Some(expected)) if expected.usual() > LONG_CHUNK && !options.command.is_empty() && !has_state => {
-            in_slices_of(SLICE, expected.usual())
-        }
-        (None, None, _) => 1,
+pub(super) fn pacing(
+    options: &WhatOptions,
+    expected: Option<&Expected>,
+    target: f64,
+    tries_on_pool: bool,
+) -> Result<Pacing, Failure> {
+    let probe = Probe {
+        budget: milliseconds(options.probe_budget),
+        target: milliseconds(Duration::from_secs_f64(target)),
+        slice: options.slice.map(milliseconds),
+        again: false,
     };
-    // What was not finished is cut again in the tail; without one it would be missing.
-    let has_tail = options.tail_rounds > 0;
-    let budget = expected.filter(|_| slices > 1 && has_tail).map(|expected| {
-        let longest = Duration::from_secs_f64((2.0 * expected.longest.max(target)).min(1e9));
-        milliseconds(longest)
-    });
-    Ok(Pacing {
-        slices,
+    if options.slice.is_some() && expected.is_none() && !tries_on_pool {
+        return Err(usage("--slice: it is not known how long a chunk takes")
+            .help("say how long an item takes, such as --cost 3.2s; or how many slices a chunk has: --slices N"));
+    }
+    let told = Pacing {
+        slices: options.slices.unwrap_or(1),
         item_timeout: options.item_timeout.map(milliseconds),
-        budget: options.budget.map(milliseconds).or(budget),
+        budget: options.budget.map(milliseconds),
         eviction_every: options.eviction_every.map(milliseconds),
         checkpoint: options.checkpoint.map(Into::into),
+        probe: None,
+    };
+    Ok(match expected {
+        Some(expected) if !options.command.is_empty() => {
+            paced(told, options.slices, probe, options.tail_rounds, expected)
+        }
+        None if tries_on_pool => Pacing { probe: Some(probe), ..told },
+        _ => told,
     })
+}
+
+/// How jobs go about chunks that take as long as is `expected`, beside what was `told`; with so many `slices` where that was told.
+/// Of `probe` the times count that chunks and slices are to take.
+pub(super) fn paced(told: Pacing, slices: Option<u64>, probe: Probe, tail_rounds: u32, expected: &Expected) -> Pacing {
+    let in_slices_of = |length: f64, longest: f64| (longest / length).ceil().clamp(1.0, 1e9) as u64;
+    let slices = match (slices, probe.slice) {
+        (Some(slices), _) => slices,
+        (None, Some(slice)) => in_slices_of(Duration::from_millis(slice).as_secs_f64(), expected.usual()),
+        // A program that keeps its own state has no need of them.
+        (None, None) if expected.usual() > LONG_CHUNK && told.checkpoint.is_none() => {
+            in_slices_of(SLICE, expected.usual())
+        }
+        (None, None) => 1,
+    };
+    // What was not finished is cut again in the tail; without one it would be missing.
+    let budget = (slices > 1 && tail_rounds > 0).then(|| {
+        let target = Duration::from_millis(probe.target).as_secs_f64();
+        milliseconds(Duration::from_secs_f64((2.0 * expected.longest.max(target)).min(1e9)))
+    });
+    Pacing { slices, budget: told.budget.or(budget), probe: None, ..told }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Only records of the same items, the same command and the same code are asked, and only where they speak for all items. Of a
 //! command that names its chunk nothing is cut anew: another cut is another plan.
 
+use std::time::Duration;
+
 use super::arguments::WhatOptions;
 use super::cost::Expected;
 use super::failure::Failure;
@@ -13,8 +15,9 @@ use super::{access_point, jobs, reduce};
 use crate::cut::{Cut, Measured, Timed};
 use crate::exit::Exit;
 use crate::folder::Layout;
-use crate::plan::{Command, Identity, Plan};
+use crate::plan::{Command, Identity, Plan, Probe};
 use crate::record::Gathered;
+use crate::space::Interval;
 
 /// So many gaps are cut out one by one.
 const MOST_GAPS: usize = 10_000;
@@ -43,16 +46,39 @@ pub(super) fn from_records(options: &WhatOptions) -> Result<Option<Known>, Failu
     let Some(measured) = measured(&there, &gathered, request.plan.code) else { return Ok(None) };
     let site = jobs::site(options.site.as_deref())?;
     let target = options.target.unwrap_or_else(|| jobs::target(&site.profile)).as_secs_f64();
-    let chunks = measured.costs.chunks((target - measured.start).max(target / 2.0));
-    let mut cut = measured.costs.cut(chunks).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
-    let gaps = &gathered.tiling.gaps;
-    if options.keep && gaps.len() <= MOST_GAPS {
-        let borders: Vec<u128> = gaps.iter().flat_map(|gap| [gap.start(), gap.stop()]).collect();
-        cut = cut.with_borders(there.space.count(), &borders);
-    }
+    let gaps: &[Interval] = if options.keep { &gathered.tiling.gaps } else { &[] };
+    let cut = in_chunks_of(target, &there, &measured, gaps)?;
     say(&format!("cut by what was computed before, and no item is tried: {}", describe(&there, &measured)));
     let expected = Expected::new(&measured.costs, &cut, measured.start);
     Ok(Some(Known { cut, expected: Some(expected), seen: there.seen }))
+}
+
+/// The cut of a plan whose items were tried on the pool, into chunks of about as long as it says, and how long they take; also what
+/// is to be said of it. `None` where no item has a result.
+pub(super) fn tried(
+    plan: &Plan,
+    gathered: &Gathered,
+    probe: Probe,
+) -> Result<Option<(Cut, Expected, String)>, Failure> {
+    // Whatever version of the program it was.
+    let Some((runs, per_item)) = timed(plan, gathered, &|_| true) else { return Ok(None) };
+    let Some(measured) = Measured::guess(plan.space.count(), &runs, per_item) else { return Ok(None) };
+    let target = Duration::from_millis(probe.target).as_secs_f64();
+    let cut = in_chunks_of(target, plan, &measured, &gathered.tiling.gaps)?;
+    let expected = Expected::new(&measured.costs, &cut, measured.start);
+    let line = format!("cut into chunks of about {}: {}", seconds(target), describe(plan, &measured));
+    Ok(Some((cut, expected, line)))
+}
+
+/// The items in chunks of about `target` seconds, and cut where what is missing starts and ends.
+fn in_chunks_of(target: f64, plan: &Plan, measured: &Measured, gaps: &[Interval]) -> Result<Cut, Failure> {
+    let chunks = measured.costs.chunks((target - measured.start).max(target / 2.0));
+    let mut cut = measured.costs.cut(chunks).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+    if gaps.len() <= MOST_GAPS {
+        let borders: Vec<u128> = gaps.iter().flat_map(|gap| [gap.start(), gap.stop()]).collect();
+        cut = cut.with_borders(plan.space.count(), &borders);
+    }
+    Ok(cut)
 }
 
 /// The cut of what is missing in a planned folder, into chunks of about `target` seconds each; without a target only where a chunk of
@@ -80,7 +106,7 @@ pub(super) fn rest(
         let next = gaps.partition_point(|gap| gap.stop() <= start);
         gaps.get(next).is_some_and(|gap| gap.start() <= start)
     };
-    let is_too_long = |items: crate::space::Interval| {
+    let is_too_long = |items: Interval| {
         let takes = measured.start + takes(items.start(), items.stop());
         items.count() > 1 && takes > TOO_LONG * goal && takes - goal > OVERHEAD
     };
@@ -107,12 +133,17 @@ pub(super) fn rest(
 
 /// What the records of the code at hand say of all items.
 fn measured(plan: &Plan, gathered: &Gathered, code: Identity) -> Option<Measured> {
+    let (runs, per_item) = timed(plan, gathered, &|of| !plan.knows_code() || of == code)?;
+    Measured::new(plan.space.count(), &runs, per_item)
+}
+
+/// How long those records took whose code `counts`, and whether the program runs once for each item.
+fn timed(plan: &Plan, gathered: &Gathered, counts: &dyn Fn(Identity) -> bool) -> Option<(Vec<Timed>, bool)> {
     let headers = gathered.chosen().map(|found| &found.record.header);
-    let headers = headers.filter(|header| !plan.knows_code() || header.code == code);
+    let headers = headers.filter(|header| counts(header.code));
     let runs: Vec<Timed> = headers.map(|header| Timed { items: header.items, seconds: header.seconds }).collect();
     let command = plan.command.as_ref()?;
-    let per_item = command.runs_per_item(&plan.space, plan.yields.stdin_items);
-    Measured::new(plan.space.count(), &runs, per_item)
+    Some((runs, command.runs_per_item(&plan.space, plan.yields.stdin_items)))
 }
 
 fn depends_on_the_cut(plan: &Plan) -> bool {

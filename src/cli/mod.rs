@@ -27,6 +27,7 @@ mod progress;
 mod python;
 mod reduce;
 mod request;
+mod rest;
 mod resume;
 mod run;
 mod show;
@@ -85,6 +86,7 @@ pub fn main() -> ExitCode {
             Task::Site(options) => site::site(&options),
             Task::Python => python::python(),
             Task::Tail(options) => tail::tail(&options),
+            Task::Rest(options) => rest::rest(&options),
             Task::MergeGroup(options) => merge_group::merge_group(&options),
         },
         Err(_) if words.first().is_some_and(|first| coreutils::is_option_of_ours(first)) => {

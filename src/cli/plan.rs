@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::Done;
 use super::arguments::{PlanOptions, WhatOptions};
@@ -9,7 +10,7 @@ use super::cost::Expected;
 use super::failure::{Failure, printed};
 use super::outlook::outlook;
 use super::output::{bytes, count, say, seconds, tell};
-use super::probe::{Probed, probe};
+use super::probe::{self, Probed};
 use super::request::{Knowledge, Known, Request};
 use super::{access_point, chain, learn, progress, reduce, travel, yields};
 use crate::dag::Text;
@@ -89,7 +90,10 @@ pub(super) fn requested(options: &WhatOptions, renew: bool) -> Result<(Request, 
     if let Some(known) = learn::from_records(options)? {
         return Ok((Request::new(options, renew, &Knowledge::Known(known))?, None));
     }
-    let Some(probed) = probe(options)? else {
+    if options.probe_on_pool {
+        return Ok((probe::on_pool(options, renew)?, None));
+    }
+    let Some(probed) = probe::probe(options)? else {
         return Ok((Request::new(options, renew, &Knowledge::Nothing)?, None));
     };
     let knowledge = Knowledge::Known(probed.known.clone());
@@ -105,6 +109,9 @@ fn cut_of_the_plan_there(options: &WhatOptions) -> Option<Knowledge> {
     }
     let bytes = std::fs::read(Layout::new(&options.dir).plan()).ok()?;
     let there = Plan::from_json(&bytes).ok()?;
+    if there.pacing.probe.is_some() {
+        return None;
+    }
     let expected = Expected::of_plan(&there);
     Some(Knowledge::Known(Known { cut: there.cut, expected, seen: there.seen }))
 }
@@ -182,9 +189,23 @@ pub(super) fn describe(request: &Request) -> Vec<String> {
     };
     let mut lines = match &plan.chain {
         Some(chain) => chain::describe(plan, chain),
-        None => {
-            vec![format!("{} of {each} each, over {}, merged by {}", count(chunks, "chunk"), plan.space, plan.reduce)]
-        }
+        None => match &plan.pacing.probe {
+            Some(probe) => vec![
+                format!("{}, merged by {}", plan.space, plan.reduce),
+                format!(
+                    "  a few items are tried on the pool first, at {} for {} each; what they take cuts the rest into chunks of about {}",
+                    count(chunks, "place"),
+                    seconds(probe.budget().as_secs_f64()),
+                    seconds(Duration::from_millis(probe.target).as_secs_f64()),
+                ),
+            ],
+            None => vec![format!(
+                "{} of {each} each, over {}, merged by {}",
+                count(chunks, "chunk"),
+                plan.space,
+                plan.reduce
+            )],
+        },
     };
     lines.extend(request.found.iter().cloned());
     lines.extend(travel::words(request));

@@ -130,6 +130,22 @@ pub(super) fn probe(options: &WhatOptions) -> Result<Option<Probed>, Failure> {
     Ok(Some(Probed { known, partials: tried.partials, _folder: trial.folder }))
 }
 
+/// A plan whose first stage tries items on the pool.
+pub(super) fn on_pool(options: &WhatOptions, renew: bool) -> Result<Request, Failure> {
+    let request = Request::new(options, renew, &Knowledge::Probing)?;
+    let refuse = |why: &str| {
+        let failure = usage(format!("--probe-on-pool: {why}"));
+        failure.help("say how to cut: --chunks N or --chunk-size N; or how long an item takes: --cost 3.2s")
+    };
+    match &request.plan.command {
+        None => Err(refuse("without a command the items themselves are the results: there is nothing to try")),
+        Some(command) if command.depends_on_the_cut() => {
+            Err(refuse("the command names its chunk, so that what is tried would be of no use to other chunks"))
+        }
+        Some(_) => Ok(request),
+    }
+}
+
 /// `split probe`.
 pub(super) fn command(options: &ProbeOptions) -> Done {
     if options.what.template.is_some() {
@@ -137,6 +153,9 @@ pub(super) fn command(options: &ProbeOptions) -> Done {
             .help("split plan, and then split try computes the first segment here"));
     }
     let options = &options.what;
+    if options.probe_on_pool {
+        return Err(usage("split probe tries items here: --probe-on-pool is for split plan"));
+    }
     for (is_given, name) in [(options.keep, "--keep"), (options.force, "--force")] {
         if is_given {
             return Err(usage(format!("split probe writes no plan: {name} is for split plan")));

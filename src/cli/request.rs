@@ -16,7 +16,7 @@ use super::{chain, merging, output, progress, target};
 use crate::cut::{Costs, Cut, CutError, MOST_CHUNKS};
 use crate::dag::Templates;
 use crate::exit::Exit;
-use crate::folder::{Existing, is_tail};
+use crate::folder::{Existing, is_nested};
 use crate::inputs::{Doubt, FindError, FoundEnvironment, JobFolder, UrlError, WordFate, find};
 use crate::plan::{
     Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, SEGMENT_NAMES,
@@ -33,7 +33,7 @@ const MOST_LISTED: u128 = 1_000_000_000;
 pub(super) enum Knowledge {
     /// Nothing.
     Nothing,
-    /// Items are to be tried first, in so many pieces as places.
+    /// Items are to be tried first, here or on the pool, in so many pieces as places.
     Probing,
     /// It has been found out.
     Known(Known),
@@ -158,7 +158,7 @@ impl Request {
                     && name.is_some_and(|name| {
                         name.starts_with(b"plan.")
                             || name.starts_with(b"aside-")
-                            || is_tail(name)
+                            || is_nested(name)
                             || ours.contains(&name)
                     })
         };
@@ -207,7 +207,10 @@ impl Request {
             home: std::env::var_os("HOME").filter(|home| shared && !home.is_empty()).map(Word::from),
             code: found.code,
             resources,
-            pacing: cost::pacing(options, expected.as_ref(), target)?,
+            pacing: {
+                let tries_on_pool = options.probe_on_pool && matches!(knowledge, Knowledge::Probing);
+                cost::pacing(options, expected.as_ref(), target, tries_on_pool)?
+            },
             site: rules,
             templates: templates.identity(),
         };

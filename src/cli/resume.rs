@@ -5,11 +5,11 @@ use super::arguments::ResumeOptions;
 use super::failure::Failure;
 use super::output::{count, tell};
 use super::request::templates;
-use super::{access_point, learn, plan, progress, reduce, versions};
+use super::{access_point, learn, plan, progress, reduce, rest, versions};
 use crate::cut::Cut;
 use crate::exit::Exit;
 use crate::folder::{Existing, Laid, lay_down};
-use crate::plan::{Command, Plan, Word};
+use crate::plan::{Command, Pacing, Plan, Probe, Word};
 use crate::space::Interval;
 
 /// So many gaps are cut out one by one; where there are more, chunks that lack anything are computed whole.
@@ -17,7 +17,12 @@ const MOST_GAPS: usize = 10_000;
 
 /// The plan's cut with its chunks divided where what is missing starts and ends, so that nothing that is done runs again; or
 /// the cut as it is, and why.
-fn around_the_gaps(plan: &Plan, gaps: &[Interval], most: usize) -> (Cut, Option<String>) {
+pub(super) fn around_the_gaps(plan: &Plan, gaps: &[Interval]) -> (Cut, Option<String>) {
+    around_gaps(plan, gaps, MOST_GAPS)
+}
+
+/// As [`around_the_gaps`], where there are no more than `most`.
+fn around_gaps(plan: &Plan, gaps: &[Interval], most: usize) -> (Cut, Option<String>) {
     // The items' numbers within a chunk, or the chunk's own, may be a part of what is computed.
     if plan.command.as_ref().is_some_and(Command::depends_on_the_cut) {
         return (plan.cut.clone(), Some("the numbers of chunks are a part of the command".to_owned()));
@@ -71,14 +76,28 @@ pub(super) fn resume(options: &ResumeOptions) -> Done {
         return tell(&lines);
     }
     let gaps = &gathered.tiling.gaps;
-    let (cut, why_whole) = around_the_gaps(&plan, gaps, MOST_GAPS);
+    let (cut, why_whole) = around_the_gaps(&plan, gaps);
     let target = options.target.map(|target| target.as_secs_f64());
-    let learned = if plan.chain.is_some() { None } else { learn::rest(&plan, &gathered, now.code, &cut, target) };
-    let (cut, by_time) = match learned {
-        Some((cut, line)) => (cut, Some(line)),
-        None => (cut, None),
+    let (mut wanted, by_time) = match plan.pacing.probe {
+        // Where nothing has a result yet, items are tried once more.
+        Some(probe) if gathered.covered() == 0 => {
+            let pacing = Pacing { probe: Some(Probe { again: false, ..probe }), ..plan.pacing.clone() };
+            (Plan { pacing, ..plan }, None)
+        }
+        Some(probe) => {
+            let target =
+                options.target.map_or(probe.target, |target| u64::try_from(target.as_millis()).unwrap_or(u64::MAX));
+            let (wanted, line) = rest::by_what_was_tried(&plan, &gathered, Probe { target, ..probe })?;
+            (wanted, Some(line))
+        }
+        None => {
+            let by_time =
+                (plan.chain.is_none()).then(|| learn::rest(&plan, &gathered, now.code, &cut, target)).flatten();
+            let (cut, line) = by_time.map_or((cut, None), |(cut, line)| (cut, Some(line)));
+            (Plan { cut, ..plan }, line)
+        }
     };
-    let mut wanted = Plan { code: now.code, cut, ..plan };
+    wanted.code = now.code;
     wanted.files.files = now.files;
     let programs = plan::programs()?;
     let spinner = progress::spinner("writing the plan");
@@ -204,7 +223,7 @@ mod tests {
                 results.extend(leave(folder.path(), number, &plan, records, *fate));
             }
             let gathered = gather(folder.path(), &plan, &|_| ()).expect("read");
-            let (cut, whole) = around_the_gaps(&plan, &gathered.tiling.gaps, MOST_GAPS);
+            let (cut, whole) = around_the_gaps(&plan, &gathered.tiling.gaps);
             let resumed = Plan { cut, ..plan.clone() };
             prop_assert_eq!(whole, None);
             prop_assert_eq!(items_to_run(&resumed, &gathered.tiling.gaps), ITEMS - gathered.covered());
@@ -226,7 +245,7 @@ mod tests {
                 prop_assert!(!(items.start()..items.stop()).all(|item| cut.contains(&item)), "{:?} is valid", items);
             }
             // Without a cut of its own it is whole chunks, and it says how many items more that is.
-            let (same, why) = around_the_gaps(&plan, &gathered.tiling.gaps, 0);
+            let (same, why) = around_gaps(&plan, &gathered.tiling.gaps, 0);
             prop_assert_eq!(&same, &plan.cut);
             prop_assert_eq!(why.is_some(), !gathered.tiling.gaps.is_empty() );
             prop_assert_eq!(items_to_run(&plan, &gathered.tiling.gaps), to_run(&plan).len() as u128);

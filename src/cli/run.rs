@@ -88,6 +88,9 @@ fn existing(folder: &Path, options: &RunOptions) -> Result<(Layout, Plan, Option
 
 /// Plans as `split plan` does, with a shorter account.
 fn planned(options: &RunOptions) -> Result<(Layout, Plan, Option<u16>), Failure> {
+    if options.what.probe_on_pool {
+        return Err(Failure::new(Exit::Usage, "split run computes all items here: --probe-on-pool is for split plan"));
+    }
     let (mut request, probed) = requested(&options.what, false)?;
     // Before the plan is written, which starts threads.
     let threads = gentle(&request.plan, options)?;

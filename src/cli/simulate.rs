@@ -289,6 +289,14 @@ fn taught(log: Option<&Path>, lessons: &Lessons) -> String {
 
 /// What each chunk takes, and by how many measured ones that is known.
 fn work(options: &SimulateOptions, layout: &Layout, plan: &Plan) -> Result<(Work, usize), Failure> {
+    if plan.pacing.probe.is_some() {
+        return Err(Failure::new(
+            Exit::Usage,
+            "the chunks of this plan are cut on the pool, once items have been tried there",
+        )
+        .help("condor_submit_dag plan.dag tries them; after that split simulate foresees the rest")
+        .help("split probe, with the options of the plan, tries items here"));
+    }
     let chunks = plan.cut.iter_from(plan.space.count(), 0);
     if let Some(time) = options.chunk_time {
         let chunks: Vec<f64> = chunks.map(|_| time.as_secs_f64().max(1e-3)).collect();

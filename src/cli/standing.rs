@@ -99,6 +99,10 @@ impl Sources {
     /// Reads what is new of the logs.
     pub(super) fn follow(&mut self) -> Result<(), Failure> {
         let dag = self.layout.dag();
+        // Once items have been tried, the DAG itself cuts the plan anew.
+        if self.plan.pacing.probe.is_some() {
+            self.plan = reduce::find(self.layout.root())?.1;
+        }
         // What is at work is asked first: then all that a DAGMan did before it ended is read.
         let lock = lock_state(&dag);
         self.dagman = Dagman::read(&dag).map_err(StoreError::on("read the log of DAGMan beside", &dag))?;
@@ -196,6 +200,7 @@ impl<'a> Standing<'a> {
         }
         // What an earlier DAGMan left undone the one at work has still to submit.
         let is_of_before = |job: &Job| at_work && dagman.is_some_and(|dagman| job.changed < dagman.submitted);
+        let tries = plan.pacing.probe.is_some() && at_work;
         let place = |(chunk, job): (usize, &Option<u32>)| {
             if gathered.tiling.covers(plan.chunk(chunk as u64)) {
                 return Place::Done;
@@ -209,6 +214,8 @@ impl<'a> Standing<'a> {
                 Some(Job { state: State::Ended(Some(Exit::Code(0))), node: NodeName::Segment { .. }, .. }) => {
                     Place::Waiting
                 }
+                // It has tried some of the items; the others are still to be cut.
+                Some(Job { state: State::Ended(Some(Exit::Code(0))), .. }) if tries => Place::Waiting,
                 Some(_) => Place::Failed,
                 None if failures[chunk] && !at_work => Place::Failed,
                 None => Place::Waiting,

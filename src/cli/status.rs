@@ -276,7 +276,8 @@ impl Report {
         let lost = history.bad(Loss::Evicted).seconds.saturating_add(history.bad(Loss::Lost).seconds);
         work.cost = 1.0 + lost as f64 / good.seconds.max(1) as f64;
         let mean = work.finished.iter().sum::<f64>() / work.finished.len() as f64;
-        let left = if sources.is_at_work() { forecast(&work) } else { None };
+        let is_cut = plan.pacing.probe.is_none();
+        let left = if sources.is_at_work() && is_cut { forecast(&work) } else { None };
         let bad = |loss| Attempts::from(history.bad(loss));
         Self {
             format: FORMAT,
@@ -341,7 +342,11 @@ impl Report {
     /// For people.
     fn lines(&self, sources: &Sources) -> Vec<String> {
         let Chunks { total, done, .. } = self.chunks;
-        let mut parts = vec![format!("{}: {done} done", count(total, "chunk"))];
+        let first = match sources.plan.pacing.probe {
+            Some(_) => format!("a few items are tried at {} first", count(total, "place")),
+            None => format!("{}: {done} done", count(total, "chunk")),
+        };
+        let mut parts = vec![first];
         parts.extend(self.chunks.parts());
         let mut lines = vec![parts.join(", ")];
         let Items { total: items, covered } = self.items;
@@ -378,6 +383,9 @@ impl Report {
                 lines.push(format!("done in {}: {beside} side by side{}", span(left), mean.unwrap_or_default()));
             }
             None if !sources.is_at_work() => {}
+            None if sources.plan.pacing.probe.is_some() => {
+                lines.push("when it will be done is not known before the rest has been cut into chunks".to_owned());
+            }
             None if self.seconds_a_chunk.is_none() && done < total => {
                 lines.push("when it will be done is not known before a chunk has finished".to_owned());
             }

@@ -54,6 +54,16 @@ impl Measured {
         if computed < items.div_ceil(2) && parts_with_runs(items, runs) < PARTS.div_ceil(2) {
             return None;
         }
+        Self::guess(items, runs, per_item)
+    }
+
+    /// As [`Self::new`], however few the runs are; `None` where there is none.
+    #[must_use]
+    pub fn guess(items: u128, runs: &[Timed], per_item: bool) -> Option<Self> {
+        let computed: u128 = runs.iter().map(|run| run.items.count()).sum();
+        if computed == 0 {
+            return None;
+        }
         let start = if per_item { 0.0 } else { start(runs) };
         let each = |run: &Timed| ((run.seconds.max(0.0) - start) / run.items.count() as f64).max(LEAST);
         let costs = if are_alike(items, runs, &each) {

@@ -15,4 +15,4 @@ mod text;
 
 pub use tail::{TailDag, tail_dag};
 pub use templates::{TemplateError, Templates};
-pub use text::{SCRIPTS, Text, above_partials};
+pub use text::{REST_AGAIN_DAG, REST_DAG, SCRIPTS, Text, above_partials};

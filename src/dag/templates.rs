@@ -9,7 +9,7 @@ use crate::plan::Identity;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Templates {
     /// By name, in the order of [`Templates::NAMES`].
-    texts: [String; 9],
+    texts: [String; 10],
 }
 
 /// A template that cannot be used: where, and why.
@@ -26,10 +26,11 @@ pub struct TemplateError {
 
 impl Templates {
     /// The templates' names; a folder of one's own may hold any of them.
-    pub const NAMES: [&'static str; 9] = [
+    pub const NAMES: [&'static str; 10] = [
         "plan.dag",
         "node.dag",
         "tail.dag",
+        "probe.dag",
         "chain.dag",
         "segment.dag",
         "chunk.sub",
@@ -46,6 +47,7 @@ impl Templates {
                 include_str!("../../dag-templates/plan.dag").to_owned(),
                 include_str!("../../dag-templates/node.dag").to_owned(),
                 include_str!("../../dag-templates/tail.dag").to_owned(),
+                include_str!("../../dag-templates/probe.dag").to_owned(),
                 include_str!("../../dag-templates/chain.dag").to_owned(),
                 include_str!("../../dag-templates/segment.dag").to_owned(),
                 include_str!("../../dag-templates/chunk.sub").to_owned(),

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::ops::Range;
+use std::time::Duration;
 
 use minijinja::context;
 
@@ -47,6 +48,11 @@ const NAMES: &str = "\0names\0";
 /// Stands for the nodes that merge on the way, where there are any.
 const MERGES: &str = "\0merges\0";
 
+/// The file, in the plan's folder, of the DAG that computes what is left once items have been tried on the pool.
+pub const REST_DAG: &str = "rest.dag";
+/// The same, where that had to try items once more: nothing had a result when it was written.
+pub const REST_AGAIN_DAG: &str = "rest-again.dag";
+
 /// The text of a plan's files; plan.dag is written piece by piece, since it may be large.
 #[derive(Clone, Debug)]
 pub struct Text {
@@ -86,6 +92,10 @@ impl Text {
             stop_code => Exit::StopDag as u8,
             tail_name => (plan.tail_rounds > 0).then(|| tail_name(plan, 1)),
             tail_dag => tail_dag(1),
+            rest_name => format!("rest-g{}", plan.generation),
+            rest_dag => plan.pacing.probe.map(|probe| if probe.again { REST_AGAIN_DAG } else { REST_DAG }),
+            probe_seconds => plan.pacing.probe.map(|probe| in_seconds(probe.budget)),
+            target_seconds => plan.pacing.probe.map(|probe| in_seconds(probe.target)),
             tail_rounds => plan.tail_rounds,
             nothing_left_code => Exit::NothingLeft as u8,
             cpus => resources.cpus,
@@ -129,7 +139,11 @@ impl Text {
             // It is needed once the chunks have run, and nobody is there then to mend it.
             TailDag::new(plan, templates, 1, 1)?;
         }
-        let name = if plan.chain.is_some() { "chain.dag" } else { "plan.dag" };
+        let name = match (&plan.chain, plan.pacing.probe) {
+            (Some(_), _) => "chain.dag",
+            (None, Some(_)) => "probe.dag",
+            (None, None) => "plan.dag",
+        };
         if let Some(chain) = &plan.chain {
             chain::nodes(plan, chain, templates, 0, false)?;
         }
@@ -312,6 +326,11 @@ fn container_lines(resources: &Resources) -> Vec<String> {
 /// What merging takes: the partials' names and headers are in memory, their payloads are not.
 fn reduce_memory(plan: &Plan) -> Size {
     Size::gibibytes(1 + u32::try_from(plan.cut.chunks() / CHUNKS_A_GIBIBYTE).unwrap_or(u32::MAX - 1))
+}
+
+/// Milliseconds as seconds, for people.
+fn in_seconds(milliseconds: u64) -> f64 {
+    Duration::from_millis(milliseconds).as_secs_f64()
 }
 
 /// The names of the nodes that DAGMan submits first, and of ever fewer of the others.

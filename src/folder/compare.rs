@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::plan::{JobFile, Keeping, Plan, Size, Word};
+use crate::plan::{JobFile, Keeping, Plan, Probe, Size, Word};
 
 /// One thing that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +84,13 @@ pub fn differences(before: &Plan, now: &Plan) -> Vec<Difference> {
     differ("--eviction-every", time(pace_was.eviction_every), time(pace_is.eviction_every));
     let keeping = |keeping: Option<Keeping>| keeping.map_or("none".to_owned(), |keeping| keeping.to_string());
     differ("--checkpoint", keeping(pace_was.checkpoint), keeping(pace_is.checkpoint));
+    let probe = |probe: Option<Probe>| match probe {
+        None => "none".to_owned(),
+        Some(Probe { budget, target, slice, again: _ }) => {
+            format!("{} each, for chunks of {} in slices of {}", time(Some(budget)), time(Some(target)), time(slice))
+        }
+    };
+    differ("--probe-on-pool", probe(pace_was.probe), probe(pace_is.probe));
     let container = |name: &Option<String>| name.clone().unwrap_or("none".to_owned());
     differ("--gpus", was.gpus.to_string(), is.gpus.to_string());
     differ("how GPUs are asked for", words(&was.gpu_lines), words(&is.gpu_lines));

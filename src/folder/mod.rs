@@ -3,6 +3,7 @@
 //! ```text
 //! plan.dag  chunk.sub  reduce.sub    what condor_submit_dag takes, and merge.sub where results are merged on the way
 //! tail-1.dag                         what was missing once the chunks had run: written then, by the DAG
+//! rest.dag                           the chunks, where items were tried on the pool first: written then, by the DAG
 //! dagman.config                      how fast DAGMan may submit
 //! plan.json                          the plan
 //! plan.files/                        the runner and split, as they were when the plan was made
@@ -21,10 +22,12 @@
 mod compare;
 mod done;
 mod layout;
+mod rest;
 mod tail;
 mod write;
 
 pub use compare::{Difference, differences};
 pub use layout::{FolderError, Layout, locate};
-pub use tail::{is_tail, write_tail};
+pub use rest::write_rest;
+pub use tail::{is_nested, write_tail};
 pub use write::{Existing, Laid, LayDown, Programs, lay_down, set_aside};

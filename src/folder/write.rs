@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::compare::{Difference, differences};
 use super::done::Done;
 use super::layout::{FolderError, Layout, standing_plan};
-use super::tail::{is_tail, keep_templates, live_tail};
+use super::tail::{is_nested, keep_templates, live_within};
 use crate::dag::{TemplateError, Templates, Text};
 use crate::inputs::link_tree;
 use crate::plan::{PLAN_FILES, Plan, Shards};
@@ -174,7 +174,7 @@ pub fn lay_down(
     let aside = move_aside(&layout, &in_the_way)?;
     keep_templates(&layout, templates)?;
     bring(layout.outputs(), brought)?;
-    let (chunks_done, items_done) = write(&layout, plan, rows, &text, programs, &|_| false)?;
+    let (chunks_done, items_done) = write(&layout, &layout.dag(), plan, rows, &text, programs, &|_| false)?;
     Ok(match aside {
         None => Laid::New,
         Some(aside) if keep => Laid::Kept { aside, chunks_done, items_done },
@@ -222,7 +222,7 @@ fn generated(layout: &Layout, keep: bool) -> Result<Vec<PathBuf>, StoreError> {
     ];
     let mut found = Vec::new();
     for name in names(layout.root())? {
-        if NAMES.contains(&name.as_bytes()) || name.as_bytes().starts_with(b"plan.dag.") || is_tail(name.as_bytes()) {
+        if NAMES.contains(&name.as_bytes()) || name.as_bytes().starts_with(b"plan.dag.") || is_nested(name.as_bytes()) {
             found.push(PathBuf::from(name));
         }
     }
@@ -329,11 +329,12 @@ pub(super) fn move_aside(layout: &Layout, paths: &[PathBuf]) -> Result<Option<Pa
     Ok(Some(aside))
 }
 
-/// Writes all of a plan's files; says how many chunks and items have records already.
+/// Writes all of a plan's files, with its DAG as the file `dag`; says how many chunks and items have records already.
 ///
 /// Those that are plain enough to edit by hand are left alone where `stays` says so.
-fn write(
+pub(super) fn write(
     layout: &Layout,
+    dag: &Path,
     plan: &Plan,
     rows: &Rows,
     text: &Text,
@@ -371,14 +372,13 @@ fn write(
     };
     let gathered = gather_of(outputs, &partials, Vec::new(), plan, &|_| ()).map_err(unreadable())?;
     let done = Done::new(plan, &gathered.tiling, gathered.chosen().map(|found| found.record.header.items));
-    let dag = layout.dag();
     let write_dag = || {
-        if stays(&dag) && !is_cut_short(&dag) {
+        if stays(dag) && !is_cut_short(dag) {
             return Ok(None);
         }
-        let mut draft = Draft::new(&dag, 0o666)?;
+        let mut draft = Draft::new(dag, 0o666)?;
         text.write_dag(plan, &|chunk| done.contains(chunk), &is_merged, &mut draft)
-            .map_err(StoreError::on("write", &dag))?;
+            .map_err(StoreError::on("write", dag))?;
         Ok(Some(draft))
     };
     // Thousands of folders take as long as a DAG of a million nodes.
@@ -418,7 +418,7 @@ fn shard_folders(layout: &Layout, plan: &Plan) -> impl Iterator<Item = PathBuf> 
 fn refuse_if_live(layout: &Layout) -> Result<(), LayDown> {
     match lock_state(&layout.dag()) {
         LockState::Live { why, file } => Err(LayDown::Busy { folder: layout.root().to_owned(), why, file }),
-        LockState::Free => match live_tail(layout.root())? {
+        LockState::Free => match live_within(layout.root())? {
             Some((why, file)) => Err(LayDown::Busy { folder: layout.root().to_owned(), why, file }),
             None => Ok(()),
         },
@@ -459,7 +459,7 @@ fn complete(
         || !has_rows()
     {
         refuse_if_live(layout)?;
-        write(layout, plan, rows, &Text::new(plan, templates)?, programs, &|path| !gone(path))?;
+        write(layout, &layout.dag(), plan, rows, &Text::new(plan, templates)?, programs, &|path| !gone(path))?;
         return Ok(Laid::Completed);
     }
     if lock_state(&layout.dag()) == LockState::Free {

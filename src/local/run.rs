@@ -119,8 +119,8 @@ pub fn run(
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let given = rows::as_given(&plan.space, rows.clone(), plan.resources.shared_filesystem);
     let shared = Shared {
-        // There is nobody here to yield items to.
-        job: Job { pacing: Pacing { budget: None, ..plan.pacing.clone() }, ..plan.job() },
+        // There is nobody here to leave items to.
+        job: Job { pacing: Pacing { budget: None, probe: None, ..plan.pacing.clone() }, ..plan.job() },
         rows,
         given: &given,
         code: copies.code(),

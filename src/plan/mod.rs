@@ -39,7 +39,7 @@ pub use document::{DocumentError, FORMAT, Plan};
 pub use identity::PlanIdentity;
 pub use job::{DEFAULT_PATH, FileSource, Job, JobContainer, JobFile, JobFiles, PLAN_FILES};
 pub use keeping::{CARRIED_CHECKPOINTS, CHECKPOINTS, Keeping, SAVED};
-pub use pacing::{CARRIED, INTERRUPTION, Pacing};
+pub use pacing::{CARRIED, INTERRUPTION, Pacing, Probe};
 pub use quantile::{Quantile, QuantileError};
 pub use reduction::{Due, MergeCommand, Operand, Reduction, ReductionError, is_field_name};
 pub use resources::{ContainerMode, Resources, Size, SizeError};

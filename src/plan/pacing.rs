@@ -27,7 +27,30 @@ pub struct Pacing {
     /// How the program keeps its own state, where it does.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub checkpoint: Option<Keeping>,
+    /// Where a job only tries the first items of its chunk, to find how long items take.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub probe: Option<Probe>,
 }
+
+/// How items are tried on the pool, and how the rest is cut then. Times are in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// For so long a job tries items; one more is finished then.
+    pub budget: u64,
+    /// So long a chunk is to take.
+    pub target: u64,
+    /// So long a slice is to take, where that was said.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub slice: Option<u64>,
+    /// Whether they are tried once more, since nothing had a result the first time.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub again: bool,
+}
+
+/// Of items that are tried, each slice has so many times the items of the one before, beginning with one: what it takes to
+/// start and what an item takes can then be told apart.
+const GROWTH: u128 = 4;
 
 /// The partial of a chunk in slices, in its job's sandbox, until the job is done: the file that HTCondor carries.
 pub const CARRIED: &str = "carried";
@@ -35,9 +58,17 @@ pub const CARRIED: &str = "carried";
 /// How often a job is interrupted where nobody has said: a pool of scavenged machines, as measured by others.
 pub const INTERRUPTION: Duration = Duration::from_secs(4 * 3600);
 
+impl Probe {
+    /// For how long a job tries items.
+    #[must_use]
+    pub fn budget(&self) -> Duration {
+        Duration::from_millis(self.budget)
+    }
+}
+
 impl Default for Pacing {
     fn default() -> Self {
-        Self { slices: 1, item_timeout: None, budget: None, eviction_every: None, checkpoint: None }
+        Self { slices: 1, item_timeout: None, budget: None, eviction_every: None, checkpoint: None, probe: None }
     }
 }
 
@@ -54,10 +85,17 @@ impl Pacing {
         let slices = count.min(self.slices.max(1).into());
         let cut = Cut::into_chunks(count, slices).unwrap_or(Cut::Even { chunks: 1 });
         let start = chunk.start();
-        (0..cut.chunks()).map(move |number| {
+        let tries = self.probe.is_some();
+        let even = (0..if tries { 0 } else { cut.chunks() }).map(move |number| {
             let slice = cut.chunk(count, number);
             Interval::new(start + slice.start(), start + slice.stop()).expect("a slice holds an item")
-        })
+        });
+        let first = Interval::new(start, start + 1).filter(|_| tries);
+        let growing = std::iter::successors(first, move |before| {
+            let size = before.count().saturating_mul(GROWTH).min(chunk.stop() - before.stop());
+            Interval::new(before.stop(), before.stop() + size)
+        });
+        even.chain(growing)
     }
 
     /// For how long the program may run over so many items.
@@ -71,7 +109,7 @@ impl Pacing {
     /// Whether a job keeps what it has finished on the way.
     #[must_use]
     pub fn keeps(&self) -> bool {
-        self.slices > 1 || self.checkpoint.is_some()
+        self.slices > 1 || self.checkpoint.is_some() || self.probe.is_some()
     }
 
     /// How often a job is interrupted, on the average; `None` where it never is.
@@ -105,9 +143,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn slices_tile_a_chunk(start in 0u128..1000, count in 1u128..500, slices in 1u64..600) {
+        fn slices_tile_a_chunk(start in 0u128..1000, count in 1u128..500, slices in 1u64..600, tries: bool) {
             let chunk = Interval::new(start, start + count).expect("items");
-            let pacing = Pacing { slices, ..Pacing::default() };
+            let probe = tries.then_some(Probe { budget: 60_000, target: 600_000, slice: None, again: false });
+            let pacing = Pacing { slices, probe, ..Pacing::default() };
             let mut next = start;
             let mut number = 0;
             for slice in pacing.slices(chunk) {
@@ -116,7 +155,10 @@ mod tests {
                 number += 1;
             }
             prop_assert_eq!(next, chunk.stop());
-            prop_assert_eq!(number, count.min(slices.into()));
+            prop_assert!(tries || number == count.min(slices.into()));
+            let sizes: Vec<u128> = pacing.slices(chunk).map(|slice| slice.count()).collect();
+            prop_assert!(!tries || sizes.windows(2).rev().skip(1).all(|pair| pair[1] == GROWTH * pair[0]), "{:?}", sizes);
+            prop_assert!(!tries || sizes[0] == 1);
         }
     }
 

@@ -251,9 +251,18 @@ fn compute(
     let mut hope = Hope { worked: kept.has_results(), failures: 0 };
     let mut carry = place.carried.map(|carried| Carry::new(&attempt.job.pacing, carried.cost));
     let slices = left.len();
+    // What an item took last, in seconds, where items are tried.
+    let mut each = None;
     let mut reserve = shortage::Reserve::hold(own);
     for number in 0..slices {
         let slice = left[0];
+        if let Some((probe, each)) = attempt.job.pacing.probe.zip(each)
+            && started.elapsed().as_secs_f64() + each * slice.count() as f64 > probe.budget().as_secs_f64()
+        {
+            // What is left is for the chunks that are cut then.
+            return Ok(End::All);
+        }
+        let began = Instant::now();
         let mut records = Records::new(own.join(format!("records-{number}")));
         let mut run = Slice { attempt, place, session: &session, items: slice, running, deadline };
         let end = run.compute(collector.as_mut(), &mut records, &mut hope);
@@ -265,9 +274,11 @@ fn compute(
             let changed = Cause::Machine("the program or its files changed while it ran".to_owned());
             records.take_back(slice, changed);
         }
-        if records.has_failures() {
+        let has_failed = records.has_failures();
+        if has_failed {
             reserve = None;
         }
+        each = Some(began.elapsed().as_secs_f64() / slice.count() as f64);
         kept.add(records)?;
         checkpoint::forget(attempt, place, |items| kept.has_results_of(items))?;
         left.remove(0);
@@ -281,6 +292,9 @@ fn compute(
                 give_up(kept, &left, failed)?;
                 return Ok(End::All);
             }
+        }
+        if has_failed && attempt.job.pacing.probe.is_some() {
+            return Ok(End::All);
         }
         if !left.is_empty() && carry.as_mut().is_some_and(|carry| carry.is_due(number + 1, left.len())) {
             return Ok(End::Carry);

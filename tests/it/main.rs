@@ -22,6 +22,7 @@ mod plan;
 mod python;
 mod reduce;
 mod reducers;
+mod rest;
 mod resume;
 mod rows;
 mod run;

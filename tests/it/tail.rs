@@ -20,7 +20,7 @@ fn planned(words: &str) -> Dir {
 }
 
 /// A job that has failed so often before; its partial is left in the folder where it belongs.
-fn job<'a>(dir: &'a Dir, failed_before: u32, numbers: [&str; 3]) -> Split<'a> {
+pub(crate) fn job<'a>(dir: &'a Dir, failed_before: u32, numbers: [&str; 3]) -> Split<'a> {
     let ad = dir.write("job.ad", format!("JobMaxRetries = 2\nNumJobCompletions = {failed_before}\n"));
     let job = dir.command("/usr/bin/env").arg("-i").arg(format!("_CONDOR_JOB_AD={}", ad.display()));
     let job = job.arg(dir.path("plan.files/split-runner")).args(["exec", "../plan.files/job/job.json"]);
@@ -28,7 +28,7 @@ fn job<'a>(dir: &'a Dir, failed_before: u32, numbers: [&str; 3]) -> Split<'a> {
 }
 
 /// Runs the jobs that a DAG names, with all their attempts; which chunk's, and which items.
-fn run_all(dir: &Dir, dag: &str) -> Vec<[String; 3]> {
+pub(crate) fn run_all(dir: &Dir, dag: &str) -> Vec<[String; 3]> {
     let number = |line: &str, name: &str| {
         let rest = line.split_once(&format!("{name}=\""))?.1;
         Some(rest.split_once('"')?.0.to_owned())

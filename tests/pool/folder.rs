@@ -166,7 +166,7 @@ impl Drop for Folder<'_> {
         if !std::thread::panicking() {
             return;
         }
-        for name in ["plan.dag.dagman.out", "logs/reduce.err", "logs/stopped.txt"] {
+        for name in ["plan.dag.dagman.out", "logs/events.log", "logs/reduce.err", "logs/stopped.txt"] {
             let text = fs::read_to_string(self.path(name)).unwrap_or_default();
             let lines: Vec<_> = text.lines().collect();
             let tail = &lines[lines.len().saturating_sub(30)..];

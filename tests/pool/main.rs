@@ -74,7 +74,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 79] = tests![
+const TESTS: [Test; 80] = tests![
     Molecules    molecules::water_in_segments_is_water_in_one_go,
     Molecules    molecules::a_melt_in_segments_is_a_melt_in_one_go,
     Own          chaos::chaos_leaves_the_answer_exact,
@@ -105,6 +105,7 @@ const TESTS: [Test; 79] = tests![
     Transfer     planning::a_live_dag_is_not_planned_over,
     Transfer     planning::a_removed_dag_goes_on,
     EveryRelease planning::a_plan_is_cut_by_what_items_take,
+    EveryRelease planning::the_rest_is_cut_by_what_was_tried_on_the_pool,
     EveryRelease status::counts_and_costs_agree_with_htcondor,
     EveryRelease first::the_three_commands,
     EveryRelease first::a_python_program_of_the_users_own,

@@ -68,6 +68,39 @@ pub(crate) fn a_plan_is_cut_by_what_items_take(pool: &Pool) {
     assert_eq!(folder.split("reduce outputs/").ok(), "5050\n");
 }
 
+/// Items are tried by a first stage of the DAG, which then cuts the rest by what they took: nothing is computed twice. A program that
+/// is broken is found out by that stage, and once it is mended the same submission goes on.
+pub(crate) fn the_rest_is_cut_by_what_was_tried_on_the_pool(pool: &Pool) {
+    let folder = pool.folder("tried-there");
+    let program = "for item in $(seq $1 $2); do sleep 0.1; done\nseq $1 $2 | awk '{s += $1} END {print s}'\n";
+    folder.program("tool", &format!("#!/bin/sh\nexit 3\n{program}"));
+    folder.split("plan --total 1..=400 --target 6s --probe-on-pool --probe-budget 2s -- ./tool {first} {last}").ok();
+    assert_ne!(folder.submit(), Some(0));
+    assert!(folder.exists("logs/stopped.txt") && !folder.exists("rest.dag"));
+    let tried = folder.jobs().len();
+    folder.program("tool", &format!("#!/bin/sh\n{program}"));
+    assert_eq!(folder.submit(), Some(0));
+    assert_eq!(folder.split("reduce outputs/").ok(), "80200\n");
+    let nodes = folder.read("rest.dag");
+    let nodes: Vec<&str> = nodes.lines().filter(|line| line.starts_with("JOB chunk-")).collect();
+    let left = nodes.iter().filter(|line| !line.ends_with(" DONE")).count();
+    assert!(left < nodes.len() && left >= 4, "{nodes:?}");
+    let jobs = folder.jobs();
+    assert_eq!(jobs.iter().skip(tried).filter(|job| job.chunk().is_some()).count(), 8 + left);
+    let mut items: Vec<(u64, u64)> = Vec::new();
+    for name in folder.names("outputs").into_iter().filter(|name| name.ends_with(".part")) {
+        let text = folder.read(&format!("outputs/{name}"));
+        for header in text.lines().filter(|line| line.contains("\"kind\":\"whole\"")) {
+            let header: serde_json::Value = serde_json::from_str(header).expect("a header");
+            let number = |name: &str| header[name].as_u64().expect("a number");
+            items.push((number("first"), number("last")));
+        }
+    }
+    items.sort_unstable();
+    assert!(items.windows(2).all(|pair| pair[0].1 < pair[1].0), "{items:?}");
+    folder.split("status").ok();
+}
+
 pub(crate) fn a_folder_may_have_almost_any_name(pool: &Pool) {
     let folder = pool.folder("an \"odd\", it's; ${x} $x #1 100% *? ~ \\ {{ ü }} (&)");
     folder.split("plan --total 1..=10 --chunks 2").ok();

@@ -1,0 +1,75 @@
+//! `split rest`: the script of plan.dag that comes between the items that are tried on the pool and all others. Not for people.
+//!
+//! It cuts the rest by what the items took that were tried, and writes the plan anew with that cut. Where an earlier submission has
+//! done so already, what is missing by now is cut as `split resume` cuts it. It goes by the records as they are, and by nothing else
+//! that an earlier submission left.
+
+use std::path::Path;
+
+use super::arguments::RestOptions;
+use super::failure::Failure;
+use super::output::{count, say, seconds};
+use super::resume::around_the_gaps;
+use super::{Done, access_point, cost, learn, plan, reduce, versions};
+use crate::dag::REST_DAG;
+use crate::exit::Exit;
+use crate::folder::write_rest;
+use crate::plan::{Pacing, Plan, Probe};
+use crate::record::Gathered;
+use crate::runner::{STOPPED, stop_if_broken};
+
+/// The current folder is the plan's.
+pub(super) fn rest(options: &RestOptions) -> Done {
+    let (layout, plan) = reduce::find(Path::new("."))?;
+    access_point::read_gently(&plan.site.access_point)?;
+    let rows = reduce::rows(&layout, &plan)?;
+    let gathered = reduce::read(&layout, &plan)?;
+    if stop_if_broken(&plan.job())? {
+        say(&format!("{STOPPED} says why the DAG is stopped"));
+        return Ok(Exit::StopDag);
+    }
+    // The program may have been mended since it was planned.
+    let now = versions::now(&layout, &plan)?;
+    let (mut wanted, line) = match plan.pacing.probe {
+        // Where a program was found to be broken, those that tried items are done all the same; it may have been mended since.
+        Some(probe) if gathered.covered() == 0 && options.dag == REST_DAG => {
+            let pacing = Pacing { probe: Some(Probe { again: true, ..probe }), ..plan.pacing.clone() };
+            (Plan { pacing, ..plan.clone() }, "nothing has a result yet: items are tried once more".to_owned())
+        }
+        Some(probe) => by_what_was_tried(&plan, &gathered, probe)?,
+        None => {
+            let (cut, _) = around_the_gaps(&plan, &gathered.tiling.gaps);
+            match learn::rest(&plan, &gathered, now.code, &cut, None) {
+                Some((cut, line)) => (Plan { cut, ..plan.clone() }, line),
+                None => (Plan { cut, ..plan.clone() }, "what is missing is cut as before".to_owned()),
+            }
+        }
+    };
+    wanted.code = now.code;
+    wanted.files.files = now.files;
+    let programs = plan::programs()?;
+    let written =
+        write_rest(&layout, &options.dag, &mut wanted, &rows, &programs).map_err(|error| plan::explain(&error))?;
+    say(&line);
+    if wanted.pacing.probe.is_none() {
+        let left = wanted.cut.chunks() - written.0;
+        say(&format!("{}: {} left of {}", options.dag, count(left, "chunk"), wanted.cut.chunks()));
+    }
+    Ok(Exit::Success)
+}
+
+/// The plan cut anew, and what is to be said of that.
+pub(super) fn by_what_was_tried(plan: &Plan, gathered: &Gathered, probe: Probe) -> Result<(Plan, String), Failure> {
+    let Some((cut, expected, line)) = learn::tried(plan, gathered, probe)? else {
+        let budget = seconds(probe.budget().as_secs_f64());
+        return Err(Failure::new(Exit::Missing, "none of the items that were tried on the pool has a result")
+            .detail(format!("{} were tried at {} places, for {budget} each", plan.space, plan.cut.chunks()))
+            .help("split why says what became of them; mend it, and condor_submit_dag plan.dag goes on")
+            .help("or say how long an item takes: split plan --force --cost 10m, with the other options as before"));
+    };
+    let told = plan.pacing.clone();
+    let slices = Some(told.slices).filter(|slices| *slices > 1);
+    let pacing = cost::paced(told, slices, probe, plan.tail_rounds, &expected);
+    let wanted = Plan { cut, pacing, expected: Some(expected.milliseconds()), ..plan.clone() };
+    Ok((wanted, line))
+}

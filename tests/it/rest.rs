@@ -1,0 +1,218 @@
+//! Items that are tried on the pool first, and the rest that is cut by what they took; without HTCondor and DAGMan.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::kit::Dir;
+use crate::log::{Log, dagman};
+use crate::tail::{job, run_all};
+
+/// An item takes a hundredth of a second, and a run a little more.
+const SUM: &str = "n=$(($1 - $0 + 1)); sleep $(printf '%d.%02d' $((n / 100)) $((n % 100))); \
+                   s=0; for i in $(seq $0 $1); do s=$((s + i)); done; echo $s";
+
+/// 240 items, tried for so long at each place.
+fn planned(budget: &str, words: &str) -> Dir {
+    let dir = Dir::new();
+    let plan = dir.split("plan --total 1..=240 --probe-on-pool --target 1s --probe-budget").arg(budget);
+    plan.args(words.split_whitespace()).args(["--", "sh", "-c", SUM, "{first}", "{last}"]).ok();
+    dir
+}
+
+/// Runs the jobs of a DAG that are not done.
+fn run_left(dir: &Dir, dag: &str) -> usize {
+    let text = dir.read(dag);
+    let done: BTreeSet<&str> =
+        text.lines().filter(|line| line.ends_with(" DONE")).filter_map(|line| line.split(' ').nth(1)).collect();
+    let is_left = |line: &&str| !line.split(' ').nth(1).is_some_and(|name| done.contains(name));
+    let lines: Vec<_> = text.lines().filter(|line| line.starts_with("VARS ")).filter(is_left).collect();
+    dir.write("left.dag", lines.join("\n"));
+    run_all(dir, "left.dag").len()
+}
+
+/// The items of all records, each from the first up to, not including, the second.
+fn recorded(dir: &Dir) -> Vec<(u64, u64)> {
+    let mut found = Vec::new();
+    for partial in dir.partials() {
+        let text = fs::read_to_string(&partial).expect("text");
+        for header in text.split("{\"format\":").skip(1) {
+            let number = |name: &str| -> u64 {
+                let rest = header.split(&format!("\"{name}\":")).nth(1).expect("there");
+                rest.split(',').next().expect("there").parse().expect("a number")
+            };
+            found.push((number("first"), number("last") + 1));
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+#[test]
+fn what_was_tried_cuts_the_rest_and_counts() {
+    let dir = planned("300ms", "");
+    insta::assert_snapshot!("plan.dag", dir.read("plan.dag"));
+    assert!(dir.read("chunk.sub").contains("transfer_checkpoint_files"));
+    dir.split("simulate").refuses(2).says("cut on the pool");
+    assert_eq!(run_all(&dir, "plan.dag").len(), 8);
+    let tried = recorded(&dir);
+    // A slice of one item, then of four and so on, at each place; not all of them.
+    assert!(tried.len() >= 16 && tried.iter().filter(|(start, stop)| stop - start == 1).count() == 8, "{tried:?}");
+    let items: u64 = tried.iter().map(|(start, stop)| stop - start).sum();
+    assert!((40..240).contains(&items), "{tried:?}");
+
+    dagman().write(&dir, "plan.dag.dagman.log");
+    Log::new().submitted(10, "chunk-000001-g1").starts(10, "ep1").after(1).exits(10, 0).write(&dir, "logs/events.log");
+    dir.split("status").ok().says("a few items are tried at 8 places first").says("before the rest has been cut");
+    fs::remove_file(dir.path("plan.dag.dagman.log")).expect("there");
+
+    dir.split("rest rest.dag").ok().says("cut into chunks of about 1.0 s").says("rest.dag: ");
+    let plan = dir.read("plan.json");
+    assert!(plan.contains("\"generation\": 2") && !plan.contains("probe") && plan.contains("\"expected\""), "{plan}");
+    assert!(!dir.read("chunk.sub").contains("transfer_checkpoint_files"));
+    let rest = dir.read("rest.dag");
+    assert!(rest.contains("-g2 chunk.sub DONE\n") && rest.contains("JOB reduce-g2 reduce.sub"), "{rest}");
+    assert!(rest.contains("SUBDAG EXTERNAL tail-g2 tail-1.dag") && dir.read("plan.dag").contains("rest-g1"));
+    let jobs = run_left(&dir, "rest.dag");
+    assert!((1..=20).contains(&jobs), "{jobs} jobs for about two seconds of work");
+    dir.split("reduce .").answers("28920\n");
+    // Nothing was computed twice.
+    let recorded = recorded(&dir);
+    assert!(recorded.windows(2).all(|pair| pair[0].1 == pair[1].0), "{recorded:?}");
+    assert_eq!((recorded.first().map(|first| first.0), recorded.last().map(|last| last.1)), (Some(0), Some(240)));
+    dir.split("tail 1").exits(79);
+    dir.split("status").ok().says("240 of 240 items covered");
+}
+
+#[test]
+fn each_submission_goes_by_the_records() {
+    let dir = planned("50ms", "");
+    run_all(&dir, "plan.dag");
+    dir.split("rest rest.dag").ok();
+    dir.write("rest.dag.rescue001", "DONE chunk-000001-g2\n");
+    run_left(&dir, "rest.dag");
+    fs::remove_file(dir.partial(0)).expect("there");
+    dir.split("rest rest.dag").ok();
+    assert!(dir.path("aside-001/rest.dag.rescue001").exists() && !dir.path("rest.dag.rescue001").exists());
+    assert!(dir.read("plan.json").contains("\"generation\": 3"));
+    assert_ne!(run_left(&dir, "rest.dag"), 0);
+    // Where nothing is left to compute there is still the merge to come.
+    dir.split("rest rest.dag").ok().says("rest.dag: 0 chunks left of ");
+    assert!(dir.read("rest.dag").contains("JOB reduce-g4 reduce.sub\n"));
+    dir.split("reduce .").answers("28920\n");
+    // The user's own way is the same.
+    fs::remove_file(dir.partial(0)).expect("there");
+    dir.split("resume").ok().says("next: condor_submit_dag plan.dag");
+    assert!(dir.path("aside-003/rest.dag").exists() && !dir.path("rest.dag").exists());
+    run_left(&dir, "plan.dag");
+    dir.split("reduce .").answers("28920\n");
+}
+
+#[test]
+fn slices_and_budgets_follow_from_what_was_tried() {
+    let dir = planned("50ms", "--slice 250ms");
+    run_all(&dir, "plan.dag");
+    dir.split("rest rest.dag").ok();
+    let plan: serde_json::Value = serde_json::from_str(&dir.read("plan.json")).expect("JSON");
+    let slices = plan["pacing"]["slices"].as_u64().expect("slices");
+    assert!((2..=8).contains(&slices) && plan["pacing"]["budget"].as_u64() >= Some(2000), "{plan}");
+    assert!(dir.read("chunk.sub").contains("transfer_checkpoint_files"));
+}
+
+#[test]
+fn what_fails_everywhere_is_tried_once_more_and_not_cut() {
+    let dir = Dir::new();
+    let program = "[ -e \"$MENDED\" ] || exit 3; seq $0 $1";
+    let mended = format!("MENDED={}", dir.path("mended").display());
+    let plan = dir.split("plan --total 1..=80 --probe-on-pool --reduce concat --env").arg(mended);
+    plan.args(["--", "sh", "-c", program, "{first}", "{last}"]).ok();
+    let numbers = |chunk: u32| [chunk, 10 * chunk, 10 * chunk + 10].map(|number| number.to_string());
+    for chunk in 0..3 {
+        job(&dir, 2, numbers(chunk).each_ref().map(String::as_str)).ok();
+    }
+    // Too few to say that it is broken.
+    dir.split("rest rest.dag").ok().says("nothing has a result yet: items are tried once more");
+    let again = dir.read("rest.dag");
+    assert!(
+        again.contains("JOB chunk-000007-g2 chunk.sub\n")
+            && again.contains("rest-g2 plan.files/split rest rest-again.dag")
+    );
+    dir.split("rest rest-again.dag").exits(20).says("none of the items that were tried on the pool has a result");
+    assert_eq!(run_all(&dir, "rest.dag").len(), 8);
+    dir.split("rest rest-again.dag").exits(76).says("logs/stopped.txt says why");
+    assert!(!dir.path("rest-again.dag").exists());
+    // With nothing to go by, the user's own way tries items from the beginning.
+    dir.split("resume").ok();
+    assert!(dir.read("plan.dag").contains("rest-g3 rest.dag") && dir.path("aside-001/rest.dag").exists());
+    // Mended, the next submission goes on by itself.
+    dir.split("rest rest.dag").ok().says("once more");
+    dir.write("mended", "");
+    assert_eq!(run_all(&dir, "rest.dag").len(), 8);
+    dir.split("rest rest-again.dag").ok().says("rest-again.dag: 0 chunks left of ");
+    dir.split("reduce .").ok().says("80\n");
+}
+
+#[test]
+fn a_single_usable_place_is_enough() {
+    let dir = planned("50ms", "");
+    job(&dir, 0, ["3", "90", "120"]).ok();
+    dir.split("rest rest.dag").ok();
+    assert!(run_left(&dir, "rest.dag") > 0);
+    dir.split("reduce .").answers("28920\n");
+}
+
+#[test]
+fn rows_are_sent_to_the_chunks_that_are_cut_then() {
+    let dir = Dir::new();
+    let rows: String = (0..64).map(|row| format!("name {row},{row}\n")).collect();
+    dir.write("table.csv", format!("name,number\n{rows}"));
+    let words = ["--", "sh", "-c", "sleep 0.01; echo $0", "{number}"];
+    dir.split("plan --table table.csv --probe-on-pool --probe-budget 20ms --target 200ms --reduce sum")
+        .args(words)
+        .ok();
+    let chunks = |dir: &Dir| dir.names("plan.files/chunks/000").len();
+    assert_eq!(chunks(&dir), 8);
+    let run = |dag: &str| {
+        let text = dir.read(dag);
+        for line in text.lines().filter(|line| line.starts_with("VARS ")) {
+            let number = |name: &str| line.split(&format!("{name}=\"")).nth(1).and_then(|rest| rest.split('"').next());
+            let numbers = ["chunk", "start", "stop"].map(|name| number(name).expect("a number"));
+            let name = line.split(' ').nth(1).expect("a name");
+            if text.contains(&format!("JOB {name} chunk.sub DONE")) {
+                continue;
+            }
+            let folder = format!("chunk-{:06}", numbers[0].parse::<u64>().expect("a number"));
+            let from = dir.path(format!("plan.files/chunks/000/{folder}"));
+            let copied = dir.command("cp").arg("-rL").arg(from).arg(dir.path(format!("outputs/{folder}"))).run();
+            assert_eq!(copied.code, Some(0), "{line}");
+            job(&dir, 0, numbers).ok();
+            fs::remove_dir_all(dir.path(format!("outputs/{folder}"))).expect("there");
+        }
+    };
+    run("plan.dag");
+    dir.split("rest rest.dag").ok();
+    assert!(chunks(&dir) > 8 && dir.path("aside-001/plan.files/chunks").is_dir());
+    run("rest.dag");
+    dir.split("reduce .").answers("2016\n");
+}
+
+#[test]
+fn what_cannot_be_tried_on_the_pool() {
+    let dir = Dir::new();
+    let refused = |words: &str, why: &str| {
+        dir.split(words).refuses(2).says(why);
+        assert!(!dir.path("plan.json").exists() && !dir.path("plan.dag").exists());
+    };
+    refused("plan --total 10 --probe-on-pool", "there is nothing to try");
+    refused("plan --total 10 --probe-on-pool -- echo {chunk}", "the command names its chunk");
+    refused("plan --total 10 --probe-on-pool --chunks 5 -- echo {first}", "cannot be used with");
+    refused("plan --total 10 --probe-on-pool --cost 1s -- echo {first}", "cannot be used with");
+    refused("run --total 10 --probe-on-pool -- echo {first}", "split run computes all items here");
+    refused("probe --total 10 --probe-on-pool -- echo {first}", "is for split plan");
+    // A site that allows no trial on its access point has nothing against one on its pool.
+    dir.own_profile("[access-point]\nprobe = false\n");
+    dir.split("plan --total 3 --probe-on-pool -- echo {first}").ok().says("at 3 places");
+    dir.split("plan --total 3 --probe-on-pool -- echo {first}").ok().says("the same plan is in . already");
+    dir.split("plan --total 3 --probe-on-pool --target 5m -- echo {first}").refuses(3).says("--probe-on-pool");
+    // This machine computes all of it.
+    dir.split("run").answers("3\n");
+}
