@@ -2,7 +2,7 @@
 
 use super::cost::Expected;
 use super::output::{count, seconds};
-use crate::model::{Interruptions, PoolModel, Work, rough_forecast};
+use crate::model::{Interruptions, PoolModel, Tries, Work, rough_forecast};
 use crate::plan::Plan;
 
 /// Numbers of slots that are told of.
@@ -35,13 +35,19 @@ pub(super) fn outlook(plan: &Plan, expected: &Expected, asked: bool) -> Vec<Stri
     lines
 }
 
+/// How often what fails is tried.
+pub(super) fn tries(plan: &Plan) -> Tries {
+    Tries { retries: plan.resources.retries, tail_rounds: plan.tail_rounds }
+}
+
 fn on_slots(plan: &Plan, expected: &Expected) -> Option<String> {
     let between = plan.pacing.interruption().map(|between| between.as_secs_f64());
     let interruptions = between.map_or(Interruptions::Never, |between| Interruptions::Rate { between });
     // A slice is an item at least.
     let mean = expected.total / plan.cut.chunks() as f64;
     let kept = (plan.pacing.slices > 1).then(|| (mean / plan.pacing.slices as f64).max(expected.longest_item));
-    let work = Work { chunks: expected.chunks.iter().map(|chunk| chunk.max(1e-3)).collect(), kept };
+    let work =
+        Work { chunks: expected.chunks.iter().map(|chunk| chunk.max(1e-3)).collect(), kept, tries: Some(tries(plan)) };
     let (mut times, mut lost) = (Vec::new(), 0.0f64);
     for slots in SLOTS {
         let pool = PoolModel::new(slots, OVERHEAD)

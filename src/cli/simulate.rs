@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::failure::{Failure, printed};
-use super::outlook::OVERHEAD;
+use super::outlook::{OVERHEAD, tries};
 use super::output::{count, say, seconds};
 use super::{Done, access_point, progress, reduce};
 use crate::exit::Exit;
@@ -300,13 +300,13 @@ fn work(options: &SimulateOptions, layout: &Layout, plan: &Plan) -> Result<(Work
     let chunks = plan.cut.iter_from(plan.space.count(), 0);
     if let Some(time) = options.chunk_time {
         let chunks: Vec<f64> = chunks.map(|_| time.as_secs_f64().max(1e-3)).collect();
-        return Ok((Work { kept: kept(plan, &chunks), chunks }, 0));
+        return Ok((Work { kept: kept(plan, &chunks), chunks, tries: Some(tries(plan)) }, 0));
     }
     let gathered = reduce::read(layout, plan)?;
     if let (true, Some(expected)) = (gathered.covered() == 0, plan.expected) {
         let each = expected as f64 / 1000.0 / plan.cut.chunks() as f64;
         let chunks: Vec<f64> = chunks.map(|_| each.max(1e-3)).collect();
-        return Ok((Work { kept: kept(plan, &chunks), chunks }, 0));
+        return Ok((Work { kept: kept(plan, &chunks), chunks, tries: Some(tries(plan)) }, 0));
     }
     let Some(of_item) = seconds_of_an_item(&gathered) else {
         return Err(Failure::new(Exit::Usage, "nothing says how long a chunk takes: none has a result yet")
@@ -322,7 +322,7 @@ fn work(options: &SimulateOptions, layout: &Layout, plan: &Plan) -> Result<(Work
             taken[usize::try_from(first).expect("chunks fit memory")] = header.seconds.max(1e-3);
         }
     }
-    Ok((Work { kept: kept(plan, &taken), chunks: taken }, gathered.chosen().len()))
+    Ok((Work { kept: kept(plan, &taken), chunks: taken, tries: Some(tries(plan)) }, gathered.chosen().len()))
 }
 
 /// How long a slice takes, in seconds, where chunks have more than one.
@@ -440,7 +440,7 @@ fn draw(svg: &Path, work: &Work, pool: &PoolModel, others: &Alternatives, seed: 
     }
     let mut attempts = Vec::new();
     let mut chance = Chance::new(seed);
-    run(&work.chunks, work.kept, pool, &mut chance, &mut |attempt| attempts.push(attempt));
+    run(work, pool, &mut chance, &mut |attempt| attempts.push(attempt));
     let mut slots = svg.file_stem().unwrap_or_default().to_owned();
     slots.push("-slots.svg");
     let slots = svg.with_file_name(slots);

@@ -21,6 +21,17 @@ pub struct Work {
     pub chunks: Vec<f64>,
     /// An interrupted chunk keeps what it has done up to the last multiple of so many seconds.
     pub kept: Option<f64>,
+    /// How often what fails is tried; `None` until it is done.
+    pub tries: Option<Tries>,
+}
+
+/// How often what fails is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tries {
+    /// A job is tried so many times more.
+    pub retries: u32,
+    /// So many times what is missing then is cut again.
+    pub tail_rounds: u32,
 }
 
 /// What many simulations of the same say.
@@ -85,7 +96,7 @@ pub fn rough_forecast(work: &Work, pool: &PoolModel, seed: u64) -> Forecast {
 fn repeated(work: &Work, pool: &PoolModel, seed: u64, repetitions: u64) -> Forecast {
     let one = |repetition: u64| {
         let mut chance = Chance::new(crate::space::seed(seed, repetition.into()));
-        simulate(&work.chunks, work.kept, pool, &mut chance, &mut |_| ())
+        simulate(work, pool, &mut chance, &mut |_| ())
     };
     let mut all: Vec<Simulated> = (0..REPETITIONS.0).into_par_iter().map(one).collect();
     // What does not end takes longest to simulate, and more of it would say no more.
@@ -107,17 +118,17 @@ fn repeated(work: &Work, pool: &PoolModel, seed: u64, repetitions: u64) -> Forec
 #[must_use]
 pub fn alternatives(work: &Work, pool: &PoolModel, save: f64, items: usize, seed: u64) -> Alternatives {
     let total: f64 = work.chunks.iter().sum();
-    let one_job = forecast(&Work { chunks: vec![total], kept: None }, pool, seed);
+    let one_job = forecast(&Work { chunks: vec![total], kept: None, tries: None }, pool, seed);
     let interval = interval(save, pool.between()).min(total);
     let with_saves = if interval > 0.0 { total * (1.0 + save / interval) } else { total };
     let kept = Some(interval + save);
-    let with_checkpoints = (interval, forecast(&Work { chunks: vec![with_saves], kept }, pool, seed));
+    let with_checkpoints = (interval, forecast(&Work { chunks: vec![with_saves], kept, tries: None }, pool, seed));
     let lengths = LENGTHS
         .into_iter()
         .filter(|length| *length <= total && (total / length).ceil() <= items as f64)
         .map(|length| {
             let chunks = (total / length).ceil() as usize;
-            let work = Work { chunks: vec![total / chunks as f64; chunks], kept: None };
+            let work = Work { chunks: vec![total / chunks as f64; chunks], kept: None, tries: work.tries };
             Choice { length, chunks, forecast: forecast(&work, pool, seed) }
         })
         .collect();
@@ -137,7 +148,7 @@ mod tests {
     #[test]
     fn a_job_with_checkpoints_takes_as_long_as_daly_says() {
         let pool = pool(1, 30.0, 7200.0);
-        let work = Work { chunks: vec![36_000.0], kept: None };
+        let work = Work { chunks: vec![36_000.0], kept: None, tries: None };
         let (interval, found) = alternatives(&work, &pool, 10.0, 1, 3).with_checkpoints;
         let expected = time_with_checkpoints(36_000.0, interval, 10.0, 30.0, 7200.0);
         let mean = found.completion.mean();
@@ -147,7 +158,7 @@ mod tests {
     #[test]
     fn many_short_chunks_beat_one_long_job() {
         let pool = pool(60, 60.0, 4.0 * 3600.0);
-        let work = Work { chunks: vec![600.0; 60], kept: None };
+        let work = Work { chunks: vec![600.0; 60], kept: None, tries: None };
         let ours = forecast(&work, &pool, 1);
         let others = alternatives(&work, &pool, 60.0, 36_000, 1);
         assert!(ours.completion.at(0.5) < 1500.0);
@@ -160,7 +171,7 @@ mod tests {
     #[test]
     fn a_forecast_depends_on_its_seed_alone() {
         let pool = pool(5, 10.0, 1000.0);
-        let work = Work { chunks: (1..50).map(f64::from).collect(), kept: Some(5.0) };
+        let work = Work { chunks: (1..50).map(f64::from).collect(), kept: Some(5.0), tries: None };
         assert_eq!(forecast(&work, &pool, 1), forecast(&work, &pool, 1));
         assert_ne!(forecast(&work, &pool, 1), forecast(&work, &pool, 2));
     }

@@ -12,7 +12,7 @@ mod simulation;
 mod survival;
 
 pub use chance::Chance;
-pub use forecast::{Alternatives, Choice, Forecast, Work, alternatives, forecast, rough_forecast};
+pub use forecast::{Alternatives, Choice, Forecast, Tries, Work, alternatives, forecast, rough_forecast};
 pub use interruption::{best_chunk, time_with_checkpoints, time_without_checkpoints};
 pub use picture::{completion_against_length, slots_over_time};
 pub use pool::{Interruptions, PoolModel, PoolModelError};

@@ -175,19 +175,26 @@ mod tests {
         let pool = PoolModel::new(4, 20.0).and_then(|pool| pool.interruptions(rate, 0.0)).expect("a pool");
         let mut attempts = Vec::new();
         let mut chance = Chance::new(1);
-        simulate(&[300.0; 9], None, &pool, &mut chance, &mut |attempt| attempts.push(attempt));
+        simulate(&Work { chunks: vec![300.0; 9], kept: None, tries: None }, &pool, &mut chance, &mut |attempt| {
+            attempts.push(attempt)
+        });
         let slots = slots_over_time(&attempts, &time);
         assert_eq!(slots.matches("<rect x=").count(), attempts.len());
         // With slices, what an eviction leaves counts up to the last of them.
         let mut parts = 0;
         let mut sliced = Vec::new();
-        simulate(&[3000.0; 9], Some(300.0), &pool, &mut Chance::new(1), &mut |attempt| sliced.push(attempt));
+        simulate(
+            &Work { chunks: vec![3000.0; 9], kept: Some(300.0), tries: None },
+            &pool,
+            &mut Chance::new(1),
+            &mut |attempt| sliced.push(attempt),
+        );
         for attempt in &sliced {
             parts += usize::from(attempt.kept > 0.0) + usize::from(attempt.start + attempt.kept < attempt.stop);
         }
         assert!(parts > sliced.len(), "some were evicted after a slice");
         assert_eq!(slots_over_time(&sliced, &time).matches("<rect x=").count(), parts);
-        let work = Work { chunks: vec![600.0; 20], kept: None };
+        let work = Work { chunks: vec![600.0; 20], kept: None, tries: None };
         let choices = alternatives(&work, &pool, 10.0, 10_000, 1).lengths;
         let lengths = completion_against_length(&choices, &time);
         assert_eq!(lengths.matches("<circle").count(), choices.len());

@@ -1,16 +1,20 @@
 //! A discrete-event simulation of chunks on a pool's slots.
 //!
 //! Chunks wait in one queue, in their order; a slot that is free takes the first. What is interrupted or fails goes back to the
-//! queue's front, as a job that HTCondor requeues keeps its place. Events at the same time are taken in the order in which they were
+//! queue's front, as a job that HTCondor requeues keeps its place. What has failed as often as it may is left to the tail: once nothing
+//! else is left, it is cut into pieces that are tried in their turn, a round at a time. Events at the same time are taken in the order in which they were
 //! made, so that a simulation depends on its numbers and its seed alone.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use super::{Chance, PoolModel};
+use super::{Chance, PoolModel, Work};
 
 /// Attempts per chunk, on average, after which a simulation is given up: the work would not end on this pool.
 const MOST_ATTEMPTS: u64 = 1000;
+
+/// A round of the tail cuts what a chunk lacks into so many pieces.
+const PIECES: usize = 8;
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,36 +82,54 @@ impl PartialOrd for Moment {
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Event {
-    /// The slot's attempt at a chunk ends.
-    End { slot: usize, chunk: usize },
+    /// The slot's attempt at a job ends.
+    End { slot: usize, job: usize },
     /// The slot may be used again.
     Back { slot: usize },
 }
 
-/// Runs chunks that take `lengths` seconds on a machine of median speed. With `kept`, an interrupted or failed attempt keeps its work
-/// up to the last multiple of so many seconds (slices). `watch` is told of each attempt.
-pub fn simulate(
-    lengths: &[f64],
-    kept: Option<f64>,
-    pool: &PoolModel,
-    chance: &mut Chance,
-    watch: &mut dyn FnMut(Attempt),
-) -> Simulated {
+/// Runs the chunks of `work`. `watch` is told of each attempt.
+pub fn simulate(work: &Work, pool: &PoolModel, chance: &mut Chance, watch: &mut dyn FnMut(Attempt)) -> Simulated {
     let mut found = Simulated::default();
-    let mut queue: VecDeque<usize> = (0..lengths.len()).collect();
-    let mut left = lengths.to_vec();
-    let speeds: Vec<f64> = (0..pool.slots().min(lengths.len())).map(|_| pool.draw_speed(chance)).collect();
+    // A job's chunk, what it has still to compute, and how often it has failed.
+    let mut chunks: Vec<usize> = (0..work.chunks.len()).collect();
+    let mut left = work.chunks.clone();
+    let mut failures = vec![0_u32; left.len()];
+    let mut queue: VecDeque<usize> = (0..left.len()).collect();
+    let mut yielded: Vec<usize> = Vec::new();
+    let (mut under_way, mut rounds) = (0_usize, 0);
+    // A tail has more jobs than a plan of few chunks, and what was interrupted finds another slot.
+    let slots = pool.slots().min(left.len().saturating_mul(PIECES));
+    let speeds: Vec<f64> = (0..slots).map(|_| pool.draw_speed(chance)).collect();
     let mut idle: VecDeque<usize> = (0..speeds.len()).collect();
     let mut ends: Vec<Option<Attempt>> = vec![None; speeds.len()];
     let mut events: BinaryHeap<Reverse<(Moment, u64, Event)>> = BinaryHeap::new();
     let mut made = 0;
-    let most = MOST_ATTEMPTS.saturating_mul(lengths.len() as u64);
+    let most = MOST_ATTEMPTS.saturating_mul(left.len() as u64);
     let mut now = 0.0;
     loop {
-        while let (Some(&slot), Some(&chunk)) = (idle.front(), queue.front()) {
+        if under_way == 0 && queue.is_empty() && !yielded.is_empty() {
+            if rounds >= work.tries.map_or(0, |tries| tries.tail_rounds) {
+                found.completion = f64::INFINITY;
+                break;
+            }
+            rounds += 1;
+            for job in yielded.drain(..) {
+                let part = left[job] / PIECES as f64;
+                (left[job], failures[job]) = (part, 0);
+                let first = left.len();
+                left.resize(first + PIECES - 1, part);
+                failures.resize(left.len(), 0);
+                chunks.resize(left.len(), chunks[job]);
+                queue.push_back(job);
+                queue.extend(first..left.len());
+            }
+        }
+        while let (Some(&slot), Some(&job)) = (idle.front(), queue.front()) {
             idle.pop_front();
             queue.pop_front();
-            let needed = pool.overhead() + left[chunk] / speeds[slot];
+            under_way += 1;
+            let needed = pool.overhead() + left[job] / speeds[slot];
             let interruption = pool.draw_interruption(chance);
             let (runs, ended) = if interruption < needed {
                 (interruption, Ended::Interrupted)
@@ -116,15 +138,17 @@ pub fn simulate(
             } else {
                 (needed, Ended::Done)
             };
+            let chunk = chunks[job];
             ends[slot] = Some(Attempt { slot, chunk, start: now, stop: now + runs, kept: 0.0, ended });
-            events.push(Reverse((Moment(now + runs), made, Event::End { slot, chunk })));
+            events.push(Reverse((Moment(now + runs), made, Event::End { slot, job })));
             made += 1;
         }
         let Some(Reverse((Moment(time), _, event))) = events.pop() else { break };
         now = time;
         match event {
             Event::Back { slot } => idle.push_back(slot),
-            Event::End { slot, chunk } => {
+            Event::End { slot, job } => {
+                under_way -= 1;
                 let attempt = ends[slot].take().expect("an attempt is under way");
                 found.attempts += 1;
                 let runs = attempt.stop - attempt.start;
@@ -134,21 +158,25 @@ pub fn simulate(
                     watch(Attempt { kept: runs, ..attempt });
                     found.goodput += worked;
                     found.completion = now;
-                    left[chunk] = 0.0;
+                    left[job] = 0.0;
                     idle.push_back(slot);
                     continue;
                 }
                 // A failure is noticed at the end, and what it left is not trusted.
-                let saved = match kept.filter(|_| attempt.ended == Ended::Interrupted) {
-                    Some(slice) if slice > 0.0 => ((worked * speeds[slot] / slice).floor() * slice).min(left[chunk]),
+                let saved = match work.kept.filter(|_| attempt.ended == Ended::Interrupted) {
+                    Some(slice) if slice > 0.0 => ((worked * speeds[slot] / slice).floor() * slice).min(left[job]),
                     _ => 0.0,
                 };
                 let lost = worked - saved / speeds[slot];
                 watch(Attempt { kept: if saved > 0.0 { runs - lost } else { 0.0 }, ..attempt });
-                left[chunk] -= saved;
+                left[job] -= saved;
                 found.goodput += saved / speeds[slot];
                 found.badput += lost;
-                queue.push_front(chunk);
+                failures[job] += u32::from(attempt.ended == Ended::Failed);
+                match work.tries {
+                    Some(tries) if failures[job] > tries.retries => yielded.push(job),
+                    _ => queue.push_front(job),
+                }
                 if attempt.ended == Ended::Interrupted {
                     found.interrupted += 1;
                     let away = pool.draw_away(chance);
@@ -172,10 +200,39 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::{Interruptions, Quantiles, time_without_checkpoints};
+    use crate::model::{Interruptions, Quantiles, Tries, time_without_checkpoints};
 
     fn run(lengths: &[f64], kept: Option<f64>, pool: &PoolModel, seed: u64) -> Simulated {
-        simulate(lengths, kept, pool, &mut Chance::new(seed), &mut |_| ())
+        let work = Work { chunks: lengths.to_vec(), kept, tries: None };
+        simulate(&work, pool, &mut Chance::new(seed), &mut |_| ())
+    }
+
+    #[test]
+    fn what_fails_too_often_is_left_to_the_tail() {
+        let pool = |share| PoolModel::new(4, 10.0).and_then(|pool| pool.failures(share)).expect("a pool");
+        let work = |retries, tail_rounds| Work {
+            chunks: vec![80.0; 20],
+            kept: None,
+            tries: Some(Tries { retries, tail_rounds }),
+        };
+        let run = |work: &Work, share: f64, seed: u64| {
+            let mut lengths = Vec::new();
+            let found = simulate(work, &pool(share), &mut Chance::new(seed), &mut |attempt| {
+                lengths.push((attempt.chunk, attempt.stop - attempt.start));
+            });
+            (found, lengths)
+        };
+        assert_eq!(run(&work(0, 0), 0.0, 1).0.completion, 450.0, "nothing fails: five times 90 s");
+        // Half of all attempts fail: without a tail hardly any plan ends, and one whose jobs are tried for ever always does.
+        let ends = |work: &Work| (0..200).filter(|&seed| run(work, 0.5, seed).0.completion.is_finite()).count();
+        assert_eq!((ends(&work(0, 0)), ends(&work(1000, 0))), (0, 200));
+        assert!(ends(&work(3, 0)) < ends(&work(3, 1)) && ends(&work(3, 1)) < ends(&work(3, 2)));
+        let (found, lengths) = run(&work(0, 9), 0.1, 3);
+        // Pieces are eighths of their chunks, and come after all of these.
+        let first = lengths.iter().position(|(_, seconds)| (seconds - 20.0).abs() < 1e-9).expect("a piece");
+        assert_eq!(first, 20);
+        assert!(lengths.iter().all(|(chunk, _)| *chunk < 20), "a piece is its chunk's");
+        assert!(found.completion.is_finite() && (found.goodput - 1600.0).abs() < 1e-6, "{found:?}");
     }
 
     #[test]
@@ -232,7 +289,7 @@ mod tests {
         #[test]
         fn all_time_is_accounted_for(
             lengths in prop::collection::vec(1.0f64..100.0, 1..40), slots in 1usize..10, seed: u64,
-            between in 50.0f64..1000.0, slices: bool,
+            between in 50.0f64..1000.0, slices: bool, tail: bool,
         ) {
             let rate = Interruptions::Rate { between };
             let pool = PoolModel::new(slots, 2.0).and_then(|pool| pool.interruptions(rate, 30.0))
@@ -241,7 +298,9 @@ mod tests {
             let mut last = 0.0f64;
             let mut lost = 0.0;
             let kept = slices.then_some(5.0);
-            let found = simulate(&lengths, kept, &pool, &mut Chance::new(seed), &mut |attempt| {
+            let tries = tail.then_some(Tries { retries: 1, tail_rounds: 9 });
+            let work = Work { chunks: lengths.clone(), kept, tries };
+            let found = simulate(&work, &pool, &mut Chance::new(seed), &mut |attempt| {
                 spent += attempt.stop - attempt.start;
                 let runs = attempt.stop - attempt.start;
                 assert!((0.0..=runs * (1.0 + 1e-9)).contains(&attempt.kept), "{attempt:?}");
@@ -256,7 +315,7 @@ mod tests {
             let sum = found.goodput + found.badput + found.overhead;
             prop_assert!((sum - spent).abs() < 1e-6 * spent);
             prop_assert!((found.goodput - lengths.iter().sum::<f64>()).abs() < 1e-6 * found.goodput);
-            prop_assert_eq!(found, run(&lengths, kept, &pool, seed));
+            prop_assert_eq!(found, simulate(&work, &pool, &mut Chance::new(seed), &mut |_| ()));
         }
     }
 }
