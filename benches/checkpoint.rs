@@ -16,7 +16,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use split::checkpoint::{Checkpoint, FOLDER, Settings, numbers};
+use split::checkpoint::{Checkpoint, FOLDER, Settings, interval, numbers};
 
 /// Bytes of the large state.
 const LARGE: usize = 100_000_000;
@@ -129,6 +129,35 @@ struct Plain {
     values: Vec<f64>,
 }
 
+/// Populations, each of which goes on by itself: a loop of some work, whose state is all of its memory.
+#[derive(Serialize, Deserialize)]
+struct Populations {
+    step: usize,
+    #[serde(with = "numbers")]
+    shares: Vec<f64>,
+}
+
+impl Populations {
+    /// Four megabytes.
+    fn new() -> Self {
+        Self { step: 0, shares: (1..=500_000).map(|place| f64::from(place) / 500_001.0).collect() }
+    }
+
+    /// Fifty generations of some of them.
+    fn step(&mut self) {
+        let some = self.shares.len() / 500;
+        let from = self.step % 500 * some;
+        for share in &mut self.shares[from..from + some] {
+            *share = (0..50).fold(*share, |share, _| 3.9 * share * (1.0 - share));
+        }
+        self.step += 1;
+    }
+
+    fn run(&mut self, steps: usize) {
+        (0..steps).for_each(|_| self.step());
+    }
+}
+
 struct Bench {
     folder: PathBuf,
     writer: Option<PathBuf>,
@@ -155,6 +184,7 @@ fn main() {
     bench.small();
     bench.large();
     bench.background();
+    bench.overhead();
     fs::remove_dir_all(&bench.folder).expect("removed");
 }
 
@@ -240,6 +270,77 @@ impl Bench {
         let held = median(held.split_off(2));
         println!("100 MB, held by a background save {:6.1} ms", held * 1e3);
         compare("  a copy in (new) memory", held, &copied, "");
+    }
+
+    /// A loop that chooses its interval itself, against the same loop without checkpoints before and after it: what that should cost
+    /// (Daly 2006: a save for each interval between two of them) and what it does.
+    fn overhead(&self) {
+        const INTERRUPTION: Duration = Duration::from_millis(500);
+        const ROUNDS: usize = 40;
+        let settings = |background: bool| {
+            let settings = Settings::<Populations>::new("overhead").folder(self.folder.join("checkpoints"));
+            if background { settings.in_background() } else { settings }
+        };
+        let open = |settings: Settings<Populations>| {
+            let mut checkpoint = settings.open().expect("opened");
+            checkpoint.resume().expect("whole");
+            checkpoint
+        };
+        let mut state = Populations::new();
+        // Both files are there before anything is timed.
+        (0..2).for_each(|_| open(settings(false)).save(&state).expect("saved"));
+        let step = median((0..500).map(|_| seconds(|| state.step())).collect());
+        // Each loop has some saves, and is so short that the machine is no other one after it.
+        let steps = (INTERRUPTION.as_secs_f64() / step) as usize;
+        let between = steps / 12;
+        let mut found = [const { Vec::new() }; 2];
+        for _ in 0..ROUNDS {
+            for (found, background) in found.iter_mut().zip([false, true]) {
+                // What a save holds the loop for, with work in between; a background save has ended by the next.
+                let mut held = 0.0;
+                let mut checkpoint = open(settings(background).every_steps(1));
+                for _ in 0..6 {
+                    state.run(between);
+                    held += seconds(|| checkpoint.tick(&state).expect("saved")) / 6.0;
+                }
+                drop(checkpoint);
+                let without = || {
+                    let mut state = Populations::new();
+                    (seconds(|| state.run(steps)), state)
+                };
+                let (before, plain) = without();
+                let mut state = Populations::new();
+                let mut checkpoint = open(settings(background).interrupted_every(INTERRUPTION));
+                let with = seconds(|| {
+                    for _ in 0..steps {
+                        state.step();
+                        checkpoint.tick(&state).expect("saved");
+                    }
+                });
+                drop(checkpoint);
+                assert!(state.shares == plain.shares, "the checkpoints changed the answer");
+                let (after, _) = without();
+                found.push((held, 2.0 * with / (before + after) - 1.0));
+            }
+        }
+        for (found, how) in found.into_iter().zip(["", ", in the background"]) {
+            let (held, measured): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+            let (held, measured) = (median(held), median(measured));
+            let every = interval(held, INTERRUPTION.as_secs_f64());
+            let predicted = held / every;
+            println!("overhead, 4 MB{how}: held for {:.1} ms each {:.0} ms", held * 1e3, every * 1e3);
+            println!(
+                "  predicted {:.1} %, measured {:.1} %    (wanted: at most {:.1} %)",
+                predicted * 100.0,
+                measured * 100.0,
+                predicted * 100.0 + 1.0
+            );
+        }
+        // What the authors of others published, of whole machines.
+        println!(
+            "  FTI (SC11, doi 10.1145/2063384.2063427): \"as low as 8% on sustained 0.1 petaflops runs (1152 GPUs)\""
+        );
+        println!("  VeloC (arXiv 2103.02131, and its manual): no overhead is given");
     }
 
     fn open<S: Serialize + serde::de::DeserializeOwned>(&self, key: &str, background: bool) -> Checkpoint<S> {
