@@ -1,12 +1,14 @@
 //! SIGKILL at random moments: the answer is exact, always.
 
+use std::fs::File;
+use std::io::Read;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use split::checkpoint::{CheckpointError, Settings, Step, numbers};
 
-use crate::kit::{Chance, Dir, said};
+use crate::kit::{Chance, Dir, said, say};
 
 /// Items of one computation.
 const ITEMS: u64 = 300;
@@ -85,79 +87,125 @@ fn kills() -> u64 {
     all.div_ceil(9)
 }
 
-/// Kills at random moments, lets it end from time to time, and compares. The moments are within the first `longest` microseconds,
-/// which follow the machine: later where nothing was saved by then, and earlier where the program was done.
-fn storm(expected: &str, mut longest: u64, start: impl Fn(&Dir) -> Command) {
-    let mut chance = Chance(expected.len() as u64 + longest);
-    let (mut killed, mut resumed) = (0, 0);
+/// How often a computation saves: every three items, and the answer.
+const SAVES: u64 = ITEMS / 3 + 1;
+
+/// Kills at random moments, lets it end from time to time, and compares. The moments follow the program and not the clock: a
+/// quarter are drawn within the time that its start has taken up to its first save, the others by the number of its saves, and
+/// within the time that one of these takes. So a slow or busy machine, or one that becomes so, changes nothing.
+fn storm(name: &str, expected: &str, start: impl Fn(&Dir) -> Command) {
+    let mut chance = Chance(name.bytes().chain(expected.bytes()).map(u64::from).sum());
+    // Up to the first save of a run, and between two of its saves.
+    let (mut starting, mut saving) = (Duration::from_millis(10), Duration::from_millis(1));
+    let (mut killed, mut resumed, mut torn, mut ended) = (0, 0, 0, 0);
     let mut dir = Dir::new();
     let mut in_a_row = 0;
     while killed < kills() || in_a_row > 0 {
         // The last one of each computation is left alone.
         let last = in_a_row == 6 || killed >= kills();
+        let before = saves(&dir);
         let mut child = start(&dir).spawn().expect("started");
-        if !last {
-            std::thread::sleep(Duration::from_micros(chance.below(longest)));
-            child.kill().expect("killed, or gone already");
+        let started = Instant::now();
+        let is_early = chance.below(4) == 0;
+        let target = before + 2 + chance.below(SAVES / 4);
+        let mut moment = is_early.then(|| started + part(&mut chance, starting));
+        let mut first = None;
+        while child.try_wait().expect("asked").is_none() {
+            let (now, there) = (Instant::now(), saves(&dir));
+            if first.is_none() && there > before {
+                first = Some(now);
+                starting = now - started;
+            }
+            if let Some(first) = first
+                && moment.is_none()
+                && there >= target
+            {
+                saving = (now - first) / u32::try_from(there - before).expect("few saves");
+                moment = Some(now + part(&mut chance, saving));
+            }
+            if !last && moment.is_some_and(|moment| now >= moment) {
+                child.kill().expect("killed, or gone already");
+                break;
+            }
+            std::thread::sleep((saving / 8).clamp(Duration::from_micros(50), Duration::from_millis(5)));
         }
         let output = child.wait_with_output().expect("waited for");
         if output.status.success() {
             assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), expected, "{}", said(&output));
+            assert!(saves(&dir) == SAVES, "{} saves: {}", saves(&dir), said(&output));
             dir = Dir::new();
             in_a_row = 0;
-            if !last {
-                longest -= longest / 8;
-            }
+            ended += 1;
+            assert!(ended <= 10 + 2 * killed, "{killed} were killed of {ended} that came to their end");
             continue;
         }
         assert!(!last && output.status.code().is_none(), "{}", said(&output));
         killed += 1;
         in_a_row += 1;
-        let has_saved = dir.files().len() == 2;
-        resumed += u64::from(has_saved);
-        if !has_saved {
-            longest += longest / 8;
-        }
+        let files = dir.files();
+        resumed += u64::from(files.len() == 2);
+        torn += u64::from(files.iter().any(|(_, bytes)| bytes.starts_with(b"SPLITCKPT1 -")));
     }
-    assert!(resumed * 4 > killed, "{resumed} of {killed} kills came after a save: the storm is too early");
+    if std::env::var_os("SPLIT_KILLS").is_some() {
+        say(&format!("{name}: {killed} kills, {resumed} after a save, {torn} within one; {ended} exact answers"));
+    }
+    assert!(resumed * 2 > killed, "{resumed} of {killed} kills came after a save: the storm is too early");
 }
 
-fn rust(form: &str, count: usize, longest: u64) {
+/// Some of the time.
+fn part(chance: &mut Chance, time: Duration) -> Duration {
+    time.mul_f64(chance.below(1000) as f64 / 1000.0)
+}
+
+/// How many saves there were, by the newer file's header, whole or not.
+fn saves(dir: &Dir) -> u64 {
+    let generation = |slot: &str| {
+        let mut start = Vec::new();
+        let file = File::open(dir.path(&format!("checkpoints/storm.{slot}.checkpoint"))).ok()?;
+        file.take(400).read_to_end(&mut start).ok()?;
+        let text = String::from_utf8_lossy(&start);
+        let (_, number) = text.split_once("\"generation\":")?;
+        number.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
+    };
+    ["a", "b"].into_iter().filter_map(generation).max().unwrap_or(0)
+}
+
+fn rust(form: &str, count: usize) {
     let mut state = State::new(count);
     (0..ITEMS).for_each(|item| state.add(result(item)));
-    storm(&state.answer().to_string(), longest, |dir| dir.worker(&["storm", form, &count.to_string()]));
+    storm(form, &state.answer().to_string(), |dir| dir.worker(&["storm", form, &count.to_string()]));
 }
 
 pub(crate) fn range() {
-    rust("range", 1_000, 120_000);
+    rust("range", 1_000);
 }
 
 pub(crate) fn until() {
-    rust("until", 50_000, 250_000);
+    rust("until", 50_000);
 }
 
 pub(crate) fn own() {
-    rust("own", 50_000, 250_000);
+    rust("own", 50_000);
 }
 
 pub(crate) fn background() {
-    rust("background", 50_000, 250_000);
+    rust("background", 50_000);
 }
 
 pub(crate) fn threads() {
-    rust("threads", 1_000, 120_000);
+    rust("threads", 1_000);
 }
 
 pub(crate) fn rayon() {
     if cfg!(feature = "rayon") {
-        rust("rayon", 1_000, 120_000);
+        rust("rayon", 1_000);
     }
 }
 
 /// In Python the values are those of a list: `storm.py` says how.
 fn python(form: &str) {
     let expected = (0..ITEMS).fold(0u64, |hash, item| (hash * 31 + item * item) % 1_000_003);
-    storm(&expected.to_string(), 350_000, |dir| dir.python("tests/checkpoint/storm.py", &[form]));
+    storm(&format!("python {form}"), &expected.to_string(), |dir| dir.python("tests/checkpoint/storm.py", &[form]));
 }
 
 pub(crate) fn python_steps() {
