@@ -11,6 +11,8 @@
 
 mod handover;
 mod join;
+#[cfg(test)]
+mod laws;
 mod line;
 mod state;
 
