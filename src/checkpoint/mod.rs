@@ -101,6 +101,8 @@ pub use interval::interval;
 pub use loops::{Counted, Items, Number, Step};
 pub use own::Checkpoint;
 pub use settings::{Old, Settings};
+#[doc(hidden)]
+pub use slots::find;
 pub use values::{Element, numbers, wide};
 
 /// The library for Python, one file.

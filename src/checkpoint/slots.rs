@@ -84,6 +84,16 @@ pub(super) fn pair(path: &Path) -> [PathBuf; 2] {
     ["a", "b"].map(|slot| path.with_file_name(format!("{stem}.{slot}.checkpoint")))
 }
 
+/// Which of the two files a program would go on from, and the state's bytes in it. For what damages files on purpose.
+///
+/// # Errors
+/// As a program that opens the checkpoint.
+#[doc(hidden)]
+pub fn find(paths: [PathBuf; 2]) -> Result<Option<(PathBuf, Vec<u8>)>, CheckpointError> {
+    let (_, contents) = Slots::open(Disk, paths, "")?;
+    Ok(contents.found.map(|found| (found.path, found.payload)))
+}
+
 impl<M: Medium> Slots<M> {
     /// Looks at both files. Nothing is written.
     ///

@@ -11,10 +11,11 @@
 //!
 //! Invariant: a snapshot counts only if all of it is there and is what was written.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -385,7 +386,8 @@ pub(super) fn forget(
 ///
 /// # Errors
 /// Where it cannot be read, or the file not be written.
-pub(super) fn pack(folder: &Path, file: &Path) -> Result<(), StoreError> {
+#[doc(hidden)]
+pub fn pack(folder: &Path, file: &Path) -> Result<(), StoreError> {
     let files = match folder.is_dir() {
         true => list(folder).map_err(StoreError::on("read", folder))?,
         false => Vec::new(),
@@ -415,7 +417,7 @@ pub(super) fn unpack(file: &Path, folder: &Path) -> Result<(), StoreError> {
     let unpacked = folder.with_extension("unpacking");
     store::remove_folder(&unpacked)?;
     store::make_folder(&unpacked)?;
-    match unpack_into(&mut packed, &unpacked) {
+    match unpack_from(&mut packed, &unpacked) {
         Ok(()) => fs::rename(&unpacked, folder).map_err(StoreError::on("rename", &unpacked)),
         Err(wrong) if wrong.kind() == io::ErrorKind::InvalidData || wrong.kind() == io::ErrorKind::UnexpectedEof => {
             let _ = writeln!(io::stderr(), "{}: {wrong}; starting from the beginning", file.display());
@@ -425,7 +427,12 @@ pub(super) fn unpack(file: &Path, folder: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn unpack_into(packed: &mut File, folder: &Path) -> io::Result<()> {
+/// Unpacks what [`pack`] wrote into an empty folder.
+///
+/// # Errors
+/// `InvalidData` and `UnexpectedEof` where it is damaged, of which some may have been unpacked; what the system says.
+#[doc(hidden)]
+pub fn unpack_from(packed: &mut impl Read, folder: &Path) -> io::Result<()> {
     let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
     let mut line = [0; 31];
     packed.read_exact(&mut line)?;
@@ -437,7 +444,7 @@ fn unpack_into(packed: &mut File, folder: &Path) -> io::Result<()> {
     let numbers = numbers.filter(|(checksum, length)| text == Some(&first_line(*checksum, *length)));
     let (checksum, length) = numbers.ok_or_else(|| wrong("damaged (first line)"))?;
     let mut header = Vec::new();
-    packed.take(length as u64).read_to_end(&mut header)?;
+    packed.by_ref().take(length as u64).read_to_end(&mut header)?;
     if header.len() != length || crc32fast::hash(&header) != checksum {
         return Err(wrong("damaged (header)"));
     }
@@ -445,15 +452,14 @@ fn unpack_into(packed: &mut File, folder: &Path) -> io::Result<()> {
     if manifest.format != 1 {
         return Err(wrong("of another format"));
     }
+    if !are_listed(&manifest.files) {
+        return Err(wrong("damaged (paths)"));
+    }
     for listed in &manifest.files {
-        let name = Path::new(listed.path.as_os_str());
-        if !name.components().all(|part| matches!(part, Component::Normal(_))) {
-            return Err(wrong("damaged (a path that leads out)"));
-        }
-        let path = folder.join(name);
+        let path = folder.join(listed.path.as_os_str());
         fs::create_dir_all(path.parent().unwrap_or(folder))?;
         let mut out = File::create_new(&path)?;
-        if copy(&mut packed.take(listed.bytes), &mut out)? != (listed.bytes, listed.checksum) {
+        if copy(&mut packed.by_ref().take(listed.bytes), &mut out)? != (listed.bytes, listed.checksum) {
             return Err(wrong("damaged (checksum)"));
         }
     }
@@ -487,6 +493,18 @@ fn list(folder: &Path) -> io::Result<Vec<Listed>> {
     }
     files.sort_by(|a, b| a.path.as_bytes().cmp(b.path.as_bytes()));
     Ok(files)
+}
+
+/// Whether the files may be such as [`list`] gives: in order, below the folder, and none of them where another has its folder.
+fn are_listed(files: &[Listed]) -> bool {
+    let names: BTreeSet<&[u8]> = files.iter().map(|file| file.path.as_bytes()).collect();
+    let are_in_order = files.windows(2).all(|pair| pair[0].path.as_bytes() < pair[1].path.as_bytes());
+    let is_below = |name: &[u8]| {
+        let folders = name.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(end, _)| &name[..end]);
+        name.split(|byte| *byte == b'/').all(|part| !matches!(part, b"" | b"." | b".."))
+            && folders.into_iter().all(|folder| !names.contains(folder))
+    };
+    are_in_order && names.iter().all(|name| is_below(name))
 }
 
 /// How many bytes there were, and their checksum.
@@ -541,7 +559,7 @@ pub(super) fn is_empty(folder: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
     use std::ffi::OsStr;
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
@@ -589,7 +607,7 @@ mod tests {
         let (carried, folder) = (dir.join("carried"), dir.join("refused"));
         fs::write(&carried, bytes).expect("written");
         fs::create_dir(&folder).expect("made");
-        let unpacked = unpack_into(&mut File::open(&carried).expect("opened"), &folder);
+        let unpacked = unpack_from(&mut File::open(&carried).expect("opened"), &folder);
         fs::remove_dir_all(&folder).expect("removed");
         let kind = unpacked.err().map(|error| error.kind());
         assert!(matches!(kind, None | Some(io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)), "{kind:?}");
@@ -646,13 +664,16 @@ mod tests {
     }
 
     #[test]
-    fn no_path_leads_out_of_the_folder() {
+    fn paths_that_no_folder_has_are_damage() {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        for name in ["../out", "/tmp/out", "a/../../out", "./out"] {
-            let files = vec![Listed { path: Word::from(name), bytes: 0, checksum: 0 }];
+        let leading_out = ["../out", "/tmp/out", "a/../../out", "./out", "", "a//out", "out/"].map(|name| vec![name]);
+        let impossible = [vec!["a", "a"], vec!["a", "a.b", "a/b"], vec!["b", "a"]];
+        for names in leading_out.into_iter().chain(impossible) {
+            let listed = |name: &&str| Listed { path: Word::from(*name), bytes: 0, checksum: 0 };
+            let files = names.iter().map(listed).collect();
             let header = serde_json::to_vec(&Manifest { format: 1, key: String::new(), files }).expect("plain values");
             let bytes = [first_line(crc32fast::hash(&header), header.len()).as_bytes(), &header].concat();
-            assert!(is_refused(dir.path(), &bytes), "{name}");
+            assert!(is_refused(dir.path(), &bytes), "{names:?}");
         }
         assert!(!dir.path().join("out").exists());
     }

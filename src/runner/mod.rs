@@ -29,6 +29,8 @@ use std::io::Write;
 
 pub use canary::{Failures, Tally, Way};
 pub use checkpoint::Checkpoints;
+#[doc(hidden)]
+pub use checkpoint::{pack, unpack_from};
 pub use chunk::{Attempt, Carried, Outcome, Place, RunError, attempt_name, run};
 pub use environment::{Base, environment, of_run};
 pub use exec::{host, retry};

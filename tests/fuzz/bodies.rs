@@ -1,9 +1,13 @@
 //! What has to hold of whatever bytes are read: the bodies of the fuzz targets, which the ordinary suite feeds with the corpora.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufReader, Cursor, Write as _};
-use std::path::Path;
+use std::io::{BufReader, Cursor, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
+use split::checkpoint::{self, CheckpointError, numbers, wide};
 
 use split::plan::{Command, Plan, Word};
 use split::pool::{EventLog, History, Loss};
@@ -24,6 +28,8 @@ pub(crate) fn check(target: &str, bytes: &[u8]) {
         "table" => table(bytes),
         "template" => template(bytes),
         "site" => site(bytes),
+        "checkpoint" => checkpoint(bytes),
+        "carried" => carried(bytes),
         _ => panic!("there is no target {target}"),
     }
 }
@@ -201,8 +207,7 @@ fn sound(plan: &Plan) {
 
 /// A log that is read while it grows tells the same as one that is read at once.
 fn events(bytes: &[u8]) {
-    let folder = if Path::new("/dev/shm").is_dir() { Path::new("/dev/shm") } else { Path::new("/tmp") };
-    let mut file = tempfile::NamedTempFile::new_in(folder).expect("a temporary file");
+    let mut file = tempfile::NamedTempFile::new_in(memory()).expect("a temporary file");
     let (mut growing, mut whole) = (EventLog::new(file.path()), EventLog::new(file.path()));
     let half = bytes.first().map_or(0, |share| bytes.len() * usize::from(*share) / 256);
     for part in [&bytes[..half], &bytes[half..]] {
@@ -296,4 +301,187 @@ fn site(bytes: &[u8]) {
         Ok(profile) => assert_eq!(Profile::read(path, text).ok(), Some(profile)),
         Err(error) => assert!(!error.to_string().contains('\n'), "an error is one line: {error}"),
     }
+}
+
+/// Where files are in memory, on most machines.
+fn memory() -> &'static Path {
+    if Path::new("/dev/shm").is_dir() { Path::new("/dev/shm") } else { Path::new("/tmp") }
+}
+
+/// The first line of a checkpoint: a word, the checksum, the lengths of the header and of the payload.
+const FIRST_LINE: usize = 52;
+
+/// The two files of a checkpoint, one behind the other, as they are, and with checksums that are right.
+fn checkpoint(bytes: &[u8]) {
+    let start = b"SPLITCKPT1 ";
+    let second = bytes.windows(start.len()).rposition(|window| window == start).filter(|at| *at > 0);
+    let (first, second) = bytes.split_at(second.unwrap_or(bytes.len()));
+    let second = (!second.is_empty()).then_some(second);
+    checkpoint_as_it_is([Some(first), second]);
+    let sealed = [Some(first), second].map(|slot| slot.and_then(sealed_checkpoint));
+    checkpoint_as_it_is([sealed[0].as_deref().or(Some(first)), sealed[1].as_deref().or(second)]);
+}
+
+/// The newer of the whole files is found, and what it holds is what its checksum covers.
+fn checkpoint_as_it_is(slots: [Option<&[u8]>; 2]) {
+    let dir = tempfile::tempdir_in(memory()).expect("a temporary folder");
+    let paths = ["a", "b"].map(|slot| dir.path().join(format!("fuzz.{slot}.checkpoint")));
+    for (path, slot) in paths.iter().zip(slots) {
+        slot.into_iter().for_each(|bytes| fs::write(path, bytes).expect("written"));
+    }
+    let whole = slots.map(|slot| slot.and_then(whole_checkpoint));
+    let generations = [0, 1].map(|slot| whole[slot].map(|(generation, _)| generation));
+    let newest = (generations != [None, None]).then(|| usize::from(generations[1] > generations[0]));
+    match (checkpoint::find(paths.clone()), newest) {
+        (Ok(Some((path, payload))), Some(newest)) => {
+            assert_eq!(path, paths[newest]);
+            assert_eq!(Some(&payload[..]), whole[newest].map(|(_, payload)| payload));
+            state(&payload);
+        }
+        (Ok(None), None) => assert!(slots[1].is_none(), "what was there is forgotten"),
+        (Err(CheckpointError::Lost { .. }), None) => {
+            assert!(slots[1].is_some(), "an unfinished first save is an error")
+        }
+        (Err(CheckpointError::Format { format, .. }), _) => assert_ne!(format, 1),
+        (found, newest) => panic!("{newest:?} is the newest, and found was {found:?}"),
+    }
+}
+
+/// The header of a checkpoint.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "what counts is that they are there")]
+struct CheckpointHeader {
+    format: u64,
+    key: String,
+    #[serde(default)]
+    identity: String,
+    #[serde(rename = "loop")]
+    kind: String,
+    version: u32,
+    generation: u64,
+    #[serde(default)]
+    position: Option<u64>,
+    done: bool,
+}
+
+/// The generation and the payload of a file that is a checkpoint.
+fn whole_checkpoint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (line, rest) = bytes.split_at_checked(FIRST_LINE)?;
+    let line = std::str::from_utf8(line).ok()?;
+    let number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?;
+    let header: usize = number(line.get(20..30)?)?;
+    let payload: usize = number(line.get(31..51)?)?;
+    let end = header.checked_add(payload).filter(|end| *end <= rest.len())?;
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&rest[..end]);
+    crc.update(&line.as_bytes()[20..51]);
+    if line != format!("SPLITCKPT1 {:08x} {header:010} {payload:020}\n", crc.finalize()) {
+        return None;
+    }
+    let said: CheckpointHeader = serde_json::from_slice(&rest[..header]).ok()?;
+    (said.format == 1).then_some((said.generation, &rest[header..end]))
+}
+
+/// The bytes behind the first line as a header, a line, and its payload.
+fn sealed_checkpoint(bytes: &[u8]) -> Option<Vec<u8>> {
+    let rest = bytes.get(FIRST_LINE..)?;
+    let header = line_end(rest)? + 1;
+    let lengths = format!("{header:010} {:020}", rest.len() - header);
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(rest);
+    crc.update(lengths.as_bytes());
+    Some([format!("SPLITCKPT1 {:08x} {lengths}\n", crc.finalize()).as_bytes(), rest].concat())
+}
+
+/// A program's state.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct State {
+    next: u64,
+    #[serde(with = "wide")]
+    total: i128,
+    #[serde(with = "numbers")]
+    values: Vec<u64>,
+    texts: BTreeMap<String, Option<i8>>,
+}
+
+/// A state that is read is the same when it is written and read again.
+fn state(payload: &[u8]) {
+    let Ok(state) = rmp_serde::from_slice::<State>(payload) else { return };
+    let again = rmp_serde::to_vec_named(&state).expect("in memory");
+    assert_eq!(rmp_serde::from_slice::<State>(&again).expect("what was written is read"), state);
+}
+
+/// Checkpoints that a job carries, as they are, and with checksums that are right.
+fn carried(bytes: &[u8]) {
+    carried_as_it_is(bytes);
+    if let Some(sealed) = sealed_carried(bytes) {
+        carried_as_it_is(&sealed);
+    }
+}
+
+/// The first line of the file: a word, the checksum and the length of the list of files.
+const CARRIED_LINE: usize = 31;
+
+/// What is unpacked is all that there was, is the same when it is packed and unpacked again, and is in its folder alone.
+fn carried_as_it_is(bytes: &[u8]) {
+    let dir = tempfile::tempdir_in(memory()).expect("a temporary folder");
+    let unpack = |bytes: &[u8], name: &str| {
+        let folder = dir.path().join(name);
+        fs::create_dir(&folder).expect("made");
+        split::runner::unpack_from(&mut &bytes[..], &folder).map(|()| folder)
+    };
+    let folder = match unpack(bytes, "one") {
+        Ok(folder) => folder,
+        Err(error) => {
+            // A name may be longer than this machine has them.
+            let of_damage = [ErrorKind::InvalidData, ErrorKind::UnexpectedEof, ErrorKind::InvalidFilename];
+            assert!(of_damage.contains(&error.kind()), "{error}");
+            assert_eq!(dir.path().read_dir().expect("listed").count(), 1);
+            return;
+        }
+    };
+    let list = bytes[20..CARRIED_LINE - 1].iter().fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
+    let content: Vec<u8> = files(&folder).into_iter().flat_map(|path| fs::read(path).expect("read")).collect();
+    assert!(bytes[CARRIED_LINE + list..] == content, "not what was packed");
+    let packed = dir.path().join("packed");
+    split::runner::pack(&folder, &packed).expect("packed");
+    let packed = fs::read(packed).expect("read");
+    let again = unpack(&packed, "two").expect("what was packed is unpacked");
+    let below = |folder: &Path| {
+        let files = files(folder).into_iter();
+        files.map(|path| path.strip_prefix(folder).expect("below it").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(below(&again), below(&folder));
+    assert_eq!(dir.path().read_dir().expect("listed").count(), 3);
+}
+
+/// The files below a folder, in the order of their bytes.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for path in folder.read_dir().expect("listed").map(|entry| entry.expect("listed").path()) {
+        if path.is_dir() { files.extend(self::files(&path)) } else { files.push(path) }
+    }
+    files.sort_by(|a, b| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
+    files
+}
+
+/// The bytes with the checksums that the list and the files behind it have.
+fn sealed_carried(bytes: &[u8]) -> Option<Vec<u8>> {
+    let rest = bytes.get(CARRIED_LINE..)?;
+    let mut values = serde_json::Deserializer::from_slice(rest).into_iter();
+    let mut list: serde_json::Value = values.next()?.ok()?;
+    let content = &rest[values.byte_offset()..];
+    let mut left = content;
+    for file in list.get_mut("files")?.as_array_mut()? {
+        let bytes = usize::try_from(file.get("bytes")?.as_u64()?).ok()?.min(left.len());
+        let (here, behind) = left.split_at(bytes);
+        left = behind;
+        file["bytes"] = bytes.into();
+        file["checksum"] = crc32fast::hash(here).into();
+    }
+    let list = serde_json::to_vec(&list).ok()?;
+    let line = format!("SPLITKEPT1 {:08x} {:010}\n", crc32fast::hash(&list), list.len());
+    let content = &content[..content.len() - left.len()];
+    Some([line.as_bytes(), &list, content].concat())
 }
