@@ -26,12 +26,22 @@ struct Drawn {
     number: u32,
     /// Which of the attempts before it, of those at the segment before its own, it went on from.
     after: Index,
-    /// It says that it went on from an attempt that left nothing.
-    is_orphan: bool,
+    origin: Origin,
     fate: Fate,
     yielded: Vec<u8>,
     files: BTreeMap<&'static str, Vec<u8>>,
     state: Vec<u8>,
+}
+
+/// What an attempt says that it went on from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Origin {
+    /// What it has to: an attempt at the segment before, or nothing if it is the first.
+    Right,
+    /// An attempt that left nothing.
+    Gone,
+    /// Nothing.
+    Nothing,
 }
 
 /// What has become of a partial.
@@ -55,14 +65,15 @@ fn drawn() -> impl Strategy<Value = Drawn> {
         1 => any::<Index>().prop_map(Fate::Payload),
         1 => any::<Index>().prop_map(Fate::Cut),
     ];
+    let origin = prop_oneof![10 => Just(Origin::Right), 1 => Just(Origin::Gone), 1 => Just(Origin::Nothing)];
     let files = btree_map(select(vec!["traj.xtc", "log", "a/b.png"]), vec(any::<u8>(), 0..20), 0..3);
     // What is longer than a few hundred bytes stays in its file.
     let state = prop_oneof![vec(any::<u8>(), 0..20), vec(any::<u8>(), 600..700)];
-    (1u32..6, any::<Index>(), prop::bool::weighted(0.1), fate, vec(any::<u8>(), 0..20), files, state).prop_map(
-        |(number, after, is_orphan, fate, yielded, files, state)| Drawn {
+    (1u32..6, any::<Index>(), origin, fate, vec(any::<u8>(), 0..20), files, state).prop_map(
+        |(number, after, origin, fate, yielded, files, state)| Drawn {
             number,
             after,
-            is_orphan,
+            origin,
             fate,
             yielded,
             files,
@@ -91,11 +102,15 @@ fn tree() -> impl Strategy<Value = Tree> {
         let mut tree = Tree(Vec::new());
         for (place, drawn) in all.into_iter().enumerate() {
             let before: Vec<_> = (0..place).filter(|&before| tree.0[before].drawn.number + 1 == drawn.number).collect();
-            let parent = (!drawn.is_orphan && !before.is_empty()).then(|| before[drawn.after.index(before.len())]);
-            // An orphan of the first segment says that it went on from something.
-            let starts = drawn.number == 1 && !drawn.is_orphan;
-            let after = parent.map_or("gone".to_owned(), |parent| tree.0[parent].name.clone());
-            let segment = Segment { number: drawn.number, after: (!starts).then_some(after), finished: false };
+            let has_parent = drawn.origin == Origin::Right && !before.is_empty();
+            let parent = has_parent.then(|| before[drawn.after.index(before.len())]);
+            let after = match (parent, drawn.origin) {
+                (Some(parent), _) => Some(tree.0[parent].name.clone()),
+                (None, Origin::Nothing) => None,
+                (None, Origin::Right) if drawn.number == 1 => None,
+                (None, _) => Some("gone".to_owned()),
+            };
+            let segment = Segment { number: drawn.number, after, finished: false };
             // In another order than they were drawn in.
             let name = Identity::of_bytes(&place.to_le_bytes()).short();
             tree.0.push(Attempt { drawn, name, segment, parent });
@@ -114,7 +129,8 @@ impl Tree {
             place = parent;
         }
         line.reverse();
-        self.0[place].segment.after.is_none().then_some(line)
+        let first = &self.0[place].segment;
+        (first.after.is_none() && first.number == 1).then_some(line)
     }
 
     /// The longest line of those that `counts`; of several the one whose last attempt has the first name.

@@ -1,7 +1,7 @@
 //! Programs with checkpoints, killed in every way.
 //!
 //! The programs are this one, started again with `worker` as its first word; those in Python are beside it and in
-//! examples/checkpoint/. `SPLIT_KILLS=1200 cargo test --test checkpoint -- storm` kills 1,200 of them at random moments (in two minutes), where
+//! examples/checkpoint/. `SPLIT_KILLS=3000 cargo test --test checkpoint -- storm` kills 3,000 of them at random moments (in two minutes), where
 //! the suite kills 108.
 
 mod classic;
