@@ -25,7 +25,7 @@ use crate::inputs::fetch;
 use crate::plan::{Chain, ContainerMode, Identity, PLAN_FILES, Plan};
 use crate::record::{Cause, Found, Gathered, Kind, Part, gather};
 use crate::rows;
-use crate::runner::Guard;
+use crate::runner::{BUSY, Guard};
 use crate::space::{Interval, Rows};
 use crate::store::{StoreError, make_folder};
 
@@ -58,9 +58,6 @@ const CONTAINER_PROGRAMS: [&str; 2] = ["apptainer", "singularity"];
 
 /// A container program takes the variables that it is to set under names that start like this.
 const CONTAINER_PREFIXES: [&str; 2] = ["APPTAINERENV_", "SINGULARITYENV_"];
-
-/// How long a file that was just written may be busy, because another thread is starting a program.
-const BUSY: Duration = Duration::from_secs(1);
 
 /// How long what a job left running may take to end once it was killed.
 const ENDING: Duration = Duration::from_secs(5);

@@ -36,7 +36,7 @@ pub use environment::{Base, environment, of_run};
 pub use exec::{host, retry};
 pub use guard::Guard;
 pub use post::{Broken, STOPPED, Since, judge, stop_if_broken};
-pub use program::Running;
+pub use program::{BUSY, Running};
 pub use segment::Leg;
 
 use crate::exit::Exit;

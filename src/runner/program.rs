@@ -34,6 +34,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How long a program's children may hold its standard error open after it has ended.
 const STRAGGLERS: Duration = Duration::from_millis(500);
 
+/// How long a file that was just written may be busy, because another thread is starting a program.
+pub const BUSY: Duration = Duration::from_secs(1);
+
 /// The programs that are running, so that they can be ended from another thread.
 #[derive(Debug, Default)]
 pub struct Running {
@@ -158,26 +161,34 @@ impl Running {
 
     /// Starts `command` unless everything was told to stop; both under one lock, so that none slips through.
     fn start(&self, command: &mut Command, flag: Option<PathBuf>) -> Result<(Child, Pid), Failed> {
-        let mut state = self.lock();
-        if state.stopped {
-            return Err(Failed::Stopped);
-        }
         command.envs(self.guard.as_ref().map(Guard::mark));
-        let child = command.spawn().map_err(|error| {
-            let machine = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::IO, Errno::STALE];
-            let code = error.raw_os_error();
-            if machine.iter().any(|errno| code == Some(errno.raw_os_error())) {
-                Failed::Machine(error)
-            } else {
-                Failed::NotStarted(error)
+        let started = Instant::now();
+        loop {
+            let mut state = self.lock();
+            if state.stopped {
+                return Err(Failed::Stopped);
             }
-        })?;
-        let pid = Pid::from_child(&child);
-        state.groups.insert(pid, flag);
-        if let Some(guard) = &self.guard {
-            guard.started(pid);
+            match command.spawn() {
+                Ok(child) => {
+                    let pid = Pid::from_child(&child);
+                    state.groups.insert(pid, flag);
+                    if let Some(guard) = &self.guard {
+                        guard.started(pid);
+                    }
+                    return Ok((child, pid));
+                }
+                // A process that another thread is just starting holds what was written a moment ago open.
+                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && started.elapsed() < BUSY => {}
+                Err(error) => {
+                    let machine = [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::NFILE, Errno::IO, Errno::STALE];
+                    let code = error.raw_os_error();
+                    let is_machines = machine.iter().any(|errno| code == Some(errno.raw_os_error()));
+                    return Err(if is_machines { Failed::Machine(error) } else { Failed::NotStarted(error) });
+                }
+            }
+            drop(state);
+            std::thread::sleep(Duration::from_millis(5));
         }
-        Ok((child, pid))
     }
 
     /// A program has ended, and what it left running; it is not reaped yet.
@@ -381,4 +392,31 @@ impl LastWords {
 
 fn cut_back(kept: &mut Vec<u8>) {
     kept.drain(..kept.len().saturating_sub(LAST_WORDS));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_program_that_is_still_being_written_is_waited_for() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("tool");
+        let mut file = File::create(&path).expect("created");
+        io::Write::write_all(&mut file, b"#!/bin/sh\nexit 3\n").expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("executable");
+        assert_eq!(
+            Command::new(&path).spawn().map_err(|error| error.kind()).map(|_| ()),
+            Err(io::ErrorKind::ExecutableFileBusy)
+        );
+        let writer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(100));
+            drop(file);
+        });
+        let (mut child, pid) = Running::new().start(&mut Command::new(&path), None).ok().expect("started");
+        assert_eq!((child.wait().expect("ended").code(), Pid::from_child(&child)), (Some(3), pid));
+        writer.join().expect("ended");
+    }
 }
