@@ -51,6 +51,7 @@ pub(super) fn binary(bytes: u64) -> String {
 /// A length of time in seconds.
 pub(super) fn seconds(seconds: f64) -> String {
     match seconds {
+        0.0 => "0 s".to_owned(),
         ..1.0 => format!("{seconds:.3} s"),
         ..120.0 => format!("{seconds:.1} s"),
         ..7200.0 => format!("{:.0} min", seconds / 60.0),

@@ -28,7 +28,7 @@ struct Scene {
 }
 
 #[rustfmt::skip]
-const SCENES: [Scene; 16] = [
+const SCENES: [Scene; 17] = [
     Scene { name: "run", least: 25, prepare: |_| {}, command: |folder| folder.split(RUN), recover: run_again },
     Scene { name: "plan", least: 25, prepare: |_| {}, command: |folder| folder.split(PLAN), recover: plan_again },
     Scene { name: "plan-table", least: 25, prepare: a_table, command: |folder| folder.split(PLAN_TABLE), recover: plan_table_again },
@@ -45,6 +45,7 @@ const SCENES: [Scene; 16] = [
     Scene { name: "plan-force", least: 25, prepare: one_is_missing, command: |folder| folder.split(FORCE), recover: force_again },
     Scene { name: "resume", least: 8, prepare: one_is_missing, command: |folder| folder.split("resume ."), recover: resume_again },
     Scene { name: "tail", least: 3, prepare: one_is_missing, command: |folder| folder.split("tail 1"), recover: tail_again },
+    Scene { name: "rest", least: 20, prepare: items_were_tried, command: |folder| folder.split("rest rest.dag"), recover: rest_again },
 ];
 
 const RUN: &str = "run --total 1..=20 --chunks 2 --slices 4 --jobs 1 -- seq {first} {last}";
@@ -56,6 +57,8 @@ const PLAN_COLLECT: &str =
     "plan --total 1..=6 --chunks 2 --slices 2 --collect out* --reduce files --to got/ -- touch out{item}";
 const TO_ZIP: &str = "run --total 1..=6 --chunks 2 --collect out* --reduce files --to got.zip -- touch out{item}";
 const TO_FOLDER: &str = "run --total 1..=6 --chunks 2 --collect out* --reduce files --to got/ -- touch out{item}";
+
+const PLAN_TRIES: &str = "plan --table t.csv --probe-on-pool --target 1s --reduce concat -- echo {a} {b}";
 
 const ARCHIVE: &str = "reduce . --archive kept.zip";
 const KEEP: &str = "plan --keep --total 1..=20 --chunks 4 --slices 4 -- seq {first} {last}";
@@ -368,6 +371,22 @@ fn tail_again(folder: &Folder, _: &Traced) -> Vec<u8> {
     let dag = fs::read(folder.at("tail-1.dag")).expect("written");
     assert!(before.is_none_or(|before| before == dag), "tail-1.dag was half-written");
     dag
+}
+
+/// One place of four has no result.
+fn items_were_tried(folder: &Folder) {
+    a_table(folder);
+    done_but_for(folder, PLAN_TRIES, "chunk-000001");
+}
+
+/// The node starts again with the next submission, and goes by what is there.
+fn rest_again(folder: &Folder, _: &Traced) -> Vec<u8> {
+    folder.reduce_is_right_or_refuses(b"");
+    folder.ok(folder.split("rest rest.dag"));
+    let dag = fs::read_to_string(folder.at("rest.dag")).expect("written");
+    let left = dag.lines().filter(|line| line.starts_with("JOB chunk-") && !line.ends_with(" DONE")).count();
+    assert!(left == 1 && dag.ends_with('\n'), "{dag}");
+    folder.ok(folder.split("run ."))
 }
 
 #[expect(clippy::print_stdout, reason = "it is the harness")]
