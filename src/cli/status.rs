@@ -1,6 +1,6 @@
 //! `split status`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -271,6 +271,7 @@ impl Report {
             }
         };
         let yielded = yielded(&standing, &sources.gathered);
+        let unfinished = unfinished(&standing, &sources.gathered);
         let good = history.good();
         // Whoever fails, or is held, waits for somebody: the others need not.
         let lost = history.bad(Loss::Evicted).seconds.saturating_add(history.bad(Loss::Lost).seconds);
@@ -304,10 +305,10 @@ impl Report {
             merge: merge_state(&standing),
             with_results: Attempts {
                 attempts: good.attempts.saturating_sub(damaged.attempts + yielded.attempts),
-                seconds: good.seconds.saturating_sub(damaged.seconds + yielded.seconds),
+                seconds: good.seconds.saturating_sub(damaged.seconds + yielded.seconds + unfinished),
             },
             without_results: Lost {
-                evicted: bad(Loss::Evicted),
+                evicted: Attempts { seconds: history.bad(Loss::Evicted).seconds + unfinished, ..bad(Loss::Evicted) },
                 failed: Attempts {
                     attempts: history.bad(Loss::Failed).attempts + yielded.attempts,
                     seconds: history.bad(Loss::Failed).seconds + yielded.seconds,
@@ -515,6 +516,40 @@ fn yielded(standing: &Standing<'_>, gathered: &Gathered) -> Attempts {
         seconds += header.seconds.max(0.0);
     }
     Attempts { attempts: attempts.len() as u64, seconds: seconds.round() as u64 }
+}
+
+/// For how many seconds slices were computed that an eviction interrupted. The log knows what was carried back, and not that the
+/// slice at hand was no part of it: the records of a chunk that is done tell what was, each by the run that computed it.
+fn unfinished(standing: &Standing<'_>, gathered: &Gathered) -> u64 {
+    let plan = standing.plan;
+    if plan.pacing.slices < 2 || plan.pacing.checkpoint.is_some() {
+        return 0;
+    }
+    let mut carried: HashMap<u64, f64> = HashMap::new();
+    for job in standing.history.jobs() {
+        let kept: u64 = job.past.iter().map(|attempt| u64::from(attempt.kept)).sum();
+        if let (Some(chunk), 1..) = (job.node.chunk_of(plan.generation), kept)
+            && standing.places.get(chunk as usize) == Some(&Place::Done)
+        {
+            *carried.entry(chunk).or_default() += kept as f64;
+        }
+    }
+    if carried.is_empty() {
+        return 0;
+    }
+    for found in gathered.chosen() {
+        let header = &found.record.header;
+        let (chunk, _) = plan.chunks_of(header.items);
+        // A partial has the name of the run that ended it: what others of its records took was carried.
+        let path = gathered.path(found);
+        let name = path.file_stem().map_or_else(Default::default, |name| name.to_string_lossy());
+        if let Some(left) = carried.get_mut(&chunk)
+            && !name.ends_with(&*header.attempt)
+        {
+            *left -= header.seconds.max(0.0);
+        }
+    }
+    carried.values().map(|left| left.max(0.0).round() as u64).sum()
 }
 
 fn merge_state(standing: &Standing<'_>) -> &'static str {

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::job::{bare, sandbox};
 use crate::kit::{Dir, Ended};
+use crate::log::Log;
 
 /// Notes the items, stops at what `$1` does once, and prints the sum.
 const PROGRAM: &str = "echo $2 >> \"$CALLS\"
@@ -301,4 +302,29 @@ fn slices_do_not_show_in_the_answer() {
         .args(command)
         .answers("6\n")
         .says("each chunk in 2 slices");
+}
+
+#[test]
+fn status_tells_what_an_interrupted_slice_cost() {
+    let dir = planned("kill -TERM $PPID; sleep 60", &[]);
+    sandbox(&dir, "one");
+    assert_eq!(job(&dir, "one").code, Some(130));
+    let log = || Log::new().submitted(10, "chunk-000000-g1").starts(10, "ep1").after(30);
+    let log = || log().event(40, 10, "Finished transferring output files", "").evicted(10).after(5);
+    let lost = || {
+        let status = dir.split("status --json").ok().out;
+        let json: serde_json::Value = serde_json::from_slice(&status).expect("JSON");
+        (json["without_results"]["evicted"].clone(), json["with_results"].clone())
+    };
+    let spent = |attempts: u64, seconds: u64| serde_json::json!({"attempts": attempts, "seconds": seconds});
+    log().write(&dir, "logs/events.log");
+    assert_eq!(lost(), (spent(1, 0), spent(0, 30)), "nothing is known of it yet but what the log says");
+    sandbox(&dir, "two");
+    fs::copy(dir.path("one/carried"), dir.path("two/carried")).expect("carried");
+    assert_eq!(job(&dir, "two").code, Some(0));
+    bring_back(&dir, "two");
+    log().starts(10, "ep2").after(40).exits(10, 0).write(&dir, "logs/events.log");
+    // Four slices were finished in no time; the fifth had the rest of the thirty seconds.
+    assert_eq!(lost(), (spent(1, 30), spent(1, 40)));
+    dir.split("status").ok().says("evicted once, 30 s");
 }
