@@ -527,11 +527,10 @@ fn unfinished(standing: &Standing<'_>, gathered: &Gathered) -> u64 {
     }
     let mut carried: HashMap<u64, f64> = HashMap::new();
     for job in standing.history.jobs() {
-        let kept: u64 = job.past.iter().map(|attempt| u64::from(attempt.kept)).sum();
-        if let (Some(chunk), 1..) = (job.node.chunk_of(plan.generation), kept)
-            && standing.places.get(chunk as usize) == Some(&Place::Done)
+        if let (Some(chunk), 1..) = (job.node.chunk_of(plan.generation), job.kept)
+            && standing.places.get(usize::try_from(chunk).unwrap_or(usize::MAX)) == Some(&Place::Done)
         {
-            *carried.entry(chunk).or_default() += kept as f64;
+            *carried.entry(chunk).or_default() += f64::from(job.kept);
         }
     }
     if carried.is_empty() {

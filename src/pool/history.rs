@@ -134,6 +134,8 @@ pub struct Job {
     pub removed_from: Option<Box<Hold>>,
     /// How many attempts have ended.
     pub attempts: u32,
+    /// For how many seconds of those that brought no result what was computed had been carried back.
+    pub kept: u32,
     /// The last of them, at most twelve, in their order. Of a job that ended well there is one.
     pub past: Vec<Attempt>,
 }
@@ -304,8 +306,17 @@ impl History {
 
     fn add(&mut self, id: JobId, node: NodeName) -> usize {
         let (submitted, changed) = (self.now, self.now);
-        let job =
-            Job { id, node, submitted, changed, state: State::Idle, removed_from: None, attempts: 0, past: Vec::new() };
+        let job = Job {
+            id,
+            node,
+            submitted,
+            changed,
+            state: State::Idle,
+            removed_from: None,
+            attempts: 0,
+            kept: 0,
+            past: Vec::new(),
+        };
         self.pulse.idle += u64::from(job.counts());
         self.jobs.push(job);
         self.places.insert(id, self.jobs.len() - 1);
@@ -436,6 +447,7 @@ impl History {
         let kept = u32::try_from(carried.min(between(open.start, end))).unwrap_or(u32::MAX);
         let attempt = Attempt { start: open.start, end, kept, host: open.host, outcome };
         found.attempts = found.attempts.saturating_add(1);
+        found.kept = found.kept.saturating_add(kept);
         if found.past.len() == KEPT_ATTEMPTS {
             found.past.remove(0);
         }
