@@ -415,7 +415,7 @@ mod tests {
             std::thread::sleep(Duration::from_millis(100));
             drop(file);
         });
-        let (mut child, pid) = Running::new().start(&mut Command::new(&path), None).ok().expect("started");
+        let (mut child, pid) = Running::new().start(&mut Command::new(&path), None).expect("started");
         assert_eq!((child.wait().expect("ended").code(), Pid::from_child(&child)), (Some(3), pid));
         writer.join().expect("ended");
     }
