@@ -111,7 +111,10 @@ fn check(chunk: u64, items: std::ops::RangeInclusive<u64>, runs: &[Run], evicted
             runs.iter().filter(|lost| before.end < lost.start && lost.start < evicted.min(run.start)).collect();
         if is_own {
             own += 1;
-            assert!(lost.len() <= 1, "a carry was lost: {shown}");
+            // Where a neighbour's eviction took the job along just before, that cost a run from the same carry on; and what ran on there
+            // out of sight may have come to carries of its own, which are in vain.
+            let from_here = lost.iter().filter(|lost| lost.first == run.first).count();
+            assert!(from_here <= times && (times > 1 || lost.len() <= 1), "a carry was lost: {shown}");
             assert!(lost.is_empty() || chunk > 0 || times > 1, "what was told to save was lost: {shown}");
         }
         // How long a run goes on depends on what the carry before it has cost, as the runner measures it: in a new sandbox that is not
