@@ -14,6 +14,10 @@ const ITEMS: u64 = 120;
 /// How often the plan says that jobs are evicted, in seconds.
 const EVICTIONS: f64 = 10.0;
 
+/// For so many seconds HTCondor looks for a machine that is lost out of sight. A startd that is killed while it is looked for never
+/// answers, since the next one has another address.
+const LEASE: u32 = 40;
+
 /// What the runner takes a carry to cost in a sandbox where none has been measured, in seconds.
 const UNKNOWN: f64 = 10.0;
 
@@ -142,8 +146,8 @@ fn evictions(pool: &Pool, name: &str, items: u64, program: &str, words: &str) {
     pool.root(&format!("mkdir -p -m 1777 {log}"));
     let total = 4 * items;
     let plan = format!(
-        "plan --total 1..={total} --chunks 4 --reduce concat --eviction-every {EVICTIONS}s {words} {program} {log}/ran- \
-         {{chunk}} {{first}} {{last}}"
+        "plan --total 1..={total} --chunks 4 --reduce concat --eviction-every {EVICTIONS}s \
+         --submit job_lease_duration={LEASE} {words} {program} {log}/ran- {{chunk}} {{first}} {{last}}"
     );
     folder.split(&plan).ok();
     let dagman = folder.start();
