@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::condor::events;
-use crate::folder::{Folder, own};
+use crate::folder::{Folder, LEASE, own};
 use crate::pool::{Pool, Setting};
 
 /// How many faults the suite makes.
@@ -117,6 +117,7 @@ impl Chaos<'_> {
         folder.write("work.sh", PROGRAM);
         let plan = format!(
             "plan --total 1..={ITEMS} --chunks {CHUNKS} --slices 5 --eviction-every 5s --retries 4 --disk 8MB \
+             --submit job_lease_duration={LEASE} \
              --held-for 40s --reduce concat -- sh work.sh {{first}} {{last}}"
         );
         folder.split(&plan).ok();

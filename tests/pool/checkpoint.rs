@@ -5,7 +5,7 @@ use std::time::Duration;
 use split::checkpoint::interval;
 
 use crate::condor::events;
-use crate::folder::Folder;
+use crate::folder::{Folder, LEASE};
 use crate::pool::Pool;
 
 /// The items of each chunk.
@@ -13,10 +13,6 @@ const ITEMS: u64 = 120;
 
 /// How often the plan says that jobs are evicted, in seconds.
 const EVICTIONS: f64 = 10.0;
-
-/// For so many seconds HTCondor looks for a machine that is lost out of sight. A startd that is killed while it is looked for never
-/// answers, since the next one has another address.
-const LEASE: u32 = 40;
 
 /// What the runner takes a carry to cost in a sandbox where none has been measured, in seconds.
 const UNKNOWN: f64 = 10.0;

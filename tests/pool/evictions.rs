@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use crate::condor::events;
-use crate::folder::Folder;
+use crate::folder::{Folder, LEASE};
 use crate::pool::Pool;
 
 /// How many slices each chunk has, of two seconds each.
@@ -39,8 +39,10 @@ pub(crate) fn an_evicted_job_goes_on_where_it_was(pool: &Pool) {
         "trap 'kill $!; exit 143' TERM\nsleep 2 & wait $!\ntotal=0\n\
          for item in $(seq $1 $2); do total=$((total + item)); done\necho $total\n",
     );
-    let plan =
-        format!("plan --total 1..=84 --chunks 3 --slices {SLICES} --eviction-every 5s -- sh sum.sh {{first}} {{last}}");
+    let plan = format!(
+        "plan --total 1..=84 --chunks 3 --slices {SLICES} --eviction-every 5s --submit job_lease_duration={LEASE} \
+                 -- sh sum.sh {{first}} {{last}}"
+    );
     folder.split(&plan).ok();
     let dagman = folder.start();
     folder.wait_for("the first chunk at work", || job(&folder, 0, false).is_some());

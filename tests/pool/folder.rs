@@ -11,6 +11,10 @@ use serde_json::Value;
 use crate::condor::{Event, Job, events, jobs};
 use crate::pool::{Pool, Ran};
 
+/// For so many seconds HTCondor looks for a machine that is lost out of sight, where tests kill what runs there. A startd that is
+/// killed while it is looked for never answers, since the next one has another address.
+pub(crate) const LEASE: u32 = 40;
+
 /// How long a DAG may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(240);
 
