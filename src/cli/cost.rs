@@ -224,7 +224,8 @@ pub(super) fn paced(told: Pacing, slices: Option<u64>, probe: Probe, tail_rounds
     Pacing { slices, budget: told.budget.or(budget), probe: None, ..told }
 }
 
-fn milliseconds(time: Duration) -> u64 {
+/// As a plan keeps it.
+pub(super) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 

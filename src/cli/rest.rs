@@ -48,11 +48,11 @@ pub(super) fn rest(options: &RestOptions) -> Done {
     wanted.code = now.code;
     wanted.files.files = now.files;
     let programs = plan::programs()?;
-    let written =
+    let (chunks_done, _) =
         write_rest(&layout, &options.dag, &mut wanted, &rows, &programs).map_err(|error| plan::explain(&error))?;
     say(&line);
     if wanted.pacing.probe.is_none() {
-        let left = wanted.cut.chunks() - written.0;
+        let left = wanted.cut.chunks() - chunks_done;
         say(&format!("{}: {} left of {}", options.dag, count(left, "chunk"), wanted.cut.chunks()));
     }
     Ok(Exit::Success)

@@ -2,6 +2,7 @@
 
 use super::Done;
 use super::arguments::ResumeOptions;
+use super::cost::milliseconds;
 use super::failure::Failure;
 use super::output::{count, tell};
 use super::request::templates;
@@ -85,8 +86,7 @@ pub(super) fn resume(options: &ResumeOptions) -> Done {
             (Plan { pacing, ..plan }, None)
         }
         Some(probe) => {
-            let target =
-                options.target.map_or(probe.target, |target| u64::try_from(target.as_millis()).unwrap_or(u64::MAX));
+            let target = options.target.map_or(probe.target, milliseconds);
             let (wanted, line) = rest::by_what_was_tried(&plan, &gathered, Probe { target, ..probe })?;
             (wanted, Some(line))
         }

@@ -3,7 +3,8 @@
 //! ```text
 //! plan.dag  chunk.sub  reduce.sub    what condor_submit_dag takes, and merge.sub where results are merged on the way
 //! tail-1.dag                         what was missing once the chunks had run: written then, by the DAG
-//! rest.dag                           the chunks, where items were tried on the pool first: written then, by the DAG
+//! rest.dag                           the chunks, where items were tried on the pool first: written then, by the DAG; rest-again.dag
+//!                                    where that had to try them once more
 //! dagman.config                      how fast DAGMan may submit
 //! plan.json                          the plan
 //! plan.files/                        the runner and split, as they were when the plan was made

@@ -11,8 +11,8 @@ use crate::plan::Plan;
 use crate::space::Rows;
 use crate::store;
 
-/// Writes `plan`, cut anew, in the place of the one in the folder, and its DAG as the file `dag`; its generation is one higher. Gives how many chunks and items
-/// have records already.
+/// Writes `plan`, cut anew, in the place of the one in the folder, and its DAG as the file `dag`; its generation is one higher. Gives
+/// how many chunks and items have records already.
 ///
 /// # Errors
 /// Where a DAGMan is at work on the rest, a template is broken, or a file cannot be moved or written.

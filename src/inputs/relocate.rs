@@ -323,7 +323,7 @@ mod tests {
             let new = with_shebang_that_works(old, &new, &moves).unwrap_or(new);
             String::from_utf8(new).expect("text")
         };
-        assert_eq!(script("/work"), "#!/work/e/bin/python3 -sE\nprint(1)\n");
+        assert_eq!(script("/job"), "#!/job/e/bin/python3 -sE\nprint(1)\n");
         let blank = "#!/bin/sh\n'''exec' \"/my work/e/bin/python3\" -sE \"$0\" \"$@\"\n' '''\nprint(1)\n";
         assert_eq!(script("/my work"), blank);
         let deep = format!("/{}", "d".repeat(200));
