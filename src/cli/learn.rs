@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::arguments::WhatOptions;
-use super::cost::Expected;
+use super::cost::{Expected, milliseconds};
 use super::failure::Failure;
 use super::outlook::OVERHEAD;
 use super::output::{count, fine_seconds, say, seconds};
@@ -25,6 +25,10 @@ const MOST_GAPS: usize = 10_000;
 const MOST_CHUNKS: u64 = 100_000;
 /// A chunk that takes so many times as long as it should is too long, where that is more than another job costs.
 const TOO_LONG: f64 = 1.5;
+/// Where chunks would be too many for DAGMan, a length is named that makes about so many.
+const CHUNKS_TO_AIM_AT: f64 = 10_000.0;
+/// What all may differ by is told from so many percent on.
+const WORTH_A_WORD: f64 = 3.0;
 
 /// How the items are cut where records of the plan in the folder tell, and nothing says otherwise.
 pub(super) fn from_records(options: &WhatOptions) -> Result<Option<Known>, Failure> {
@@ -34,7 +38,7 @@ pub(super) fn from_records(options: &WhatOptions) -> Result<Option<Known>, Failu
     let layout = Layout::new(&options.dir);
     let there = std::fs::read(layout.plan()).ok().and_then(|bytes| Plan::from_json(&bytes).ok());
     let Some(there) = there.filter(|there| !depends_on_the_cut(there)) else { return Ok(None) };
-    let known = Known { cut: there.cut.clone(), expected: None, seen: there.seen };
+    let known = Known { cut: there.cut.clone(), expected: None, target: None, seen: there.seen };
     // How it paces its jobs is found out when the cut is known.
     let asked = WhatOptions { slice: None, ..options.clone() };
     let request = Request::new(&asked, false, &Knowledge::Known(known))?;
@@ -46,11 +50,12 @@ pub(super) fn from_records(options: &WhatOptions) -> Result<Option<Known>, Failu
     let Some(measured) = measured(&there, &gathered, request.plan.code) else { return Ok(None) };
     let site = jobs::site(options.site.as_deref())?;
     let target = options.target.unwrap_or_else(|| jobs::target(&site.profile)).as_secs_f64();
-    let gaps: &[Interval] = if options.keep { &gathered.tiling.gaps } else { &[] };
-    let cut = in_chunks_of(target, &there, &measured, gaps)?;
-    say(&format!("cut by what was computed before, and no item is tried: {}", describe(&there, &measured)));
+    let done = if options.keep { done(measured.costs.items(), &gathered.tiling.gaps) } else { Vec::new() };
+    let cut = in_chunks_of(target, &measured, &done)?;
+    say(&format!("cut by what was computed before, and no item is tried: {}", describe(&measured)));
     let expected = Expected::new(&measured.costs, &cut, measured.start);
-    Ok(Some(Known { cut, expected: Some(expected), seen: there.seen }))
+    let target = Some(milliseconds(Duration::from_secs_f64(target)));
+    Ok(Some(Known { cut, expected: Some(expected), target, seen: there.seen }))
 }
 
 /// The cut of a plan whose items were tried on the pool, into chunks of about as long as it says, and how long they take; also what
@@ -64,21 +69,35 @@ pub(super) fn tried(
     let Some((runs, per_item)) = timed(plan, gathered, &|_| true) else { return Ok(None) };
     let Some(measured) = Measured::guess(plan.space.count(), &runs, per_item) else { return Ok(None) };
     let target = Duration::from_millis(probe.target).as_secs_f64();
-    let cut = in_chunks_of(target, plan, &measured, &gathered.tiling.gaps)?;
+    let cut = in_chunks_of(target, &measured, &done(plan.space.count(), &gathered.tiling.gaps))?;
     let expected = Expected::new(&measured.costs, &cut, measured.start);
-    let line = format!("cut into chunks of about {}: {}", seconds(target), describe(plan, &measured));
+    let line = format!("cut into chunks of about {}: {}", seconds(target), describe(&measured));
     Ok(Some((cut, expected, line)))
 }
 
-/// The items in chunks of about `target` seconds, and cut where what is missing starts and ends.
-fn in_chunks_of(target: f64, plan: &Plan, measured: &Measured, gaps: &[Interval]) -> Result<Cut, Failure> {
-    let chunks = measured.costs.chunks((target - measured.start).max(target / 2.0));
-    let mut cut = measured.costs.cut(chunks).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
-    if gaps.len() <= MOST_GAPS {
-        let borders: Vec<u128> = gaps.iter().flat_map(|gap| [gap.start(), gap.stop()]).collect();
-        cut = cut.with_borders(plan.space.count(), &borders);
-    }
-    Ok(cut)
+/// The items in chunks of about `target` seconds, of which those that are `done`, in order and apart, are chunks of their own.
+pub(super) fn in_chunks_of(target: f64, measured: &Measured, done: &[Interval]) -> Result<Cut, Failure> {
+    let work = (target - measured.start).max(target / 2.0);
+    let cut = if done.len() <= MOST_GAPS {
+        measured.costs.cut_around(done, work)
+    } else {
+        measured.costs.cut(measured.costs.chunks(work))
+    };
+    cut.map_err(|error| {
+        let failure = Failure::new(Exit::Usage, error.to_string());
+        let longer = (measured.costs.total() / CHUNKS_TO_AIM_AT).ceil() as u64;
+        failure
+            .detail(describe(measured))
+            .help(format!("longer chunks: --target {}", humantime::format_duration(Duration::from_secs(longer))))
+            .help("or fewer items: what is computed in less than a microsecond is better counted a thousand at a time")
+    })
+}
+
+/// The items that are not missing, in order and apart.
+fn done(items: u128, gaps: &[Interval]) -> Vec<Interval> {
+    let starts = std::iter::once(0).chain(gaps.iter().map(|gap| gap.stop()));
+    let stops = gaps.iter().map(|gap| gap.start()).chain([items]);
+    starts.zip(stops).filter_map(|(start, stop)| Interval::new(start, stop)).collect()
 }
 
 /// The cut of what is missing in a planned folder, into chunks of about `target` seconds each; without a target only where a chunk of
@@ -127,7 +146,7 @@ pub(super) fn rest(
     if parts_of_all > u128::from(MOST_CHUNKS) {
         return None;
     }
-    let line = format!("what is missing is cut into chunks of about {}: {}", seconds(goal), describe(plan, &measured));
+    let line = format!("what is missing is cut into chunks of about {}: {}", seconds(goal), describe(&measured));
     Some((Cut::Even { chunks: 1 }.with_borders(items, &borders), line))
 }
 
@@ -150,8 +169,8 @@ fn depends_on_the_cut(plan: &Plan) -> bool {
     plan.command.as_ref().is_some_and(Command::depends_on_the_cut)
 }
 
-fn describe(plan: &Plan, measured: &Measured) -> String {
-    let (items, all) = (plan.space.count(), measured.costs.total());
+fn describe(measured: &Measured) -> String {
+    let (items, all) = (measured.costs.items(), measured.costs.total());
     let each = fine_seconds(all / items as f64);
     let start =
         if measured.start > 0.0 { format!(", and {} to start", fine_seconds(measured.start)) } else { String::new() };
@@ -160,5 +179,12 @@ fn describe(plan: &Plan, measured: &Measured) -> String {
     } else {
         format!("{} of {}", measured.items, count(items, "item"))
     };
-    format!("{each} an item in the mean{start}, as {known} took")
+    let error = error_of_mean(measured).map(|error| format!("; {error}")).unwrap_or_default();
+    format!("{each} an item in the mean{start}, as {known} took{error}")
+}
+
+/// By how much all may differ, where that is worth a word.
+pub(super) fn error_of_mean(measured: &Measured) -> Option<String> {
+    let share = 100.0 * measured.spread?;
+    (share >= WORTH_A_WORD).then(|| format!("give or take {share:.0} %"))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Done;
 use super::arguments::{PlanOptions, WhatOptions};
-use super::cost::Expected;
+use super::cost::{Expected, milliseconds};
 use super::failure::{Failure, printed};
 use super::outlook::outlook;
 use super::output::{bytes, count, say, seconds, tell};
@@ -100,20 +100,20 @@ pub(super) fn requested(options: &WhatOptions, renew: bool) -> Result<(Request, 
     Ok((Request::new(options, renew, &knowledge)?, Some(probed)))
 }
 
-/// The cut of the plan in the folder, where no option says how to cut and none that it is to be replaced.
+/// The cut of the plan in the folder, where no option says how to cut, but for the target that it was cut by, and none that it is to be
+/// replaced.
 fn cut_of_the_plan_there(options: &WhatOptions) -> Option<Knowledge> {
-    let says =
-        options.chunks.is_some() || options.chunk_size.is_some() || options.cost.is_some() || options.target.is_some();
+    let says = options.chunks.is_some() || options.chunk_size.is_some() || options.cost.is_some();
     if says || options.force || options.keep {
         return None;
     }
     let bytes = std::fs::read(Layout::new(&options.dir).plan()).ok()?;
     let there = Plan::from_json(&bytes).ok()?;
-    if there.pacing.probe.is_some() {
+    if there.pacing.probe.is_some() || options.target.is_some_and(|target| there.target != Some(milliseconds(target))) {
         return None;
     }
     let expected = Expected::of_plan(&there);
-    Some(Knowledge::Known(Known { cut: there.cut, expected, seen: there.seen }))
+    Some(Knowledge::Known(Known { cut: there.cut, expected, target: there.target, seen: there.seen }))
 }
 
 /// What is to be said where another version of the program computed some of what is kept.

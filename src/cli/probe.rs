@@ -1,49 +1,42 @@
 //! Trying a few items before a plan is cut, so that its chunks take as long as they should.
 //!
-//! Single items and then small groups of them, at places spread over the space, run one after another as jobs would, within a budget. A
-//! run of k items takes `start + k * item`: groups of several sizes at one place tell both apart, and what an item takes is linear between
-//! the places. What was computed counts: its records come into the plan's folder, and the chunks are cut around it. `split probe` does
-//! the same without a plan, and keeps the records for one.
+//! Groups of items, at places spread over the space ([`cut::Trial`]), run one after another as jobs would, within a budget. What they took
+//! tells what all items take ([`Measured`]). What was computed counts: its records come into the plan's folder, and the chunks are cut
+//! around it. `split probe` does the same without a plan, and keeps the records for one.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::Done;
 use super::arguments::{ProbeOptions, WhatOptions};
-use super::cost::Expected;
+use super::cost::{Expected, milliseconds};
 use super::failure::Failure;
+use super::learn::{error_of_mean, in_chunks_of};
 use super::outlook::outlook;
 use super::output::{binary, count, fine_seconds, last_lines, say, seconds, tell};
 use super::plan::{programs, write};
 use super::request::{Knowledge, Known, Request, usage};
 use super::{access_point, jobs, progress, reduce, try_one};
-use crate::cut::{Costs, Cut};
+use crate::cut::{self, Costs, Cut, Measured, Timed};
 use crate::exit::Exit;
 use crate::folder::Layout;
-use crate::local::{Computed, Finished, Jobs, Sandboxes};
+use crate::local::{Computed, Finished, Jobs, SandboxError, Sandboxes};
 use crate::plan::{Plan, Seen, Word};
 use crate::pool::is_access_point;
 use crate::record::gather;
 use crate::space::Interval;
 use crate::store;
 
-/// At so many places items are tried.
-pub(super) const PLACES: u128 = 8;
-/// A group is made larger until it takes so long, in seconds: then what it takes to start says little.
-const ENOUGH: f64 = 2.0;
-/// A group has at most so many times the items of the one before it.
-const GROWTH: u128 = 10;
-/// So much of what is left of the budget one round over all places may take.
-const SHARE: f64 = 0.8;
-/// Where items differ by no more than this factor they count as equal.
-const ALIKE: f64 = 1.25;
-/// Costs between the places are known up to so many items.
-const STRETCHES: u128 = 4096;
 /// Even an item that takes no time to speak of takes this, in seconds.
 const LEAST: f64 = 1e-7;
+/// Where items differ by no more than this factor one number tells of them.
+const ALIKE: f64 = 1.01;
+/// What is still at work when the budget is used up is told to end, and has so long for it.
+const GRACE: Duration = Duration::from_secs(5);
 /// The folder in a plan's own that has what `split probe` keeps.
 pub(super) const PROBED: &str = "plan.probe";
 
@@ -57,29 +50,15 @@ pub(super) struct Probed {
     _folder: tempfile::TempDir,
 }
 
-/// A run over some items.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Run {
-    place: usize,
-    items: Interval,
-    seconds: f64,
-}
-
-/// What the runs say.
-#[derive(Clone, Debug, PartialEq)]
-struct Fit {
-    /// Seconds that a run takes beside its items.
-    start: f64,
-    /// Where items were tried, and how many seconds one takes there; in the order of the items.
-    places: Vec<(u128, f64)>,
-}
-
 /// What came of the items that were tried.
 #[derive(Debug)]
 struct Tried {
-    runs: Vec<Run>,
+    runs: Vec<Timed>,
+    /// What was still at work when the budget was used up, and for how long it had been.
+    unfinished: Option<Timed>,
     seen: Seen,
-    /// Why the first that failed did.
+    /// The share of the groups that failed, and why the first one did.
+    failures: f64,
     failed: Option<Failure>,
     partials: Vec<PathBuf>,
 }
@@ -107,7 +86,7 @@ pub(super) fn probe(options: &WhatOptions) -> Result<Option<Probed>, Failure> {
         let cut =
             costs.cut(costs.chunks(trial.target)).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
         let expected = Expected::new(&costs, &cut, 0.0);
-        let known = Known { cut, expected: Some(expected), seen: None };
+        let known = Known { cut, expected: Some(expected), target: None, seen: None };
         return Ok(Some(Probed { known, partials: Vec::new(), _folder: trial.folder }));
     }
     let mut trial = trial;
@@ -126,7 +105,8 @@ pub(super) fn probe(options: &WhatOptions) -> Result<Option<Probed>, Failure> {
     if !found.counts {
         tried.partials.clear();
     }
-    let known = Known { cut: found.cut, expected: Some(found.expected), seen: Some(tried.seen) };
+    let target = Some(milliseconds(Duration::from_secs_f64(trial.target)));
+    let known = Known { cut: found.cut, expected: Some(found.expected), target, seen: Some(tried.seen) };
     Ok(Some(Probed { known, partials: tried.partials, _folder: trial.folder }))
 }
 
@@ -175,7 +155,7 @@ pub(super) fn command(options: &ProbeOptions) -> Done {
     let said = is_said.then(|| Request::new(options, false, &Knowledge::Nothing)).transpose()?;
     let tried = trial.run(options)?;
     let found = Found::new(&trial.request.plan, &tried, said.map(|said| said.plan.cut), trial.target)?;
-    let known = Known { cut: found.cut, expected: Some(found.expected.clone()), seen: Some(tried.seen) };
+    let known = Known { cut: found.cut, expected: Some(found.expected.clone()), target: None, seen: Some(tried.seen) };
     let request = Request::new(options, false, &Knowledge::Known(known))?;
     let plan = &request.plan;
     let mut lines = found.lines;
@@ -239,6 +219,7 @@ impl Trial {
                 "nothing says how long an item takes, and this access point's profile forbids to try some here",
             )
             .help("say it: --cost 3.2s")
+            .help("or try items on the pool: split plan --probe-on-pool, with the same options")
             .help("or say how to cut: --chunks N or --chunk-size N"));
         }
         let kept = self.folder.path().join("kept");
@@ -248,13 +229,12 @@ impl Trial {
             "trying a few items here, for {} at most, to find how to cut (--cost 3s says how long an item takes, --chunks N how to cut)",
             seconds(options.probe_budget.as_secs_f64())
         ));
-        access_point::step_back(&self.request.plan.site.access_point);
         access_point::read_gently(&self.request.plan.site.access_point)?;
         write(&mut self.request, &programs()?, &[])?;
         let layout = Layout::new(&self.folder.path().join("plan"));
-        let (runs, failed, seen) = runs(&self.request.plan, &self.request, &layout, &kept, options.probe_budget)?;
-        if runs.is_empty() {
-            return Err(failed.unwrap_or_else(|| {
+        let mut tried = try_items(&self.request.plan, &self.request, &layout, &kept, options.probe_budget)?;
+        if tried.runs.is_empty() {
+            return Err(tried.failed.unwrap_or_else(|| {
                 Failure::new(
                     Exit::Usage,
                     format!("no item was done within {}", seconds(options.probe_budget.as_secs_f64())),
@@ -264,10 +244,9 @@ impl Trial {
                 .help("or say how to cut: --chunks N or --chunk-size N")
             }));
         }
-        let mut partials: Vec<PathBuf> =
-            fs::read_dir(&kept).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-        partials.sort();
-        Ok(Tried { runs, seen, failed, partials })
+        tried.partials = fs::read_dir(&kept).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        tried.partials.sort();
+        Ok(tried)
     }
 }
 
@@ -275,39 +254,51 @@ impl Found {
     /// With the cut that is `said`, or one whose chunks take as long as the `target`, in seconds.
     fn new(plan: &Plan, tried: &Tried, said: Option<Cut>, target: f64) -> Result<Self, Failure> {
         let items = plan.space.count();
-        let runs = &tried.runs;
         let per_item = plan.command.iter().any(|command| command.runs_per_item(&plan.space, plan.yields.stdin_items));
-        let fit = Fit::new(runs, per_item);
-        let costs = fit.costs(items).map_err(|error| Failure::new(Exit::Machine, error.to_string()))?;
+        let guess = |runs: &[Timed]| {
+            let nothing = || Failure::new(Exit::Machine, "what the items took that were tried is no time");
+            Measured::guess(items, runs, per_item).ok_or_else(nothing)
+        };
+        let mut measured = guess(&tried.runs)?;
+        // What was not done in its time takes that time at least.
+        if let Some(more) = tried.unfinished
+            && measured.start + measured.costs.up_to(more.items.stop()) - measured.costs.up_to(more.items.start())
+                < more.seconds
+        {
+            let mut runs = [&tried.runs[..], &[more]].concat();
+            runs.sort_unstable_by_key(|run| run.items);
+            measured = guess(&runs)?;
+        }
         let counts = !plan.command.iter().any(crate::plan::Command::depends_on_the_cut);
+        let done = if counts { together(&tried.runs) } else { Vec::new() };
+        let mut lines = describe(plan, tried, &measured, per_item);
         let cut = match said {
             Some(cut) => cut,
-            None => {
-                let chunks = costs.chunks((target - fit.start).max(target / 2.0));
-                let mut cut = costs.cut(chunks).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
-                if counts {
-                    // The runs at a place follow one another: they make one chunk, which is done.
-                    let mut borders = std::collections::BTreeSet::new();
-                    for run in runs {
-                        for border in [run.items.start(), run.items.stop()] {
-                            if !borders.remove(&border) {
-                                borders.insert(border);
-                            }
-                        }
-                    }
-                    cut = cut.with_borders(items, &Vec::from_iter(borders));
-                }
-                cut
-            }
+            None => in_chunks_of(target, &measured, &done)
+                .map_err(|failure| lines.iter().fold(failure, |failure, line| failure.detail(line.trim_start())))?,
         };
-        let mut lines = describe(plan, runs, &fit, per_item, &costs);
         if let Some(failed) = &tried.failed {
-            lines.push(format!("note: of the items that were tried some failed: {}", failed.message()));
+            let share = 100.0 * tried.failures;
+            lines.push(format!("note: {share:.0} % of the groups that were tried failed: {}", failed.message()));
         }
         lines.push(format!("  peak memory {}, disk {}", binary(tried.seen.memory), binary(tried.seen.disk)));
-        let expected = Expected::new(&costs, &cut, fit.start);
+        let expected = Expected::new(&measured.costs, &cut, measured.start);
         Ok(Self { cut, expected, counts, lines })
     }
+}
+
+/// The items of runs, in order; where one follows another without a gap, together.
+fn together(runs: &[Timed]) -> Vec<Interval> {
+    let mut found: Vec<Interval> = Vec::new();
+    for run in runs {
+        match found.last_mut() {
+            Some(last) if last.stop() == run.items.start() => {
+                *last = Interval::new(last.start(), run.items.stop()).unwrap_or(*last);
+            }
+            _ => found.push(run.items),
+        }
+    }
+    found
 }
 
 /// What `split probe` has kept in the folder `dir` for this trial's plan: of the same items, command and code.
@@ -331,12 +322,10 @@ fn kept(dir: &Path, plan: &Plan) -> Option<Tried> {
     for failure in &gathered.failures {
         found.remove(&gathered.path(failure));
     }
-    let place = |items: Interval| usize::try_from(plan.chunks_of(items).0).unwrap_or(0);
-    let mut runs: Vec<Run> =
-        found.into_values().map(|(items, seconds)| Run { place: place(items), items, seconds }).collect();
+    let mut runs: Vec<Timed> = found.into_values().map(|(items, seconds)| Timed { items, seconds }).collect();
     runs.sort_unstable_by_key(|run| run.items);
     let seen = there.seen?;
-    (!runs.is_empty()).then_some(Tried { runs, seen, failed: None, partials })
+    (!runs.is_empty()).then_some(Tried { runs, unfinished: None, seen, failures: 0.0, failed: None, partials })
 }
 
 /// Keeps what was tried in the folder `dir`, where [`kept`] finds it; what was kept before goes.
@@ -367,113 +356,102 @@ fn even(items: u128, each: f64) -> Result<Costs, Failure> {
     Costs::even(items, each).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
 }
 
-/// Runs items within the budget. Also gives why the first that failed did.
-fn runs(
-    plan: &Plan,
-    request: &Request,
-    layout: &Layout,
-    kept: &Path,
-    budget: Duration,
-) -> Result<(Vec<Run>, Option<Failure>, Seen), Failure> {
+/// Runs items within the budget.
+fn try_items(plan: &Plan, request: &Request, layout: &Layout, kept: &Path, budget: Duration) -> Result<Tried, Failure> {
     let sandboxes = Sandboxes::new(layout, plan, &request.rows).map_err(|error| try_one::explain(&error))?;
     let jobs = Arc::new(Jobs::new());
     let listener = try_one::listen(&jobs)?;
     let spinner = progress::spinner("trying items");
     let end = Instant::now() + budget;
-    let (over, done) = (Arc::clone(&jobs), Arc::new(std::sync::atomic::AtomicBool::new(false)));
+    let (over, done) = (Arc::clone(&jobs), Arc::new(AtomicBool::new(false)));
     let is_done = Arc::clone(&done);
-    // Ends what is still at work when the budget is used up.
+    // Ends what is still at work when the budget is used up, whether it will or not.
     let clock = std::thread::spawn(move || {
-        while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
-            if Instant::now() >= end {
+        let mut is_told = false;
+        while !is_done.load(Ordering::Relaxed) {
+            let now = Instant::now();
+            if now >= end && !is_told {
                 over.stop();
-                return;
+                is_told = true;
+            }
+            if now >= end + GRACE {
+                return over.kill();
             }
             std::thread::sleep(Duration::from_millis(20));
         }
     });
-    let mut found = Attempts { runs: Vec::new(), failed: None, seen: Seen::default() };
-    let tried = try_places(plan, &sandboxes, &jobs, kept, end, &mut found);
-    done.store(true, std::sync::atomic::Ordering::Relaxed);
+    let group = |number: u64, items: Interval| sandboxes.compute(number, items, &jobs);
+    // The priority is this thread's, and that of what it starts: all else that there is to do goes on as usual.
+    let tried = std::thread::scope(|scope| {
+        let trial = scope.spawn(|| {
+            access_point::step_back(&plan.site.access_point);
+            try_groups(request, &group, kept, end)
+        });
+        trial.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    done.store(true, Ordering::Relaxed);
     let _ = clock.join();
     spinner.finish_and_clear();
     let interrupted = jobs.stopped() && Instant::now() < end;
     listener.end();
-    tried?;
+    let tried = tried?;
     if interrupted {
         return Err(Failure::new(Exit::Interrupted, "stopped; nothing was planned"));
     }
-    Ok((found.runs, found.failed, found.seen))
+    Ok(tried)
 }
 
-#[derive(Debug)]
-struct Attempts {
-    runs: Vec<Run>,
-    failed: Option<Failure>,
-    seen: Seen,
-}
-
-fn try_places(
-    plan: &Plan,
-    sandboxes: &Sandboxes<'_>,
-    jobs: &Jobs,
+fn try_groups(
+    request: &Request,
+    compute: &dyn Fn(u64, Interval) -> Result<Computed, SandboxError>,
     kept: &Path,
     end: Instant,
-    found: &mut Attempts,
-) -> Result<(), Failure> {
-    let places = usize::try_from(plan.cut.chunks()).unwrap_or(1);
-    let order = spread(places);
-    // How far each place has been computed, how many items come next, and whether there is more to learn.
-    let chunk = |place: usize| plan.chunk(place as u64);
-    let mut next: Vec<(u128, u128, bool)> = (0..places).map(|place| (chunk(place).start(), 1, true)).collect();
-    // First one item at each place; then, at one place after another, groups.
-    while next.iter().any(|(_, _, more)| *more) {
-        for &place in &order {
-            let (start, size, more) = next[place];
-            let Some(items) =
-                Interval::new(start, start.saturating_add(size).min(chunk(place).stop())).filter(|_| more)
-            else {
-                next[place].2 = false;
-                continue;
+) -> Result<Tried, Failure> {
+    let plan = &request.plan;
+    let mut trial = cut::Trial::new(plan.space.count());
+    let mut tried = Tried {
+        runs: Vec::new(),
+        unfinished: None,
+        seen: Seen::default(),
+        failures: 0.0,
+        failed: None,
+        partials: Vec::new(),
+    };
+    let mut is_checked = false;
+    let left = || end.saturating_duration_since(Instant::now()).as_secs_f64();
+    while let Some((place, items)) = trial.next(left()) {
+        let began = Instant::now();
+        let Computed::Finished(finished) = compute(place, items).map_err(|error| try_one::explain(&error))? else {
+            tried.unfinished = Some(Timed { items, seconds: began.elapsed().as_secs_f64() });
+            break;
+        };
+        tried.seen.memory = tried.seen.memory.max(finished.usage.memory);
+        tried.seen.disk = tried.seen.disk.max(finished.usage.disk);
+        keep(&finished, kept)?;
+        if let Some((items, cause)) = finished.failure() {
+            trial.failed();
+            let failure = || {
+                let failure =
+                    Failure::new(Exit::ChunksFailed, format!("{} failed: {cause}", reduce::items(plan, items)));
+                let failure = last_lines(&try_one::end_of(&finished), 15).into_iter().fold(failure, Failure::detail);
+                failure.help("mend it; or say how to cut, and nothing is tried: --chunks N")
             };
-            let left = end.saturating_duration_since(Instant::now()).as_secs_f64();
-            if left <= 0.0 {
-                return Ok(());
-            }
-            let computed = sandboxes.compute(place as u64, items, jobs).map_err(|error| try_one::explain(&error))?;
-            let Computed::Finished(finished) = computed else { return Ok(()) };
-            found.seen.memory = found.seen.memory.max(finished.usage.memory);
-            found.seen.disk = found.seen.disk.max(finished.usage.disk);
-            keep(&finished, kept)?;
-            if let Some((items, cause)) = finished.failure() {
-                let failure = || {
-                    let failure =
-                        Failure::new(Exit::ChunksFailed, format!("{} failed: {cause}", reduce::items(plan, items)));
-                    let failure =
-                        last_lines(&try_one::end_of(&finished), 15).into_iter().fold(failure, Failure::detail);
-                    failure.help("mend it; or say how to cut, and nothing is tried: --chunks N")
-                };
-                found.failed.get_or_insert_with(failure);
-                next[place].2 = false;
-                // A program that fails everywhere is known for it by now.
-                if found.runs.is_empty() && next.iter().filter(|(_, _, more)| !more).count() >= places.min(3) {
-                    return Ok(());
-                }
-                continue;
-            }
-            let taken = finished.seconds();
-            found.runs.push(Run { place, items, seconds: taken });
-            // What comes next takes what this took, and at most as many times longer as it is larger.
-            let grown =
-                (items.count() * GROWTH).min((ENOUGH * 2.0 / taken.max(1e-3) * items.count() as f64).ceil() as u128);
-            // As much at each place.
-            let each = taken.max(1e-6) / items.count() as f64;
-            let grown = grown.min((left * SHARE / places as f64 / each) as u128);
-            let more = taken < ENOUGH && grown >= 2 * items.count() && items.stop() < chunk(place).stop();
-            next[place] = (items.stop(), grown.max(1), more);
+            tried.failed.get_or_insert_with(failure);
+            continue;
         }
+        if !is_checked {
+            // What cannot be merged is of no use, and is known for it now.
+            let again = "the same again";
+            try_one::merged(plan, &request.rows, &finished, again).map_err(|failure| {
+                failure.within(format!("{}: tried here, to find how to cut", reduce::items(plan, items)))
+            })?;
+            is_checked = true;
+        }
+        trial.took(finished.seconds());
     }
-    Ok(())
+    tried.runs = trial.runs();
+    tried.failures = trial.failures();
+    Ok(tried)
 }
 
 /// Brings the partials of a run away before its folder goes.
@@ -487,191 +465,52 @@ fn keep(finished: &Finished, kept: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The places in an order in which each next one lies far from those before: the first, the last, the middle, and so on.
-fn spread(places: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = Vec::with_capacity(places);
-    let mut parts = 1;
-    while order.len() < places {
-        for part in 0..=parts {
-            let place = (places - 1) * part / parts;
-            if !order.contains(&place) {
-                order.push(place);
-            }
-        }
-        parts *= 2;
-    }
-    order
-}
-
-impl Fit {
-    /// Of at least one run; `per_item` says whether the program runs once for each item, so that an item's time is all there is.
-    fn new(runs: &[Run], per_item: bool) -> Self {
-        let last_place = runs.iter().map(|run| run.place).max().unwrap_or(0);
-        let of = |place: usize| runs.iter().filter(move |run| run.place == place);
-        let length = |run: &Run| run.items.count() as f64;
-        // The smallest and the largest run at each place tell what an item takes, and so what starting takes.
-        let slope = |place: usize| {
-            let least = of(place).min_by(|a, b| length(a).total_cmp(&length(b)))?;
-            let most = of(place).max_by(|a, b| length(a).total_cmp(&length(b)))?;
-            let more = length(most) - length(least);
-            let each = if more > 0.0 { (most.seconds - least.seconds).max(0.0) / more } else { return None };
-            Some((each, (least.seconds - each * length(least)).max(0.0)))
-        };
-        let mut starts: Vec<f64> = (0..=last_place).filter_map(slope).map(|(_, start)| start).collect();
-        starts.sort_unstable_by(f64::total_cmp);
-        let start = if per_item || starts.is_empty() { 0.0 } else { starts[starts.len() / 2] };
-        let places = (0..=last_place).filter_map(|place| {
-            let middle = of(place).max_by_key(|run| run.items.count())?;
-            let all = of(place).map(|run| run.seconds).sum::<f64>();
-            let items = of(place).map(length).sum::<f64>();
-            let each = match slope(place) {
-                Some((each, _)) if !per_item => each,
-                // All of the one run there is, less what starting took elsewhere.
-                None if !per_item => ((all - start * of(place).count() as f64) / items).max(0.0),
-                _ => all / items,
-            };
-            Some((middle.items.start() + middle.items.count() / 2, each.max(LEAST)))
-        });
-        Self { start, places: places.collect() }
-    }
-
-    /// What an item takes: linear between the places, and as at the outermost ones beyond them.
-    fn each(&self, item: u128) -> f64 {
-        let next = self.places.partition_point(|(place, _)| *place <= item);
-        match (next.checked_sub(1).map(|last| self.places[last]), self.places.get(next)) {
-            (Some((from, before)), Some((to, after))) => {
-                before + (after - before) * ((item - from) as f64 / (to - from) as f64)
-            }
-            (Some((_, each)), None) => each,
-            (None, Some((_, each))) => *each,
-            (None, None) => LEAST,
-        }
-    }
-
-    /// The least and the most that an item takes.
-    fn range(&self) -> (f64, f64) {
-        let each = || self.places.iter().map(|(_, each)| *each);
-        (each().fold(f64::INFINITY, f64::min), each().fold(0.0, f64::max))
-    }
-
-    fn is_even(&self) -> bool {
-        let (least, most) = self.range();
-        most <= ALIKE * least
-    }
-
-    fn costs(&self, items: u128) -> Result<Costs, crate::cut::NoCost> {
-        if self.is_even() {
-            let mean = self.places.iter().map(|(_, each)| each).sum::<f64>() / self.places.len().max(1) as f64;
-            return Costs::even(items, mean.max(LEAST));
-        }
-        let stretches = STRETCHES.min(items);
-        let start = |stretch: u128| items / stretches * stretch + (items % stretches).min(stretch);
-        Costs::of_stretches((0..stretches).map(|stretch| {
-            let (from, to) = (start(stretch), start(stretch + 1));
-            (to - from, self.each(from + (to - from) / 2))
-        }))
-    }
-}
-
-/// The runs and what follows from them, for people.
-fn describe(plan: &Plan, runs: &[Run], fit: &Fit, per_item: bool, costs: &Costs) -> Vec<String> {
-    let line = |place: usize| {
-        // The largest run at a place tells most.
-        let run = runs.iter().filter(|run| run.place == place).max_by_key(|run| run.items.count())?;
-        let each = run.seconds / run.items.count() as f64;
-        let took = fine_seconds(run.seconds);
-        Some(format!("  {:<32} {took:>10} {:>12} an item", reduce::items(plan, run.items), fine_seconds(each)))
+/// What was tried and what follows from it, for people.
+fn describe(plan: &Plan, tried: &Tried, measured: &Measured, per_item: bool) -> Vec<String> {
+    let line = |items: Interval, took: &str, each: &str| {
+        format!("  {:<32} {took:>10} {each:>12}", reduce::items(plan, items)).trim_end().to_owned()
     };
-    let last_place = runs.iter().map(|run| run.place).max().unwrap_or(0);
-    let mut lines: Vec<String> = (0..=last_place).filter_map(line).collect();
-    let (least, most) = fit.range();
-    let each = match fit.is_even() {
+    // Of the groups at a place the last and largest one tells most.
+    let is_last = |number: usize| {
+        let next = tried.runs.get(number + 1);
+        next.is_none_or(|next| next.items.start() != tried.runs[number].items.stop())
+    };
+    let shown = tried.runs.iter().enumerate().filter(|(number, _)| is_last(*number)).map(|(_, run)| {
+        let each = fine_seconds(run.seconds / run.items.count() as f64);
+        line(run.items, &fine_seconds(run.seconds), &format!("{each} an item"))
+    });
+    let mut lines: Vec<String> = shown.collect();
+    lines.extend(tried.unfinished.map(|unfinished| {
+        let took = format!("over {}", seconds(unfinished.seconds));
+        line(unfinished.items, &took, "") + ", and not done when the time was over"
+    }));
+    let (least, most) = (measured.costs.shortest_item(), measured.costs.longest_item());
+    let each = match most <= least * ALIKE {
         true => format!("about {} an item", fine_seconds(f64::midpoint(least, most))),
         false => format!("{} to {} an item", fine_seconds(least), fine_seconds(most)),
     };
-    let start = if per_item { String::new() } else { format!(", and {} to start", fine_seconds(fit.start)) };
-    let tried: u128 = runs.iter().map(|run| run.items.count()).sum();
-    let known = match fit.places.len() {
-        1 => "from one place alone: a guess".to_owned(),
-        places => format!("from {} at {places} places", count(tried, "item")),
+    let start = if per_item { String::new() } else { format!(", and {} to start", fine_seconds(measured.start)) };
+    let places = together(&tried.runs).len();
+    let items = count(tried.runs.iter().map(|run| run.items.count()).sum::<u128>(), "item");
+    let known = match (places, error_of_mean(measured)) {
+        (1, _) => "from one place alone: a guess".to_owned(),
+        (places, None) => format!("from {items} at {places} places"),
+        (places, Some(error)) => format!("from {items} at {places} places; {error}"),
     };
-    lines.push(format!("  {each}{start}: {} of work ({known})", seconds(costs.total())));
+    lines.push(format!("  {each}{start}: {} of work ({known})", seconds(measured.costs.total())));
     lines
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
-    fn run(place: usize, start: u128, count: u128, seconds: f64) -> Run {
-        Run { place, items: Interval::new(start, start + count).expect("items"), seconds }
-    }
-
     #[test]
-    fn places_are_spread() {
-        assert_eq!(spread(1), [0]);
-        assert_eq!(spread(2), [0, 1]);
-        assert_eq!(spread(8), [0, 7, 3, 1, 5, 2, 4, 6]);
-    }
-
-    #[test]
-    fn starting_and_items_are_told_apart() {
-        let took = |count: u128| 0.5 + 0.01 * count as f64;
-        let runs =
-            [run(0, 0, 1, took(1)), run(0, 1, 10, took(10)), run(1, 500, 1, took(1)), run(1, 501, 100, took(100))];
-        let fit = Fit::new(&runs, false);
-        assert!((fit.start - 0.5).abs() < 1e-9 && fit.is_even(), "{fit:?}");
-        let costs = fit.costs(1000).expect("costs");
-        assert!((costs.total() - 10.0).abs() < 1e-6);
-        // Of a program that runs for each item, starting is a part of each.
-        let each = Fit::new(&[run(0, 0, 1, 0.5), run(0, 1, 10, 5.0)], true);
-        assert_eq!((each.start, each.places.clone()), (0.0, vec![(6, 0.5)]));
-    }
-
-    #[test]
-    fn what_grows_along_the_space_is_seen() {
-        let took =
-            |start: u128, count: u128| (start..start + count).map(|item| item as f64 / 1000.0).sum::<f64>() + 0.2;
-        let mut runs = Vec::new();
-        for place in 0..8 {
-            let start = 125 * place as u128;
-            runs.extend([run(place, start, 1, took(start, 1)), run(place, start + 1, 10, took(start + 1, 10))]);
-        }
-        let fit = Fit::new(&runs, false);
-        let costs = fit.costs(1000).expect("costs");
-        assert!((costs.total() / 499.5 - 1.0).abs() < 0.1, "{}", costs.total());
-        let cut = costs.cut(10).expect("a cut");
-        let real = |items: Interval| (items.start()..items.stop()).map(|item| item as f64 / 1000.0).sum::<f64>();
-        let longest = cut.iter_from(1000, 0).map(|(_, items)| real(items)).fold(0.0, f64::max);
-        assert!(longest < 1.25 * 49.95, "{longest}");
-    }
-
-    #[test]
-    fn one_run_is_enough_for_a_guess() {
-        let fit = Fit::new(&[run(3, 700, 1, 2.0)], false);
-        assert_eq!((fit.start, fit.places.clone(), fit.is_even()), (0.0, vec![(700, 2.0)], true));
-        assert!((fit.costs(100).expect("costs").total() - 200.0).abs() < 1e-9);
-    }
-
-    proptest! {
-        #[test]
-        fn any_runs_make_a_cut(
-            runs in prop::collection::vec((0usize..8, 1u128..50, 0.0f64..100.0), 1..20), items in 400u128..100_000, per_item: bool,
-        ) {
-            let mut next = [0u128; 8];
-            let runs: Vec<Run> = runs.into_iter().map(|(place, count, seconds)| {
-                let start = place as u128 * 50 + next[place] % 50;
-                next[place] += 1;
-                run(place, start, count.min(50 - next[place].min(49)), seconds)
-            }).collect();
-            let fit = Fit::new(&runs, per_item);
-            prop_assert!(fit.start.is_finite() && fit.start >= 0.0);
-            let costs = fit.costs(items).expect("costs");
-            prop_assert_eq!(costs.items(), items);
-            let cut = costs.cut(costs.chunks(600.0)).expect("a cut");
-            prop_assert!(cut.fits(items));
-        }
+    fn groups_that_follow_one_another_are_one() {
+        let items = |start, stop| Interval::new(start, stop).expect("items");
+        let run = |start, stop| Timed { items: items(start, stop), seconds: 1.0 };
+        let runs = [run(0, 1), run(1, 11), run(20, 30), run(31, 32)];
+        assert_eq!(together(&runs), [items(0, 11), items(20, 30), items(31, 32)]);
+        assert_eq!(together(&[]), []);
     }
 }

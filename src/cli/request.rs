@@ -10,10 +10,10 @@ use super::cost::{self, Cost, Expected};
 use super::failure::Failure;
 use super::items::Items;
 use super::jobs::{self, JobSettings};
-use super::probe::{PLACES, PROBED};
+use super::probe::PROBED;
 use super::yields::yields;
 use super::{chain, merging, output, progress, target};
-use crate::cut::{Costs, Cut, CutError, MOST_CHUNKS};
+use crate::cut::{Costs, Cut, CutError, MOST_CHUNKS, places};
 use crate::dag::Templates;
 use crate::exit::Exit;
 use crate::folder::{Existing, is_nested};
@@ -33,7 +33,7 @@ const MOST_LISTED: u128 = 1_000_000_000;
 pub(super) enum Knowledge {
     /// Nothing.
     Nothing,
-    /// Items are to be tried first, here or on the pool, in so many pieces as places.
+    /// Items are to be tried first, here or on the pool, in as many pieces as places.
     Probing,
     /// It has been found out.
     Known(Known),
@@ -45,6 +45,8 @@ pub(super) struct Known {
     pub(super) cut: Cut,
     /// How long its chunks take.
     pub(super) expected: Option<Expected>,
+    /// How long they were to take, in milliseconds.
+    pub(super) target: Option<u64>,
     /// What jobs were seen to use.
     pub(super) seen: Option<Seen>,
 }
@@ -101,7 +103,7 @@ impl Request {
                 Cut::into_chunks(space.count(), space.count()).map_err(|error| usage(error.to_string()))?
             }
             Knowledge::Known(known) if known.cut.fits(space.count()) => known.cut.clone(),
-            Knowledge::Probing => Cut::Even { chunks: u64::try_from(PLACES.min(space.count())).unwrap_or(1) },
+            Knowledge::Probing => places(space.count()),
             _ => cut(options, space.count(), costs.as_ref(), target)?,
         };
         // With a number of chunks a formula may be of any unit.
@@ -111,6 +113,10 @@ impl Request {
         let expected = match knowledge {
             Knowledge::Known(known) => known.expected.clone(),
             _ => said,
+        };
+        let aimed_at = match knowledge {
+            Knowledge::Known(known) => known.target,
+            Knowledge::Nothing | Knowledge::Probing => None,
         };
         let seen = match knowledge {
             Knowledge::Known(known) => known.seen,
@@ -196,6 +202,7 @@ impl Request {
             to: None,
             tolerance: options.tolerance,
             expected: expected.as_ref().map(Expected::milliseconds),
+            target: aimed_at,
             seen,
             sources: sources(&options.items),
             fan_in,

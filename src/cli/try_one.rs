@@ -231,7 +231,7 @@ fn ample(used: u64) -> String {
 }
 
 /// How the result goes into the answer.
-fn merged(plan: &Plan, rows: &Rows, finished: &Finished, again: &str) -> Result<String, Failure> {
+pub(super) fn merged(plan: &Plan, rows: &Rows, finished: &Finished, again: &str) -> Result<String, Failure> {
     let reduce = &plan.reduce;
     if matches!(reduce, Reduction::With(_) | Reduction::Concat | Reduction::Count) {
         return Ok(match reduce {

@@ -5,6 +5,7 @@
 //! that the same costs give the same cut.
 
 use super::{Cut, CutError, MOST_CHUNKS, Span};
+use crate::space::Interval;
 
 /// A cut by costs has so many spans at most: plan.json holds them, and each job is sent them.
 const MOST_SPANS: u64 = 1000;
@@ -13,6 +14,8 @@ const MOST_SPANS_LISTED: u64 = 100_000;
 
 /// A chunk may cost so much more than the mean where that makes the cut simpler.
 const FAIR: f64 = 1.02;
+/// So many times what a chunk is to cost one of those between done items may cost more.
+const OVER: f64 = 0.1;
 
 /// What the items of a space cost, in seconds or in any other unit.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,9 +87,20 @@ impl Costs {
     /// What the dearest item costs, as far as is known.
     #[must_use]
     pub fn longest_item(&self) -> f64 {
+        self.each().fold(0.0, f64::max)
+    }
+
+    /// What the cheapest item costs, as far as is known.
+    #[must_use]
+    pub fn shortest_item(&self) -> f64 {
+        self.each().fold(f64::INFINITY, f64::min)
+    }
+
+    /// What an item of each stretch costs.
+    fn each(&self) -> impl Iterator<Item = f64> {
         let before = std::iter::once((0, 0.0)).chain(self.knots.iter().copied());
         let each = before.zip(&self.knots).map(|((start, before), (stop, sum))| (sum - before) / (stop - start) as f64);
-        each.filter(|each| each.is_finite()).fold(0.0, f64::max)
+        each.filter(|each| each.is_finite())
     }
 
     /// How many items, from the first one on, cost most nearly `sum`.
@@ -100,7 +114,7 @@ impl Costs {
 
     /// Where `items` are to be divided so that `parts` parts of them cost about as much each; fewer where there are fewer items.
     #[must_use]
-    pub fn divide(&self, items: crate::space::Interval, parts: u128) -> Vec<u128> {
+    pub fn divide(&self, items: Interval, parts: u128) -> Vec<u128> {
         let (before, after) = (self.up_to(items.start()), self.up_to(items.stop()));
         let mut found: Vec<u128> = Vec::new();
         let parts = parts.min(items.count());
@@ -118,6 +132,47 @@ impl Costs {
     pub fn chunks(&self, target: f64) -> u128 {
         let chunks = (self.total() / target).ceil();
         if chunks >= 1.0 { (chunks as u128).min(self.items()) } else { 1 }
+    }
+
+    /// Chunks that cost about `work` each, of which none holds both items of `done`, which are in order and apart, and others: nothing
+    /// that is done is computed again, and what lies between is cut as evenly as it can be.
+    ///
+    /// # Errors
+    /// Where DAGMan could not hold them.
+    pub fn cut_around(&self, done: &[Interval], work: f64) -> Result<Cut, CutError> {
+        let items = self.items();
+        let mut ends: Vec<u128> = done.iter().flat_map(|done| [done.start(), done.stop()]).chain([items]).collect();
+        ends.dedup();
+        let mut spans = Vec::new();
+        let (mut before, mut chunks) = (0, 0u64);
+        for end in ends {
+            let Some(part) = Interval::new(before, end) else { continue };
+            let costs = self.of(part);
+            // A little more than that is better than one more chunk, since each would be far shorter.
+            let wanted = (costs.total() / work - OVER).ceil().clamp(1.0, 2.0 * MOST_CHUNKS as f64) as u128;
+            let within = match costs.cut(wanted.min(part.count()))? {
+                Cut::Even { chunks } => vec![Span { items: part.count(), chunks }],
+                Cut::Spans(spans) => spans,
+            };
+            let moved = |span: Span| Span { items: before + span.items, chunks: chunks + span.chunks };
+            spans.extend(within.into_iter().map(moved));
+            chunks = spans.last().map_or(0, |span| span.chunks);
+            before = end;
+        }
+        match spans[..] {
+            _ if chunks > MOST_CHUNKS => Err(CutError::TooMany { chunks: chunks.into() }),
+            [Span { chunks, .. }] => Ok(Cut::Even { chunks }),
+            _ => Ok(Cut::Spans(spans)),
+        }
+    }
+
+    /// Those of some of the items alone.
+    fn of(&self, items: Interval) -> Self {
+        let before = self.up_to(items.start());
+        let inside = self.knots.iter().filter(|(stop, _)| items.start() < *stop && *stop < items.stop());
+        let end = (items.stop(), self.up_to(items.stop()));
+        let knots = inside.copied().chain([end]).map(|(stop, sum)| (stop - items.start(), sum - before)).collect();
+        Self { knots, listed: self.listed }
     }
 
     /// `chunks` chunks that cost about as much each.
@@ -202,7 +257,7 @@ mod tests {
 
     /// What each chunk costs.
     fn of_chunks(costs: &Costs, cut: &Cut) -> Vec<f64> {
-        let cost = |interval: crate::space::Interval| costs.up_to(interval.stop()) - costs.up_to(interval.start());
+        let cost = |interval: Interval| costs.up_to(interval.stop()) - costs.up_to(interval.start());
         cut.iter_from(costs.items(), 0).map(|(_, interval)| cost(interval)).collect()
     }
 
@@ -291,6 +346,28 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_is_done_is_cut_out(
+            costs in prop::collection::vec(prop_oneof![4 => 0.1f64..10.0, 1 => Just(0.0)], 1..200),
+            ends in prop::collection::btree_set(0u128..200, 0..12), work in 0.5f64..100.0,
+        ) {
+            prop_assume!(costs.iter().sum::<f64>() > 0.0);
+            let items = costs.len() as u128;
+            let ends: Vec<u128> = ends.into_iter().filter(|end| *end <= items).collect();
+            let done: Vec<Interval> = ends.chunks_exact(2).filter_map(|pair| Interval::new(pair[0], pair[1])).collect();
+            let all = listed(&costs);
+            let cut = all.cut_around(&done, work).expect("a cut");
+            prop_assert!(cut.fits(items), "{cut:?}");
+            for (_, chunk) in cut.iter_from(items, 0) {
+                for done in &done {
+                    let overlap = chunk.start().max(done.start()) < chunk.stop().min(done.stop());
+                    prop_assert!(!overlap || done.start() <= chunk.start() && chunk.stop() <= done.stop());
+                }
+            }
+            let most = longest(&of_chunks(&all, &cut));
+            prop_assert!(most <= (1.0 + OVER) * work + longest(&costs) + 1e-9, "{most}");
+        }
+
         #[test]
         fn chunks_cost_no_more_than_the_mean_and_one_item(
             costs in prop::collection::vec(prop_oneof![4 => 0.0f64..10.0, 1 => Just(0.0), 1 => 100.0f64..1000.0], 1..200),

@@ -1,8 +1,16 @@
 //! What items cost by what has been computed already.
 //!
-//! Records cover items, apart and in order, and say how many seconds these took together. What an item takes is the same within a
-//! record; between two records it goes over evenly from the one to the other, and beyond the outermost it is as in these. A run takes
+//! Records cover items, apart and in order, and say how many seconds these took together. A run takes
 //! a while to start beside its items: small runs beside large ones tell how long.
+//!
+//! Where half of the items or more are known, what an item takes is the same within a
+//! record; between two records it goes over evenly from the one to the other, and beyond the outermost it is as in these.
+//!
+//! Where fewer are known, what differs from record to record may be chance: items of two kinds, a heavy tail. So the records of each
+//! sixteenth of the space are taken together, and neighbours are compared: what differs by chance differs as much between
+//! neighbours as between any others; what changes along the space differs less (von Neumann, "Distribution of the ratio of the mean square
+//! successive difference to the variance", 1941). By as much as it is no chance the cost follows the space; for the rest it is
+//! the mean.
 
 use super::{Costs, NoCost};
 use crate::space::Interval;
@@ -23,6 +31,12 @@ const ALIKE: f64 = 1.25;
 const MACHINES: f64 = 2.0;
 /// Even an item that takes no time to speak of takes this, in seconds.
 const LEAST: f64 = 1e-7;
+/// Records of each of so many parts of the space are taken together where few items are known.
+const SITES: usize = 16;
+/// So many standard deviations of von Neumann's ratio are no chance: one case in a hundred.
+const NO_CHANCE: f64 = 2.33;
+/// Costs that follow the space are known for so many stretches.
+const CURVE: u128 = 4096;
 
 /// Items that were computed together.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,6 +56,8 @@ pub struct Measured {
     pub start: f64,
     /// How many items were computed.
     pub items: u128,
+    /// By what share of it all may differ: the standard error of the mean, 0 where all is known; `None` where one place alone tells.
+    pub spread: Option<f64>,
 }
 
 impl Measured {
@@ -66,14 +82,95 @@ impl Measured {
         }
         let start = if per_item { 0.0 } else { start(runs) };
         let each = |run: &Timed| ((run.seconds.max(0.0) - start) / run.items.count() as f64).max(LEAST);
-        let costs = if are_alike(items, runs, &each) {
+        let sites = sites(items, runs, &each);
+        let costs = if computed < items.div_ceil(2) {
+            curve(items, &sites)
+        } else if are_alike(items, runs, &each) {
             let seconds: f64 = runs.iter().map(|run| each(run) * run.items.count() as f64).sum();
             Costs::even(items, seconds / computed as f64)
         } else {
             stretches(items, runs, &each)
         };
-        Some(Self { costs: costs.ok()?, start, items: computed })
+        let unknown = (items - computed) as f64 / items as f64;
+        let spread = if computed == items { Some(0.0) } else { error_of_mean(&sites).map(|error| error * unknown) };
+        Some(Self { costs: costs.ok()?, start, items: computed, spread })
     }
+}
+
+/// Where items of a part of the space lie, 0 to 1, and what one of them takes.
+#[derive(Clone, Copy, Debug)]
+struct Site {
+    place: f64,
+    each: f64,
+}
+
+/// The runs of each part of the space together, in order.
+fn sites(items: u128, runs: &[Timed], each: &impl Fn(&Timed) -> f64) -> Vec<Site> {
+    let mut sums = [(0.0, 0.0, 0.0); SITES];
+    for run in runs {
+        let count = run.items.count() as f64;
+        let middle = (run.items.start() as f64 + count / 2.0) / items as f64;
+        let sum = &mut sums[((middle * SITES as f64) as usize).min(SITES - 1)];
+        *sum = (sum.0 + count, sum.1 + count * middle, sum.2 + count * each(run));
+    }
+    let some = sums.into_iter().filter(|(count, ..)| *count > 0.0);
+    some.map(|(count, place, seconds)| Site { place: place / count, each: seconds / count }).collect()
+}
+
+fn mean(sites: &[Site]) -> f64 {
+    sites.iter().map(|site| site.each).sum::<f64>() / sites.len().max(1) as f64
+}
+
+/// The variance of what differs by chance: half the mean square of the differences between neighbours.
+fn chance(sites: &[Site]) -> Option<f64> {
+    let differences: Vec<f64> = sites.windows(2).map(|pair| (pair[1].each - pair[0].each).powi(2)).collect();
+    (!differences.is_empty()).then(|| differences.iter().sum::<f64>() / (2 * differences.len()) as f64)
+}
+
+/// The standard error of the mean, as a share of it.
+fn error_of_mean(sites: &[Site]) -> Option<f64> {
+    Some((chance(sites)? / sites.len() as f64).sqrt() / mean(sites))
+}
+
+/// How much of what differs is no chance, 0 to 1.
+fn trust(sites: &[Site]) -> f64 {
+    let count = sites.len() as f64;
+    let mean = mean(sites);
+    let all = sites.iter().map(|site| (site.each - mean).powi(2)).sum::<f64>() / (count - 1.0).max(1.0);
+    let Some(chance) = chance(sites).filter(|_| all > 0.0) else { return 0.0 };
+    let ratio = chance / all;
+    // Half of von Neumann's ratio is 1 in the mean where all is chance, with this standard deviation.
+    let deviation = ((count - 2.0).max(0.0) / (count * count - 1.0)).sqrt();
+    if ratio < 1.0 - NO_CHANCE * deviation && sites.len() > 2 { 1.0 - ratio } else { 0.0 }
+}
+
+/// Costs of few items known, at some sites: they follow the space as far as that is no chance.
+fn curve(items: u128, sites: &[Site]) -> Result<Costs, NoCost> {
+    let (mean, trust) = (mean(sites), trust(sites));
+    // Two neighbours together, since each of them may still be off by chance.
+    let pair = |pair: &[Site]| Site {
+        place: pair.iter().map(|site| site.place).sum::<f64>() / pair.len() as f64,
+        each: mean + trust * (self::mean(pair) - mean),
+    };
+    let knots: Vec<Site> = sites.chunks(2).map(pair).collect();
+    let each = || knots.iter().map(|knot| knot.each);
+    let (least, most) = (each().fold(f64::INFINITY, f64::min), each().fold(0.0, f64::max));
+    if trust == 0.0 || most <= ALIKE * least {
+        return Costs::even(items, mean.max(LEAST));
+    }
+    // Beyond the outermost it goes on as between the last two.
+    let at = |place: f64| {
+        let next = knots.partition_point(|knot| knot.place <= place).clamp(1, knots.len() - 1);
+        let (from, to) = (knots[next - 1], knots[next]);
+        let each = from.each + (to.each - from.each) * (place - from.place) / (to.place - from.place);
+        each.clamp(least / 4.0, 2.0 * most).max(LEAST)
+    };
+    let stretches = CURVE.min(items);
+    let start = |stretch: u128| items / stretches * stretch + (items % stretches).min(stretch);
+    Costs::of_stretches((0..stretches).map(|stretch| {
+        let (from, to) = (start(stretch), start(stretch + 1));
+        (to - from, at(f64::midpoint(from as f64, to as f64) / items as f64))
+    }))
 }
 
 /// In how many of the parts of the space a run starts.

@@ -2,7 +2,8 @@
 //!
 //! Chunks of as many items each are even; chunks that are to take as long each, where items do not, are even within spans of items ([`Costs`]).
 //!
-//! What is missing once the chunks have run is cut again: [`Round`]. What has been computed tells how long the rest takes: [`Measured`].
+//! What is missing once the chunks have run is cut again: [`Round`]. What has been computed tells how long the rest takes: [`Measured`]. Where
+//! nothing has been, some items are tried: [`Trial`].
 //!
 //! Invariant: the chunks of a cut tile the space in order, and none is empty.
 
@@ -12,6 +13,8 @@ mod costs;
 mod measured;
 #[cfg(feature = "cli")]
 mod tail;
+#[cfg(feature = "cli")]
+mod trial;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +26,8 @@ pub use costs::{Costs, NoCost};
 pub use measured::{Measured, Timed};
 #[cfg(feature = "cli")]
 pub use tail::{Gap, Piece, Round};
+#[cfg(feature = "cli")]
+pub use trial::{Trial, places};
 
 /// The most chunks a plan may have: DAGMan keeps every node in memory (about 1 KiB each).
 pub const MOST_CHUNKS: u64 = 100_000_000;

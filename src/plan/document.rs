@@ -52,6 +52,9 @@ pub struct Plan {
     /// So long, in milliseconds, all items are expected to take on a usual machine.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expected: Option<u64>,
+    /// So long, in milliseconds, a chunk was to take, where it was found out how to cut.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub target: Option<u64>,
     /// What jobs were seen to use, where items were tried.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub seen: Option<Seen>,

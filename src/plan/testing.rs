@@ -25,6 +25,7 @@ pub(crate) fn plan(total: &str, cut: Cut) -> Plan {
         to: None,
         tolerance: None,
         expected: None,
+        target: None,
         seen: None,
         sources: vec![],
         fan_in: None,

@@ -97,9 +97,11 @@ fn items_are_tried_where_nothing_says_how_to_cut() {
     let plan = dir.read("tried/plan.json");
     let partials = dir.names("tried/outputs").len();
     // The same words again try nothing.
-    let again = dir.split(&words.replace(" --target 2s", "")).ok();
-    again.is_silent_on("trying").says("the same plan is in tried already");
-    assert_eq!(dir.read("tried/plan.json"), plan);
+    for again in [words.to_owned(), words.replace(" --target 2s", "")] {
+        dir.split(&again).ok().is_silent_on("trying").says("the same plan is in tried already");
+        assert_eq!(dir.read("tried/plan.json"), plan);
+    }
+    dir.split(&words.replace("--target 2s", "--target 1s")).refuses(3).says("another plan is in tried");
     dir.split("run tried").answers("80200\n");
     assert!(dir.names("tried/outputs").len() > partials);
     assert!(dir.is_tidy(), "nothing is left in the folder for temporary files");
@@ -113,6 +115,54 @@ fn a_run_tries_items_as_well() {
         .answers("5050\n")
         .says("trying a few items here");
     dir.split("run --total 1..=100 --dir items").answers("5050\n").is_silent_on("trying");
+    // The same words go on with the same plan.
+    let words = "run --total 1..=200 --dir again --target 500ms --probe-budget 500ms -- python3 slow.py {first} {last}";
+    dir.split(words).answers("20100\n").says("trying a few items here");
+    fs::remove_file(dir.path("again/outputs").join(&dir.names("again/outputs")[0])).expect("removed");
+    dir.split(words).answers("20100\n").is_silent_on("trying");
+}
+
+#[test]
+fn items_are_tried_at_low_priority_and_computed_at_the_usual_one() {
+    let dir = Dir::new();
+    let usual = dir.command("nice").ok().text();
+    let words = ["--", "sh", "-c", "sleep 0.05; nice", "{item}"];
+    let ended = dir.split("run --total 60 --target 1s --probe-budget 500ms --reduce union").args(words).ok();
+    let mut found: Vec<String> = ended.text().lines().map(str::to_owned).collect();
+    found.sort_unstable();
+    let mut expected = [usual.trim(), "10"];
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn what_will_not_end_is_ended_when_the_time_is_over() {
+    let dir = Dir::new();
+    let started = std::time::Instant::now();
+    let deaf = ["--", "sh", "-c", "trap '' TERM; for i in $(seq 90); do sleep 1; done", "{first}"];
+    dir.split("plan --total 10 --probe-budget 1s").args(deaf).refuses(2).says("no item was done within 1.0 s");
+    assert!(started.elapsed().as_secs() < 60 && dir.is_tidy());
+    // What was not done tells as much as that it takes so long.
+    let some = ["--", "sh", "-c", "[ $0 -lt 50 ] || sleep 90; echo 1", "{first}"];
+    let ended = dir.split("plan --dir some --total 100 --probe-budget 2s").args(some).ok();
+    ended.says("over ").says("and not done when the time was over");
+    let plan: serde_json::Value = serde_json::from_str(&dir.read("some/plan.json")).expect("JSON");
+    assert!(plan["expected"].as_u64() > Some(10_000), "{plan}");
+}
+
+#[test]
+fn a_result_that_cannot_be_merged_is_no_plan() {
+    let dir = Dir::new();
+    let ended = dir.split("plan --total 100 -- echo hello {first}").refuses(24);
+    insta::assert_snapshot!(ended.transcript());
+    assert!(!dir.path("plan.json").exists() && dir.is_tidy());
+}
+
+#[test]
+fn more_chunks_than_can_be_are_told_with_what_was_tried() {
+    let dir = Dir::new();
+    let ended = dir.split("plan --total 1..=1e18 --probe-budget 1s --reduce concat -- echo {first} {last}").refuses(2);
+    ended.says("chunks are more than DAGMan can hold").says(" an item").says("longer chunks: --target");
 }
 
 #[test]
@@ -126,7 +176,7 @@ fn what_cannot_be_tried_is_said() {
     // Some items fail: the others tell.
     let some = ["--", "sh", "-c", "test $0 -lt 8 && echo $0", "{x}"];
     let ended = dir.split("plan --dir some --grid x=1..=10").args(some).ok();
-    ended.says("note: of the items that were tried some failed");
+    ended.says("note: 30 % of the groups that were tried failed");
 }
 
 #[test]
@@ -153,7 +203,7 @@ fn a_probe_is_kept_for_the_plan() {
     }
     assert!(dir.read("tried/plan.dag").lines().any(|line| line.starts_with("JOB chunk-") && line.ends_with(" DONE")));
     let plan = dir.read("tried/plan.json");
-    dir.split(&format!("plan {words}").replace(" --target 2s", "")).ok().says("the same plan is in tried already");
+    dir.split(&format!("plan {words}")).ok().says("the same plan is in tried already");
     assert_eq!(dir.read("tried/plan.json"), plan);
     // The same probe gives the same cut anywhere; another program has to be tried itself.
     dir.split(&format!("plan --force {words}")).ok().is_silent_on("trying");
