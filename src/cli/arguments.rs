@@ -41,7 +41,8 @@ In COMMAND:
   {item:05}         a whole number with zeros before it, at least 5 letters
   {{ }}             a brace
 The same as SPLIT_FIRST, SPLIT_LAST, ... in its environment, names in upper case with _ for what is neither letter
-nor digit; SPLIT_ITEMS only where the command names it or {items}; values of more than 100 KiB are left out. What it
+nor digit; of rows of named values, and of --total with --where, SPLIT_FIRST and SPLIT_LAST are the rows' numbers, from 0, as
+{first} and {last} of rows are; SPLIT_ITEMS only where the command names it or {items}; values of more than 100 KiB are left out. What it
 prints on standard output is its result, unless it writes to {result}.
 With no COMMAND the items themselves are the results.";
 

@@ -17,13 +17,9 @@ use crate::exit::Exit;
 use crate::plan::{Placeholder, Plan, Slot, Word};
 use crate::rows::{self, FilesError, Separator, Table, TableError, find_files, line_of_value, read_files, read_lines};
 use crate::space::{
-    self, Axis, Column, Condition, ConditionError, Interval, Listed, Parameters, ParametersError, Range, RowBlock,
-    Rows, Space,
+    self, Axis, Column, Condition, ConditionError, Interval, Listed, MOST_SEARCHED, Parameters, ParametersError, Range,
+    RowBlock, Rows, Space,
 };
-
-/// A space of so many items is searched for those that `--where` keeps; of a larger one the jobs leave out what it does not
-/// keep.
-const MOST_SEARCHED: u128 = 1_000_000;
 
 /// How many items tell the share that `--where` keeps.
 const SAMPLE: u64 = 10_000;
@@ -45,6 +41,8 @@ pub(super) struct Items {
     pub(super) found: Vec<String>,
     /// What may not be meant.
     pub(super) notes: Vec<String>,
+    /// What helps where a name is missing.
+    pub(super) hint: Option<String>,
     long: Vec<Long>,
 }
 
@@ -64,11 +62,12 @@ struct Part {
     long: Vec<Long>,
     found: Vec<String>,
     notes: Vec<String>,
+    hint: Option<String>,
 }
 
 impl Part {
     fn new(axis: Axis, block: Option<RowBlock>, long: Vec<Long>) -> Self {
-        Self { axis, block, long, found: Vec::new(), notes: Vec::new() }
+        Self { axis, block, long, found: Vec::new(), notes: Vec::new(), hint: None }
     }
 }
 
@@ -78,8 +77,7 @@ impl Items {
         let condition = options.condition.as_deref().map(condition).transpose()?;
         check_standard_input(options)?;
         if let ([ItemsOption::Total(total)], None) = (&options.ordered[..], &condition) {
-            let space = Space::Range(range(total)?);
-            return Ok(Self { space, rows: Rows::default(), found: Vec::new(), notes: Vec::new(), long: Vec::new() });
+            return Ok(Self::of_range(range(total)?));
         }
         if options.ordered.is_empty() {
             return Err(usage("nothing says what to compute")
@@ -103,25 +101,45 @@ impl Items {
         }
         let mut axes = Vec::new();
         let (mut rows, mut found, mut notes, mut long) = (Rows::default(), Vec::new(), Vec::new(), Vec::new());
+        let mut hint = None;
         for part in parts {
             axes.push(part.axis);
             rows.blocks.extend(part.block);
             found.extend(part.found);
             notes.extend(part.notes);
             long.extend(part.long);
+            hint = hint.or(part.hint);
         }
         check_names(&axes)?;
-        let parameters = Parameters::new(axes.clone(), condition.clone()).map_err(|error| explain(&error))?;
+        let parameters = Parameters::new(axes.clone(), condition.clone()).map_err(|error| match &hint {
+            Some(hint) if matches!(error, ParametersError::Condition(_)) => explain(&error).help(hint.clone()),
+            _ => explain(&error),
+        })?;
         notes.extend(shared_variables(&parameters));
-        let mut items = Self { space: Space::Parameters(parameters), rows, found, notes, long };
+        let mut items = Self { space: Space::Parameters(parameters), rows, found, notes, hint, long };
         if let Some(condition) = condition {
-            items.choose(axes, &condition)?;
+            let keeps_all = items.choose(axes, &condition)?;
+            if let ([ItemsOption::Total(total)], true) = (&options.ordered[..], keeps_all) {
+                return Ok(Self { found: items.found, ..Self::of_range(range(total)?) });
+            }
         }
         Ok(items)
     }
 
-    /// Applies `--where`: lists what it keeps, where that can be, and else tells how much that is.
-    fn choose(&mut self, axes: Vec<Axis>, condition: &Condition) -> Result<(), Failure> {
+    fn of_range(range: Range) -> Self {
+        Self {
+            space: Space::Range(range),
+            rows: Rows::default(),
+            found: Vec::new(),
+            notes: Vec::new(),
+            hint: None,
+            long: Vec::new(),
+        }
+    }
+
+    /// Applies `--where`: lists what it keeps, where that can be, and else tells how much that is. Whether it is known to keep
+    /// all.
+    fn choose(&mut self, axes: Vec<Axis>, condition: &Condition) -> Result<bool, Failure> {
         let all = self.space.count();
         let is_listed = matches!(axes[..], [Axis::Listed(_)]);
         let has_files = self.space.listed().iter().any(|listed| listed.files);
@@ -141,7 +159,7 @@ impl Items {
                  out the others",
                 100.0 * share.1, 100.0 * share.2
             ));
-            return Ok(());
+            return Ok(false);
         }
         let spinner = progress::spinner("looking for the items that count");
         let kept = in_own_threads(|| self.kept())?.map_err(fail);
@@ -151,12 +169,13 @@ impl Items {
             return Err(none(count(all, "item")));
         }
         self.found.push(format!("  --where              keeps {} of {}", kept.len(), count(all, "item")));
-        if kept.len() as u128 == all {
+        let keeps_all = kept.len() as u128 == all;
+        if keeps_all {
             self.space = Space::Parameters(Parameters::new(axes, None).map_err(|error| explain(&error))?);
         } else if is_listed || !has_files {
             self.list(&axes, &kept)?;
         }
-        Ok(())
+        Ok(keeps_all)
     }
 
     /// The items that count.
@@ -326,7 +345,8 @@ fn check_standard_input(options: &ItemsOptions) -> Result<(), Failure> {
 
 /// Names whose values stand side by side.
 fn side_by_side(option: &str, texts: &[&OsString]) -> Result<Part, Failure> {
-    let given: Vec<(String, Given)> = texts.iter().map(|text| named(option, text)).collect::<Result<_, _>>()?;
+    let mut given: Vec<(String, Given)> = texts.iter().map(|text| named(option, text)).collect::<Result<_, _>>()?;
+    let notes = given.iter_mut().flat_map(|(_, given)| std::mem::take(&mut given.notes)).collect();
     let long = given.iter().map(|(name, given)| {
         let (bytes, place) = given.longest.clone();
         Long { name: name.clone(), bytes, place }
@@ -338,7 +358,7 @@ fn side_by_side(option: &str, texts: &[&OsString]) -> Result<Part, Failure> {
             Many::Rows(_) => None,
         };
         let columns = given.into_iter().filter_map(column).collect();
-        return Ok(Part::new(Axis::Columns(columns), None, long));
+        return Ok(Part { notes, ..Part::new(Axis::Columns(columns), None, long) });
     }
     let rows = given.first().map_or(0, |(_, given)| given.count());
     if let [(first, one), ..] = &given[..]
@@ -360,7 +380,7 @@ fn side_by_side(option: &str, texts: &[&OsString]) -> Result<Part, Failure> {
     }
     let block = RowBlock::whole(given.len(), bytes, ends);
     let names = given.into_iter().map(|(name, _)| name).collect();
-    Ok(Part::new(listed(names, &block, false), Some(block), long))
+    Ok(Part { notes, ..Part::new(listed(names, &block, false), Some(block), long) })
 }
 
 /// Rows that are all there, as an axis.
@@ -395,7 +415,17 @@ fn table(path: &Path, columns: Option<&OsStr>) -> Result<Part, Failure> {
     if columns.is_some() {
         let first = (0..table.names.len()).map(|column| table.block.field(0, column).unwrap_or_default());
         let names: Vec<_> = table.names.iter().map(String::as_str).collect();
-        let first = space::describe_row(&names, &first.collect::<Vec<_>>());
+        let first: Vec<_> = first.collect();
+        if first.iter().zip(&names).all(|(field, name)| field.trim_ascii() == name.as_bytes()) {
+            let instead = match table.separator {
+                Separator::Blanks => format!("{} leaves it out", without_first_line(&file)),
+                _ => "without --columns it is the header".to_owned(),
+            };
+            notes.push(format!(
+                "note: the first row of {file} is the columns' names, and counts all the same; {instead}"
+            ));
+        }
+        let first = space::describe_row(&names, &first);
         let rest = if table.separator == Separator::Blanks { ", the last takes the rest of the line" } else { "" };
         found.push(format!("  {file:<20} fields between {}{rest}; the first row: {first}", table.separator));
         if table.block.field(0, 0).is_some_and(|field| field.starts_with(b"#")) {
@@ -411,7 +441,23 @@ fn table(path: &Path, columns: Option<&OsStr>) -> Result<Part, Failure> {
         place: format!("{what}, line {}", longest.line),
     });
     let long = long.collect();
-    Ok(Part { axis: listed(table.names, &table.block, false), block: Some(table.block), long, found, notes })
+    // A header is CSV: of one whose names stand between blanks it makes one name.
+    let hint = match &table.names[..] {
+        [name] if columns.is_none() && name.contains(char::is_whitespace) => {
+            let columns = Word::from(name.split_whitespace().collect::<Vec<_>>().join(",").as_str()).quoted();
+            Some(format!(
+                "{file} has one column, `{name}`; where several stand between blanks: {}, and --table rows.txt --columns {columns}",
+                without_first_line(&file)
+            ))
+        }
+        _ => None,
+    };
+    Ok(Part { axis: listed(table.names, &table.block, false), block: Some(table.block), long, found, notes, hint })
+}
+
+/// The command that writes a file's lines but the first.
+fn without_first_line(file: &str) -> String {
+    format!("tail -n +2 {file} > rows.txt")
 }
 
 fn names_of_columns(text: &OsStr) -> Result<Vec<String>, Failure> {

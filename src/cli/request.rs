@@ -20,7 +20,7 @@ use crate::folder::{Existing, is_nested};
 use crate::inputs::{Doubt, FindError, FoundEnvironment, JobFolder, UrlError, WordFate, find};
 use crate::plan::{
     Command, CommandError, FORMAT, Identity, MergeCommand, Placeholder, Plan, Reduction, ReductionError, SEGMENT_NAMES,
-    Seen, Shards, Slot, Word, Yields, variables,
+    Seen, Shards, Slot, TemplateError, Word, Yields, variables,
 };
 use crate::rows;
 use crate::space::{self, Range, Rows, Space};
@@ -122,7 +122,7 @@ impl Request {
             Knowledge::Known(known) => known.seen,
             Knowledge::Nothing | Knowledge::Probing => None,
         };
-        let command = command(options, &space, chain.is_some())?;
+        let command = command(options, &space, chain.is_some(), items.hint.as_deref())?;
         let yields = yields(options, command.as_ref(), &space)?;
         if command.is_none() && space.count() > MOST_LISTED {
             return Err(usage(format!("without a command the {} items themselves are the results", space.count()))
@@ -285,7 +285,7 @@ fn cut(options: &WhatOptions, items: u128, costs: Option<&Costs>, target: f64) -
     })
 }
 
-fn command(options: &WhatOptions, space: &Space, chain: bool) -> Result<Option<Command>, Failure> {
+fn command(options: &WhatOptions, space: &Space, chain: bool, hint: Option<&str>) -> Result<Option<Command>, Failure> {
     if options.command.is_empty() {
         return Ok(None);
     }
@@ -303,7 +303,12 @@ fn command(options: &WhatOptions, space: &Space, chain: bool) -> Result<Option<C
             return usage(error.to_string())
                 .help("a line for a shell is given to one: -- bash -c 'seq \"$SPLIT_FIRST\" \"$SPLIT_LAST\" | wc -l'");
         }
-        usage(error.to_string()).help(format!("there are {}; a brace is written {{{{ or }}}}", known.join(" ")))
+        let failure =
+            usage(error.to_string()).help(format!("there are {}; a brace is written {{{{ or }}}}", known.join(" ")));
+        match hint {
+            Some(hint) if matches!(error, CommandError::Template(TemplateError::Unknown { .. })) => failure.help(hint),
+            _ => failure,
+        }
     })
 }
 

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::request::usage;
 use crate::plan::Word;
 use crate::rows::{line_of_value, read_lines};
-use crate::space::{Decimals, Range, RowBlock, Spacing, Values, is_number, split};
+use crate::space::{Decimals, Field, Range, RowBlock, Spacing, Values, is_number, split};
 
 /// So many values are written into the plan; of more, each chunk gets its own.
 const FEW: usize = 1000;
@@ -23,6 +23,8 @@ pub(super) struct Given {
     pub(super) values: Many,
     /// The longest one's length in bytes, and where it is, for people.
     pub(super) longest: (usize, String),
+    /// What may not be meant.
+    pub(super) notes: Vec<String>,
 }
 
 /// Values, by their number.
@@ -59,7 +61,7 @@ pub(super) fn named(option: &str, text: &OsStr) -> Result<(String, Given), Failu
     let shown = Word::from(text.to_owned()).quoted();
     let bytes = text.as_bytes();
     let at = bytes.iter().position(|&byte| byte == b'=');
-    let name = at.and_then(|at| std::str::from_utf8(&bytes[..at]).ok());
+    let name = at.and_then(|at| std::str::from_utf8(&bytes[..at]).ok()).map(str::trim);
     let (Some(at), Some(name)) = (at, name) else {
         return Err(
             usage(format!("{option} {shown}: not of the form NAME=VALUES")).help(format!("{option} {EXAMPLES}"))
@@ -87,6 +89,7 @@ fn given(what: &str, text: &[u8]) -> Result<Given, Failure> {
     let fields = split(text).map_err(|error| {
         refuse(&error).help("a value that starts with a quote, or holds a comma, is written as in CSV: '\"a,b\",c'")
     })?;
+    let notes = doubts(what, &fields);
     let mut elements = Vec::with_capacity(fields.len());
     for field in fields {
         elements.push(if field.quoted { Element::Plain(field.text) } else { element(what, field.text)? });
@@ -94,7 +97,7 @@ fn given(what: &str, text: &[u8]) -> Result<Given, Failure> {
     if let [Element::Formula(_)] = elements[..]
         && let Some(Element::Formula(values)) = elements.pop()
     {
-        return Ok(Given { values: Many::Few(values), longest: (0, String::new()) });
+        return Ok(Given { values: Many::Few(values), longest: (0, String::new()), notes });
     }
     let listed = |element: &Element<'_>| match element {
         Element::Plain(_) => 1,
@@ -134,7 +137,73 @@ fn given(what: &str, text: &[u8]) -> Result<Given, Failure> {
         ..=FEW => Many::Few(Values::List((0..block.len()).map(word).collect())),
         _ => Many::Rows(block),
     };
-    Ok(Given { values, longest })
+    Ok(Given { values, longest, notes })
+}
+
+/// What may not be meant by values that are taken as they stand: a person may have typed what other programs call a list.
+fn doubts(what: &str, fields: &[Field<'_>]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let texts: Vec<_> = fields
+        .iter()
+        .map(|field| std::str::from_utf8(&field.text).ok().filter(|text| !field.quoted && range(text).is_none()))
+        .collect();
+    if texts.len() > 1 && texts.last() == Some(&Some("")) {
+        notes.push(format!("note: {what}: the comma at the end makes a value of its own, an empty one"));
+    }
+    let has_blanks = |text: &&str| !text.is_empty() && text.trim() != *text;
+    let is_of_numbers = |field: &Field<'_>| {
+        std::str::from_utf8(&field.text)
+            .is_ok_and(|text| !field.quoted && (text.is_empty() || is_number(text) || range(text).is_some()))
+    };
+    if let Some(text) = texts.iter().flatten().find(|text| has_blanks(text))
+        && fields.iter().all(is_of_numbers)
+    {
+        notes.push(format!(
+            "note: {what}: blanks are part of a value, such as '{text}'; without them the values are numbers"
+        ));
+    }
+    if let Some((text, meant)) = texts.iter().flatten().find_map(|text| Some((text, spanned(text)?))) {
+        notes.push(format!("note: {what}: {text} is one text; did you mean {meant}?"));
+    }
+    notes.extend(call(&texts).map(|(text, meant)| format!("note: {what}: {text} is no call; did you mean {meant}?")));
+    notes
+}
+
+/// The range that is meant by `0:1:0.1` (as in Python's slices), `0:0.1:1` (as in MATLAB), `1:10` and `1-10`.
+fn spanned(text: &str) -> Option<String> {
+    let parts: Vec<_> = text.split(':').collect();
+    let numbers: Vec<f64> = parts.iter().filter_map(|part| part.parse().ok()).collect();
+    let meant = match (&parts[..], &numbers[..]) {
+        ([first, last], [_, _]) => format!("{first}..={last}"),
+        ([first, end, step], [from, to, by]) if *by <= to - from => format!("{first}..{end}:{step}"),
+        ([first, step, last], [_, _, _]) => format!("{first}..={last}:{step}"),
+        ([_], _) => {
+            let dashes = text.match_indices('-').map(|(at, _)| (&text[..at], &text[at + 1..]));
+            let (first, last) = dashes.into_iter().find(|(first, last)| is_number(first) && is_number(last))?;
+            format!("{first}..={last}")
+        }
+        _ => return None,
+    };
+    matches!(range(&meant), Some(Ok(_))).then_some(meant)
+}
+
+/// What looks like `linspace(0,1,11)` or `range(10)`, of whose commas each ended a value, and what stands for it here.
+fn call(texts: &[Option<&str>]) -> Option<(String, String)> {
+    let is_call = |text: &str| text.contains("linspace(") || text.contains("range(");
+    let at = texts.iter().position(|text| text.is_some_and(is_call))?;
+    let typed: Vec<_> = texts[at..].iter().map_while(|text| *text).collect();
+    let end = typed.iter().position(|text| text.trim_end().ends_with(')'))?;
+    let typed = typed[..=end].join(",");
+    let (name, inner) = typed.trim().strip_suffix(')')?.split_once('(')?;
+    let given: Vec<_> = inner.split(',').map(str::trim).collect();
+    let meant = match (name.ends_with("linspace"), &given[..]) {
+        (true, [first, last, count]) => format!("lin:{first}:{last}:{count}"),
+        (false, [end]) => format!("0..{end}"),
+        (false, [first, end]) => format!("{first}..{end}"),
+        (false, [first, end, step]) => format!("{first}..{end}:{step}"),
+        _ => return None,
+    };
+    Some((typed, meant))
 }
 
 fn element<'a>(what: &str, text: Cow<'a, [u8]>) -> Result<Element<'a>, Failure> {

@@ -6,6 +6,10 @@ use super::request::usage;
 use crate::plan::{Command, FilePattern, FilePatternError, FileTemplate, Placeholder, Plan, Slot, Word, Yields};
 use crate::space::{self, Axis, Space, Values};
 
+/// What is said of an interval of items by its ends.
+const ENDS: [Placeholder; 5] =
+    [Placeholder::First, Placeholder::Last, Placeholder::Start, Placeholder::Stop, Placeholder::Step];
+
 /// Checks the options.
 pub(super) fn yields(options: &WhatOptions, command: Option<&Command>, space: &Space) -> Result<Yields, Failure> {
     let given = [
@@ -19,6 +23,9 @@ pub(super) fn yields(options: &WhatOptions, command: Option<&Command>, space: &S
     {
         return Err(usage(format!("{option}: there is no program that it would be for"))
             .help("name the program after `--`, such as: -- python3 sum.py {first} {last}"));
+    }
+    if let Some(command) = command {
+        check_ends(options, command, space)?;
     }
     if options.stdin_items
         && let Some(name) = not_text(space)
@@ -49,6 +56,49 @@ pub(super) fn yields(options: &WhatOptions, command: Option<&Command>, space: &S
     });
     let expect = templates.collect::<Result<_, _>>()?;
     Ok(Yields { seed: options.seed.unwrap_or(0), stdin_items: options.stdin_items, collect, expect })
+}
+
+/// Refuses the ends of an interval where numbers of `--total` are among the items and do not follow one another: a program that
+/// computes from the first to the last would compute others.
+fn check_ends(options: &WhatOptions, command: &Command, space: &Space) -> Result<(), Failure> {
+    let names = space.names();
+    if matches!(space, Space::Range(_)) || !names.contains(&space::ITEM) {
+        return Ok(());
+    }
+    let ends: Vec<_> = ENDS.into_iter().filter(|end| command.mentions(*end)).collect();
+    if ends.is_empty() {
+        return Ok(());
+    }
+    let why = match names.len() {
+        1 => "--where leaves out items of --total, and a program would compute those between the ends, too",
+        _ => "the items are rows, of which `item`, the number of --total, is one value: no two ends name them",
+    };
+    let others: String = names.iter().filter(|name| **name != space::ITEM).map(|name| format!(" {{{name}}}")).collect();
+    let with_item = with_item(options).map_or_else(String::new, |line| format!(": {line}"));
+    Err(usage(format!("{}: {why}", braces(&ends)))
+        .help(format!("with {{item}}{others} the program runs once for each item{with_item}"))
+        .help("{items} is a CSV file with the values of all items of a chunk"))
+}
+
+fn braces(placeholders: &[Placeholder]) -> String {
+    let braces: Vec<_> = placeholders.iter().map(|placeholder| format!("{{{}}}", placeholder.name())).collect();
+    braces.join(" ")
+}
+
+/// The command line with one item in the place of the first and the last, and without the words of a loop's stop and step;
+/// `None` where these are parts of words.
+fn with_item(options: &WhatOptions) -> Option<String> {
+    let typed: Vec<_> = std::env::args_os().skip(1).map(Word::from).collect();
+    let (before, command) = typed.split_at(typed.len().checked_sub(options.command.len())?);
+    let is_loops = |word: &&Word| [&b"{stop}"[..], b"{step}"].contains(&word.as_bytes());
+    let mut line = "split".to_owned();
+    for word in before.iter().chain(command.iter().filter(|word| !is_loops(word))) {
+        let with_item = |text: String, end: &str| {
+            text.replace(&format!("{{{end}}}"), "{item}").replace(&format!("{{{end}:"), "{item:")
+        };
+        line = line + " " + &["first", "last", "start"].into_iter().fold(word.quoted(), with_item);
+    }
+    (!line.contains("{stop") && !line.contains("{step")).then_some(line)
 }
 
 /// The name of which a value that the plan lists is not UTF-8.
@@ -102,9 +152,10 @@ pub(super) fn notes(plan: &Plan) -> Vec<String> {
                 .to_owned(),
         );
     }
+    notes.extend(numbers(plan, command));
     let conditional = matches!(&plan.space, Space::Parameters(parameters) if parameters.condition().is_some());
-    let ends = [Placeholder::First, Placeholder::Last, Placeholder::Start, Placeholder::Stop, Placeholder::Count];
-    if conditional && !per_item && ends.into_iter().any(|end| command.mentions(end)) {
+    let tells_of_many = ENDS.into_iter().chain([Placeholder::Count]).any(|end| command.mentions(end));
+    if conditional && !per_item && tells_of_many {
         notes.push(
             "note: between {first} and {last} are items that --where leaves out, and the program would compute them, \
              too; {items} lists those that count"
@@ -112,6 +163,25 @@ pub(super) fn notes(plan: &Plan) -> Vec<String> {
         );
     }
     notes
+}
+
+/// Numbers of rows may be taken for values.
+fn numbers(plan: &Plan, command: &Command) -> Option<String> {
+    let Space::Parameters(_) = plan.space else { return None };
+    let ends = ENDS.into_iter().filter(|end| *end != Placeholder::Step);
+    let named = ends.filter_map(|end| match command.mentions(end) {
+        true => Some(braces(&[end])),
+        false => command.names(&Slot::Known(end)).then(|| end.variable().to_owned()),
+    });
+    let named: Vec<_> = named.collect();
+    let values: Vec<_> = plan.space.names().iter().take(3).map(|name| format!("{{{name}}}")).collect();
+    (!named.is_empty()).then(|| {
+        format!(
+            "note: {}: numbers of rows, counted from 0; values are in {{items}}, a CSV file, and of one item in {}",
+            named.join(" "),
+            values.join(" ")
+        )
+    })
 }
 
 /// The command says nothing of its items.

@@ -397,7 +397,8 @@ impl Command {
     }
 
     /// Whether the command holds the placeholder or the name of its variable.
-    fn names(&self, wanted: &Slot) -> bool {
+    #[must_use]
+    pub fn names(&self, wanted: &Slot) -> bool {
         self.slots().any(|slot| slot == wanted) || self.reads(wanted)
     }
 

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use rayon::prelude::*;
 
 use super::chunk::{CHUNKS_A_FOLDER, ROWS, folder_place, write_rows};
-use super::place::files_of;
+use super::place::{files_of, needed};
 use crate::plan::Plan;
 use crate::space::{Interval, RowBlock, Rows, Space};
 use crate::store::{self, StoreError};
@@ -91,9 +91,17 @@ pub fn sent(plan: &Plan, rows: &Rows) -> Sent {
         let mut sent = Sent { all: LINE, ..Sent::default() };
         for (number, sizes) in sizes.iter().enumerate() {
             let (first, count) = parameters.rows_needed(number, items);
-            let bytes = sizes.sum(first, count);
-            sent.all = sent.all.saturating_add(bytes);
-            sent.files = sent.files.saturating_add(if sizes.files.is_some() { count } else { 0 });
+            sent.all = sent.all.saturating_add(sizes.sum(first, count));
+            if let Some(files) = &sizes.files {
+                // Without a condition that is all of them, and quickly told.
+                let (count, bytes) = match parameters.condition() {
+                    None => (count, files.sum(first, count)),
+                    Some(_) => needed(&plan.space, parameters, number, items, rows)
+                        .fold((0, 0), |(count, bytes), row| (count + 1, files.sum(row, 1).saturating_add(bytes))),
+                };
+                sent.files = sent.files.saturating_add(count);
+                sent.all = sent.all.saturating_add(bytes);
+            }
         }
         Sent { most: sent.all, ..sent }
     };
@@ -105,15 +113,36 @@ pub fn sent(plan: &Plan, rows: &Rows) -> Sent {
     (0..plan.cut.chunks()).map(of_chunk).fold(Sent::default(), add)
 }
 
-/// How large the rows of an axis are, with the files that they name.
+/// How large the rows of an axis are, and the files that they name.
 struct Sizes<'a> {
     block: &'a RowBlock,
-    /// The sum of the files' sizes up to each row, where the rows name files.
-    files: Option<Vec<u64>>,
+    files: Option<FileSizes>,
 }
 
 impl<'a> Sizes<'a> {
     fn new(block: &'a RowBlock, are_files: bool) -> Self {
+        Self { block, files: are_files.then(|| FileSizes::new(block)) }
+    }
+
+    /// Of `count` rows from row `first` on, around the end.
+    fn sum(&self, first: u64, count: u64) -> u64 {
+        around_the_end(first, count, self.block.len(), |row| self.up_to(row))
+    }
+
+    /// Of the rows before number `row`: their fields, and a byte between two of them.
+    fn up_to(&self, row: u64) -> u64 {
+        let fields = usize::try_from(row).map_or(0, |row| row.saturating_mul(self.block.columns()));
+        let (_, ends) = self.block.texts();
+        let texts = fields.checked_sub(1).and_then(|last| ends.get(last)).copied().unwrap_or(0);
+        (texts as u64).saturating_add(fields as u64)
+    }
+}
+
+/// The sum of the files' sizes up to each row.
+struct FileSizes(Vec<u64>);
+
+impl FileSizes {
+    fn new(block: &RowBlock) -> Self {
         let size = |row| {
             let bytes = block.field(row, 1).and_then(|bytes| std::str::from_utf8(bytes).ok());
             bytes.and_then(|bytes| bytes.parse().ok()).unwrap_or(0u64)
@@ -122,28 +151,22 @@ impl<'a> Sizes<'a> {
             *sum = sum.saturating_add(size(row));
             Some(*sum)
         };
-        let files = are_files.then(|| std::iter::once(0).chain((0..block.len()).scan(0, up_to)).collect());
-        Self { block, files }
+        Self(std::iter::once(0).chain((0..block.len()).scan(0, up_to)).collect())
     }
 
     /// Of `count` rows from row `first` on, around the end.
     fn sum(&self, first: u64, count: u64) -> u64 {
-        let of = self.block.len();
-        let stop = first.saturating_add(count);
-        let (straight, around) = if stop <= of { (stop, 0) } else { (of, stop - of) };
-        let sum = |from: u64, to: u64| self.up_to(to).saturating_sub(self.up_to(from));
-        sum(first, straight).saturating_add(sum(0, around))
+        let up_to = |row| usize::try_from(row).ok().and_then(|row| self.0.get(row)).copied().unwrap_or(0);
+        around_the_end(first, count, self.0.len() as u64 - 1, up_to)
     }
+}
 
-    /// Of the rows before number `row`: their fields, a byte between two of them, and the files.
-    fn up_to(&self, row: u64) -> u64 {
-        let at = usize::try_from(row).ok();
-        let files = self.files.as_ref().zip(at).and_then(|(sums, row)| sums.get(row)).copied().unwrap_or(0);
-        let fields = at.map_or(0, |row| row.saturating_mul(self.block.columns()));
-        let (_, ends) = self.block.texts();
-        let texts = fields.checked_sub(1).and_then(|last| ends.get(last)).copied().unwrap_or(0);
-        files.saturating_add(texts as u64).saturating_add(fields as u64)
-    }
+/// The sum over `count` rows from row `first` on, around the end of the `of` rows, of what `up_to` is the sum before a row of.
+fn around_the_end(first: u64, count: u64, of: u64, up_to: impl Fn(u64) -> u64) -> u64 {
+    let stop = first.saturating_add(count);
+    let (straight, around) = if stop <= of { (stop, 0) } else { (of, stop - of) };
+    let sum = |from: u64, to: u64| up_to(to).saturating_sub(up_to(from));
+    sum(first, straight).saturating_add(sum(0, around))
 }
 
 /// Links `from`, which keeps what it holds now where it is replaced later. Where there can be no such link (another file

@@ -4,6 +4,7 @@
 //! gave it. One that was named by its absolute path has a place below `files/`, in a folder with the number of its row, so
 //! that equal names do not meet. On a shared file system all are where they are.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -12,7 +13,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::chunk::around;
 use crate::inputs::hash_file;
-use crate::space::{Identity, Interval, RowBlock, Rows, Space, Word};
+use crate::space::{Identity, Interval, MOST_SEARCHED, Parameters, RowBlock, Rows, Space, Word};
 
 /// The folder of files that were named by absolute paths.
 const FILES: &str = "files";
@@ -71,7 +72,8 @@ pub enum PlaceError {
     },
 }
 
-/// The files that `items` need. `rows` holds theirs, and may hold more.
+/// The files that `items` need, without those of items alone that `--where` leaves out. `rows` holds theirs, and may hold
+/// more.
 ///
 /// # Panics
 /// Where `rows` does not hold them.
@@ -82,16 +84,43 @@ pub fn files_of<'a>(space: &'a Space, items: Interval, rows: &'a Rows) -> impl I
     };
     parameters.into_iter().flat_map(move |parameters| {
         let axes = parameters.listed().zip(&rows.blocks).enumerate().filter(|(_, (listed, _))| listed.files);
-        axes.flat_map(move |(number, (listed, block))| {
-            let (first, count) = parameters.rows_needed(number, items);
-            (0..count).map(move |place| {
-                let row = around(first, place, listed.rows);
+        axes.flat_map(move |(number, (_, block))| {
+            needed(space, parameters, number, items, rows).map(move |row| {
                 let path = Path::new(OsStr::from_bytes(block.field(row, 0).expect("a row that is here")));
                 let content = block.field(row, 2).and_then(|content| std::str::from_utf8(content).ok()?.parse().ok());
                 ChunkFile { name: format!("file-{number}-{row}"), path, place: place_of(path, row), content }
             })
         })
     })
+}
+
+/// The rows of the listed axis number `number` that `items` need, in their order.
+///
+/// In a space that is too large to be searched when it is planned these are those of all items: those that count are told from the
+/// others in the job. Some of the items that are asked for need no other rows than all of them do.
+pub(super) fn needed<'a>(
+    space: &Space,
+    parameters: &Parameters,
+    number: usize,
+    items: Interval,
+    rows: &'a Rows,
+) -> impl Iterator<Item = u64> + use<'a> {
+    let (first, count) = parameters.rows_needed(number, items);
+    let of = rows.blocks[number].place().1;
+    let is_searched = parameters.condition().is_some() && parameters.count() <= MOST_SEARCHED;
+    let counting = is_searched.then(|| {
+        let mut counting = BTreeSet::new();
+        for item in items.start()..items.stop() {
+            let row = parameters.row_needed(number, item);
+            // An item without a value is its job's to tell of.
+            if !counting.contains(&row) && space.keeps(item, rows).unwrap_or(true) {
+                counting.insert(row);
+            }
+        }
+        counting
+    });
+    let all = (0..count).map(move |place| around(first, place, of));
+    all.filter(move |row| counting.as_ref().is_none_or(|counting| counting.contains(row)))
 }
 
 /// Where the file of row number `row` is in a job, relative to the folder that the program starts in.
@@ -128,7 +157,12 @@ pub fn as_given(space: &Space, rows: Rows, shared_filesystem: bool) -> Rows {
     let listed = space.listed();
     let blocks = rows.blocks.into_iter().enumerate().map(|(number, block)| {
         let is_placed = !shared_filesystem && listed.get(number).is_some_and(|listed| listed.files);
-        if is_placed { placed(&block) } else { block }
+        let is_elsewhere = |row| block.field(row, 0).is_some_and(|path| path.starts_with(b"/"));
+        let (first, of) = block.place();
+        match is_placed && (0..block.len()).any(|number| is_elsewhere(around(first, number, of))) {
+            true => placed(&block).given_for(block),
+            false => block,
+        }
     });
     Rows { blocks: blocks.collect() }
 }

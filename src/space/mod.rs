@@ -50,6 +50,10 @@ pub enum Space {
     Parameters(Parameters),
 }
 
+/// A space of so many items is searched for those that a condition keeps; of a larger one the jobs leave out what it does not
+/// keep.
+pub const MOST_SEARCHED: u128 = 1_000_000;
+
 /// The name of a range's values, alone and in a product.
 pub const ITEM: &str = "item";
 
@@ -123,7 +127,7 @@ impl Space {
     pub fn keeps(&self, item: u128, rows: &Rows) -> Result<bool, ConditionError> {
         let Self::Parameters(parameters) = self else { return Ok(true) };
         let Some(condition) = parameters.condition() else { return Ok(true) };
-        let row = parameters.row(item, rows).ok_or_else(|| ConditionError::NoValue {
+        let row = parameters.row_as_planned(item, rows).ok_or_else(|| ConditionError::NoValue {
             row: format!("item {item}"),
             why: "its values are not at hand".to_owned(),
         })?;

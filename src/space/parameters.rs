@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, ConditionError, Decimals, Identity, Interval, Range, Rows, Word};
+use super::{Condition, ConditionError, Decimals, Identity, Interval, Range, RowBlock, Rows, Word};
 
 /// All combinations of the axes' rows, the last axis varying fastest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -294,6 +294,15 @@ impl Parameters {
         (small(first % rows), small((last - first + 1).min(rows)))
     }
 
+    /// The row of the listed axis number `number` (among the listed ones) that the item has.
+    ///
+    /// # Panics
+    /// Where there is no such axis.
+    #[must_use]
+    pub fn row_needed(&self, number: usize, item: u128) -> u64 {
+        self.rows_needed(number, Interval::new(item, item + 1).expect("one item")).0
+    }
+
     /// The number of the item that a person means by `text`: its number, or its values, `alpha=0.1,beta=2`, as many of them as
     /// tell it from all others. A value with a comma in it stands in quotes. `rows` are those of the listed axes.
     ///
@@ -349,6 +358,20 @@ impl Parameters {
     /// Where the space has no such item.
     #[must_use]
     pub fn row<'a>(&'a self, item: u128, rows: &'a Rows) -> Option<Vec<Cow<'a, [u8]>>> {
+        self.values(item, rows, RowBlock::field)
+    }
+
+    /// The same with the values that the condition is about: of files the paths that they were planned by.
+    pub(super) fn row_as_planned<'a>(&'a self, item: u128, rows: &'a Rows) -> Option<Vec<Cow<'a, [u8]>>> {
+        self.values(item, rows, RowBlock::planned)
+    }
+
+    fn values<'a>(
+        &'a self,
+        item: u128,
+        rows: &'a Rows,
+        field: impl Fn(&'a RowBlock, u64, usize) -> Option<&'a [u8]>,
+    ) -> Option<Vec<Cow<'a, [u8]>>> {
         assert!(item < self.count, "item {item} of {}", self.count);
         let mut values = Vec::new();
         let mut inner = self.count;
@@ -364,7 +387,7 @@ impl Parameters {
                     let block = blocks.next()?;
                     let row = u64::try_from(place).ok()?;
                     for column in 0..listed.names.len() {
-                        values.push(block.field(row, column)?.into());
+                        values.push(field(block, row, column)?.into());
                     }
                 }
             }
@@ -430,7 +453,6 @@ impl From<Parameters> for Document {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::RowBlock;
     use super::*;
 
     fn column(name: &str, values: Values) -> Column {

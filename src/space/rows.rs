@@ -12,13 +12,15 @@ pub struct RowBlock {
     bytes: Vec<u8>,
     /// Where each field ends.
     ends: Vec<usize>,
+    /// What the first field of each row was when it was planned, where a program is given another text.
+    planned: Option<Box<RowBlock>>,
 }
 
 impl RowBlock {
     /// No rows yet; the first that is added is row number `first` of the `of` of the axis.
     #[must_use]
     pub fn new(columns: usize, first: u64, of: u64) -> Self {
-        Self { columns, first, of, bytes: Vec::new(), ends: Vec::new() }
+        Self { columns, first, of, bytes: Vec::new(), ends: Vec::new(), planned: None }
     }
 
     /// All rows of an axis: their fields' texts one after another, and where each field ends in them.
@@ -30,7 +32,7 @@ impl RowBlock {
         assert!(columns > 0 && ends.len().is_multiple_of(columns), "each row has a field for each column");
         assert!(ends.is_sorted() && ends.last().is_none_or(|end| *end == bytes.len()), "fields follow one another");
         let of = (ends.len() / columns) as u64;
-        Self { columns, first: 0, of, bytes, ends }
+        Self { columns, first: 0, of, bytes, ends, planned: None }
     }
 
     /// Adds the next row.
@@ -44,6 +46,12 @@ impl RowBlock {
             self.ends.push(self.bytes.len());
         }
         assert_eq!(self.ends.len() - before, self.columns, "a row has a field for each column");
+    }
+
+    /// These rows as a program is given them, whose first fields were those of `planned` when they were planned.
+    #[must_use]
+    pub fn given_for(self, planned: Self) -> Self {
+        Self { planned: Some(Box::new(planned)), ..self }
     }
 
     /// How many columns a row has.
@@ -87,6 +95,12 @@ impl RowBlock {
         let at = usize::try_from(place).ok()? * self.columns + column;
         let start = if at == 0 { 0 } else { self.ends[at - 1] };
         Some(&self.bytes[start..self.ends[at]])
+    }
+
+    /// The same as it was when it was planned.
+    #[must_use]
+    pub fn planned(&self, row: u64, column: usize) -> Option<&[u8]> {
+        self.planned.as_ref().map_or(self, |planned| planned).field(row, column)
     }
 }
 

@@ -84,3 +84,15 @@ fn pi_is_the_same_to_the_last_digit_whatever_the_cut() {
     assert!(answers[0].starts_with(b"3.1"), "{answers:?}");
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
 }
+
+#[test]
+fn a_mean_of_random_numbers_is_the_same_for_ten_chunks_or_a_thousand() {
+    // As in the example, with a program that starts more quickly: a number from 0 to 1 of each row's seed.
+    let dir = Dir::new();
+    let answers = ["10", "1000"].map(|chunks| {
+        let run = dir.split("run --force --total 0..1000 --reduce mean --chunks").arg(chunks);
+        run.args(["--", "sed", "-n", "2,$s/.*,/0./p", "{items}"]).ok().text()
+    });
+    assert!(answers[0].starts_with("0."), "{answers:?}");
+    assert_eq!(answers[0], answers[1]);
+}

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStringExt;
 use rustix::process::Signal;
 
 use crate::job::{bare, sandbox};
-use crate::kit::{Dir, Split, until};
+use crate::kit::{Dir, SUM, Split, until};
 
 /// Four items: alpha and beta, of which beta varies fastest.
 const GRID: &str = "--grid alpha=0.1,x --grid beta=1,2";
@@ -329,6 +329,50 @@ fn items_that_a_condition_leaves_out_are_not_run() {
     assert_eq!((&*answer, runs, records(&dir, 0)), ("", 0, vec!["0..=1 each".to_owned()]));
     let (planned, ..) = job(&["sh", "-c", &script, "{first}", "{last}"], ["0", "2"]);
     planned.says(note);
+}
+
+#[test]
+fn ends_of_a_range_are_its_values_or_refused() {
+    let dir = Dir::new();
+    dir.write("sum.py", SUM);
+    let run = |items: &[&str], command: &str| {
+        let options = ["--chunks", "5", "--reduce", "sum", "--", "python3", "sum.py"];
+        dir.split("run --force").args(items).args(options).args(command.split(' '))
+    };
+    let range = ["--total", "1..=100"];
+    let with = |condition| [&range[..], &["--where", condition]].concat();
+    run(&with("item > 0"), "{first} {last}").answers("5050\n");
+    run(&with("item % 2 == 0"), "{item} {item}").answers("2550\n");
+    let refused = [
+        run(&with("item % 2 == 0"), "{first} {last}"),
+        run(&with("item % 2 == 0"), "{start:03} {stop} {step}"),
+        run(&with("item % 2 == 0"), "--until={stop}"),
+        run(&["--total", "1..=2000000", "--where", "item > 0"], "{first} {last}"),
+        run(&["--total", "11..=14", "--grid", "a=5,6"], "{first} {last}"),
+    ];
+    let texts: Vec<_> = refused.into_iter().map(|run| run.exits(2).transcript()).collect();
+    insta::assert_snapshot!(texts.join("\n"));
+    // What an earlier one computed is where it was.
+    dir.split("reduce .").answers("2550\n");
+}
+
+#[test]
+fn numbers_of_rows_are_not_taken_for_values_without_a_word() {
+    let dir = Dir::new();
+    let run = |words: &[&str]| {
+        let options = ["--grid", "a=5,6,7,8", "--chunks", "2", "--reduce", "concat", "--"];
+        dir.split("run --force").args(options).args(words)
+    };
+    let note = |ends: &str| {
+        format!(
+            "note: {ends}: numbers of rows, counted from 0; values are in {{items}}, a CSV file, and of one item in {{a}}\n"
+        )
+    };
+    run(&["echo", "{first}", "{last}"]).answers("0 1\n2 3\n").says(&note("{first} {last}"));
+    run(&["sh", "-c", "echo $SPLIT_START $SPLIT_STOP"]).answers("0 2\n2 4\n").says(&note("SPLIT_START SPLIT_STOP"));
+    run(&["echo", "{a}"]).ok().is_silent_on("numbers of rows");
+    run(&["echo", "{count}"]).ok().is_silent_on("numbers of rows");
+    dir.split("run --force --total 4 --chunks 2 -- echo {first}").ok().is_silent_on("numbers of rows");
 }
 
 /// Writes one file of the same name for each item, one of a name of its own, and, from item 1 on, changes its input.

@@ -220,6 +220,46 @@ fn files_of_any_name_reach_their_chunk_alone() {
 }
 
 #[test]
+fn files_of_items_that_are_left_out_are_not_sent() {
+    let dir = Dir::new();
+    dir.program("read", READ);
+    for name in ["d a/same", "d a/same too", "d a/other", "d a/more"] {
+        dir.write(name, name);
+    }
+    let split = |task: &str, pattern: &str, condition: &str, last: [&str; 2]| {
+        let words = ["--files", pattern, last[0], last[1], "--where", condition, "--chunks", "4", "--reduce", "concat"];
+        dir.split(task).args(words).args(["--", "./read", "{file}"])
+    };
+    let grid = ["--grid", "n=1,2,3"];
+    let told = "[d a/same][d a/same]1\n[d a/same too][d a/same too]1\n";
+    let condition = "n == 2 && contains(file, \"same\")";
+    split("plan", "d a/**", condition, grid).ok().says("keeps 2 of 12 items");
+    let files: Vec<_> = (0..4).map(|chunk| dir.names(&own(chunk))).collect();
+    assert_eq!(files, [&["rows"][..], &["rows"], &["file-0-2", "rows"], &["file-0-3", "rows"]]);
+    for (chunk, told) in (2..).zip(["[d a/same][d a/same]1\n", "[d a/same too][d a/same too]1\n"]) {
+        let name = format!("job-{chunk}");
+        sandbox(&dir, &name);
+        dir.command("cp").args(["-RL", &own(chunk), &format!("{name}/")]).ok();
+        let numbers = [chunk, 3 * chunk, 3 * chunk + 3].map(|number| number.to_string());
+        let runner = dir.path(&name).join("condor_exec.exe");
+        bare(&dir, &runner).args(["exec", "job.json"]).args(numbers).within(&name).ok();
+        assert!(dir.read(Path::new(&name).join(&dir.names(&name)[1])).contains(told));
+    }
+    split("run --force", "d a/**", condition, grid).answers(told);
+    dir.split("try chunk-2").answers("[d a/same][d a/same]1\n");
+    // The condition is about the paths that the user typed, wherever a file is in a job.
+    let all = format!("{}/d a/**", dir.shown());
+    let condition = "n == 2 && ends_with(file, \"d a/same\")";
+    split("run --force", &all, condition, grid).answers("[files/2/same][d a/same]1\n");
+    let many = ["--grid", "n=1..=300000"];
+    let condition = "n % 2 == 0 && ends_with(file, \"d a/same\")";
+    split("plan --force", &all, condition, many).ok();
+    assert_eq!(dir.names(&own(2)), ["file-0-2", "rows"]);
+    dir.split("try 600001").answers("[files/2/same][d a/same]1\n");
+    dir.split("try 600002").answers("").says("left out by --where");
+}
+
+#[test]
 fn files_above_and_far_away_have_places_too() {
     let dir = Dir::new();
     dir.program("run/read", READ);

@@ -113,6 +113,7 @@ fn conditions_leave_items_out() {
     assert_eq!(shown(&dir, &["--total", "1..=10", "--where", "item % 2 == 0"]), "item (5 rows)");
     // What leaves nothing out changes nothing.
     assert_eq!(shown(&dir, &["--grid", "i=1..=9", "--where", "i > 0"]), "i (9 values)");
+    assert_eq!(space(&dir, &["--total", "5..9", "--where", "item > 0"]), space(&dir, &["--total", "5..9"]));
     // What is kept is what a table of the same rows would be.
     dir.write("kept.csv", "i,j\n1,2\n1,3\n2,3\n");
     let by_condition = space(&dir, &["--grid", "i=1..=3", "--grid", "j=1..=3", "--where", "i < j"]);
@@ -161,6 +162,85 @@ fn what_is_said_of_items() {
         said += &done.transcript().lines().filter(ours).map(|line| line.to_owned() + "\n").collect::<String>();
     }
     insta::assert_snapshot!(said);
+}
+
+#[test]
+fn values_that_may_not_be_meant() {
+    let dir = Dir::new();
+    let notes = |option: &str, values: &str| {
+        let said = dir.split("plan --force --chunks 1").args([option, values, "--", "true"]).ok().transcript();
+        let mine = said.lines().filter(|line| line.starts_with(&format!("note: {option} ")));
+        format!("{values}\n{}", mine.map(|line| format!("  {line}\n")).collect::<String>())
+    };
+    let odd = [
+        "x=1,2,",
+        "x=1..10,",
+        "x=1, 2, 3",
+        "x = 1,2",
+        "x=1..=3, 7",
+        "x=0:1:0.1",
+        "x=0:0.1:1",
+        "x=1:10",
+        "x=1-10",
+        "x=-5--1",
+        "x=a,1:10,2:20",
+        "x=linspace(0,1,11)",
+        "x=np.linspace(0, 1, 11)",
+        "x=range(10)",
+        "x=range(1,10)",
+        "x=np.arange(0,1,0.1),7",
+    ];
+    let plain = [
+        "x=1,2",
+        "x=",
+        "x=1,,2",
+        "x=1,\"\"",
+        "x=a, b",
+        "x=a,",
+        "x=1e-5",
+        "x=2026-11-30",
+        "x=10-1",
+        "x=a:b",
+        "x=12:30:00",
+        "x=\"1:10\",\" 2\"",
+        "x=range",
+        "x=0..1:0.1",
+        "x= 1 ..= 3 ",
+        "x=lin:0:1:11",
+        "x=@v.txt",
+    ];
+    dir.write("v.txt", "1:10\n 2\n");
+    let all: String = odd.iter().chain(&plain).map(|values| notes("--grid", values)).collect();
+    insta::assert_snapshot!(all + &notes("--zip", "y=1:2"));
+    // They are what they are, all the same; blanks around the name are none of it.
+    let axis = space(&dir, &["--grid", " x = 1,2:3,"])["parameters"]["axes"][0]["columns"][0].clone();
+    assert_eq!(axis, json!({"name": "x", "values": {"list": [" 1", "2:3", ""]}}));
+}
+
+#[test]
+fn a_header_between_blanks_is_told_of() {
+    let dir = Dir::new();
+    dir.write("ws.txt", "a b\n1 2\n3 4\n");
+    dir.write("c.csv", "a,b\n1,2\n");
+    dir.write("one.csv", "full name\nx y\n");
+    let run = |words: &[&str], command: &str| {
+        dir.split("run --force --chunks 1 --reduce concat").args(words).args(["--", "echo", command])
+    };
+    let notes = |file: &str| {
+        let words = ["--table", file, "--columns", "a,b", "--", "true"];
+        let said = dir.split("plan --force --chunks 1").args(words).ok().transcript();
+        said.lines().filter(|line| line.contains(file)).map(|line| line.to_owned() + "\n").collect()
+    };
+    let said = [
+        run(&["--table", "ws.txt"], "{a}").refuses(2).transcript(),
+        run(&["--table", "ws.txt", "--where", "a > 1"], "{a b}").refuses(2).transcript(),
+        notes("ws.txt"),
+        notes("c.csv"),
+    ];
+    insta::assert_snapshot!(said.join("\n"));
+    run(&["--table", "one.csv"], "{full name}").answers("x y\n").is_silent_on("tail");
+    dir.command("sh").args(["-c", "tail -n +2 ws.txt > rows.txt"]).ok();
+    run(&["--table", "rows.txt", "--columns", "a,b"], "{b}").answers("2\n4\n").is_silent_on("all the same");
 }
 
 #[test]

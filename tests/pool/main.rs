@@ -74,7 +74,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 80] = tests![
+const TESTS: [Test; 81] = tests![
     Molecules    molecules::water_in_segments_is_water_in_one_go,
     Molecules    molecules::a_melt_in_segments_is_a_melt_in_one_go,
     Own          chaos::chaos_leaves_the_answer_exact,
@@ -112,6 +112,7 @@ const TESTS: [Test; 80] = tests![
     SharedHome   first::a_shared_file_system_transfers_nothing,
     EveryRelease rows::files_of_any_name_reach_their_chunk_alone,
     SharedHome   rows::rows_and_files_are_read_where_they_are,
+    Transfer     rows::items_that_a_condition_leaves_out_are_covered,
     SharedHome   tree::groups_are_merged_where_the_partials_are,
     Transfer     programs::a_virtual_environment_travels,
     Transfer     programs::a_uv_project_travels,

@@ -200,6 +200,16 @@ pub(crate) fn files_of_any_name_reach_their_chunk_alone(pool: &Pool) {
     assert!(partials > 4, "one was tried again");
 }
 
+/// Of more points than are listed the jobs leave out those that the condition does not keep: they count as covered.
+pub(crate) fn items_that_a_condition_leaves_out_are_covered(pool: &Pool) {
+    let folder = pool.folder("condition");
+    let plan = ["split", "plan", "--grid", "i=1..=1200000", "--where", "i % 1000 == 0", "--chunks", "4"];
+    folder.run(plan.into_iter().chain(["--reduce", "concat", "--", "echo", "{i}"])).ok();
+    assert_eq!(folder.submit(), Some(0));
+    let kept: String = (1..=1200).map(|number| format!("{number}000\n")).collect();
+    assert_eq!(folder.split("reduce outputs/").ok(), kept);
+}
+
 /// Where jobs see the user's files nothing is sent, and each reads its rows and files where they are.
 pub(crate) fn rows_and_files_are_read_where_they_are(pool: &Pool) {
     let folder = pool.folder("in-place");
