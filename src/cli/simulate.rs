@@ -27,6 +27,8 @@ use crate::store;
 
 /// Bars of the plot are so many characters long.
 const BAR: f64 = 40.0;
+/// Where fewer items than one of so many have a result, what the plan expects counts: it was made of those that were tried.
+const FEW: u128 = 10;
 
 #[derive(Debug, Args)]
 pub(super) struct SimulateOptions {
@@ -373,7 +375,9 @@ fn times(
     let runs = learn::runs(gathered, &|_| true);
     let per_item =
         plan.command.as_ref().is_some_and(|command| command.runs_per_item(&plan.space, plan.yields.stdin_items));
-    let measured = Measured::new(items, &runs, per_item).map(|measured| (measured, Known::Measured(runs.len())));
+    let speaks = |measured: &Measured| plan.expected.is_none() || measured.items >= items / FEW;
+    let measured = Measured::new(items, &runs, per_item).filter(speaks);
+    let measured = measured.map(|measured| (measured, Known::Measured(runs.len())));
     if let (None, Some(expected)) = (&measured, plan.expected) {
         let expected = expected as f64 / 1000.0;
         let share: f64 = chunks.iter().map(|chunk| chunk.share).sum();

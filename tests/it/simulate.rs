@@ -103,6 +103,13 @@ fn what_too_few_records_tell_is_as_the_plan_expects() {
     let left = steady(&dir, "");
     assert_eq!((&left["work"], &left["measured"]), (&Value::from(4800.0), &Value::from(false)), "{left}");
     dir.split("simulate").ok().says("8 chunks of about 10 min (as the plan expects)");
+    // So it is where they are spread over the space, as items that were tried are.
+    let dir = Dir::new();
+    dir.split("run --total 100 --chunks 100 --reduce concat --cost 60s -- true {first}").ok();
+    for chunk in (0..100).filter(|chunk| chunk % 30 != 0) {
+        fs::remove_file(dir.partial(chunk)).expect("removed");
+    }
+    assert_eq!(steady(&dir, "")["work"], 5760.0);
     // Of a plan that expects nothing they are all there is.
     let dir = Dir::new();
     dir.split("run --total 100 --chunks 10 --reduce concat -- true {first}").ok();
