@@ -46,6 +46,10 @@ pub(super) struct Expected {
     pub(super) longest: f64,
     /// The longest item.
     pub(super) longest_item: f64,
+    /// How many items a chunk has at most.
+    pub(super) most_items: u128,
+    /// The share of attempts that fail.
+    pub(super) failures: f64,
     /// Each, or of very many some.
     pub(super) chunks: Vec<f64>,
 }
@@ -145,6 +149,8 @@ impl Expected {
             total: costs.total() + start * cut.chunks() as f64,
             longest: chunks.iter().copied().fold(0.0, f64::max),
             longest_item: costs.longest_item(),
+            most_items: cut.sizes(costs.items()).1,
+            failures: 0.0,
             chunks,
         }
     }
@@ -155,7 +161,14 @@ impl Expected {
         let each = total / plan.cut.chunks() as f64;
         let (_, most) = plan.cut.sizes(plan.space.count());
         let chunks = usize::try_from(plan.cut.chunks().min(MOST_CHUNKS_LOOKED_AT)).unwrap_or(1);
-        Some(Self { total, longest: each, longest_item: each / most as f64, chunks: vec![each; chunks] })
+        Some(Self {
+            total,
+            longest: each,
+            longest_item: each / most as f64,
+            most_items: most,
+            failures: 0.0,
+            chunks: vec![each; chunks],
+        })
     }
 
     /// What nine chunks of ten take at most: a few that hold a single long item cannot be sliced.
@@ -206,7 +219,9 @@ pub(super) fn pacing(
 /// How jobs go about chunks that take as long as is `expected`, beside what was `told`; with so many `slices` where that was told.
 /// Of `probe` the times count that chunks and slices are to take.
 pub(super) fn paced(told: Pacing, slices: Option<u64>, probe: Probe, tail_rounds: u32, expected: &Expected) -> Pacing {
-    let in_slices_of = |length: f64, longest: f64| (longest / length).ceil().clamp(1.0, 1e9) as u64;
+    // A slice is an item at least.
+    let most = u64::try_from(expected.most_items).unwrap_or(u64::MAX).max(1);
+    let in_slices_of = |length: f64, longest: f64| ((longest / length).ceil().clamp(1.0, 1e9) as u64).min(most);
     let slices = match (slices, probe.slice) {
         (Some(slices), _) => slices,
         (None, Some(slice)) => in_slices_of(Duration::from_millis(slice).as_secs_f64(), expected.usual()),

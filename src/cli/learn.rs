@@ -158,11 +158,15 @@ fn measured(plan: &Plan, gathered: &Gathered, code: Identity) -> Option<Measured
 
 /// How long those records took whose code `counts`, and whether the program runs once for each item.
 fn timed(plan: &Plan, gathered: &Gathered, counts: &dyn Fn(Identity) -> bool) -> Option<(Vec<Timed>, bool)> {
+    let command = plan.command.as_ref()?;
+    Some((runs(gathered, counts), command.runs_per_item(&plan.space, plan.yields.stdin_items)))
+}
+
+/// How long those records took whose code `counts`.
+pub(super) fn runs(gathered: &Gathered, counts: &dyn Fn(Identity) -> bool) -> Vec<Timed> {
     let headers = gathered.chosen().map(|found| &found.record.header);
     let headers = headers.filter(|header| counts(header.code));
-    let runs: Vec<Timed> = headers.map(|header| Timed { items: header.items, seconds: header.seconds }).collect();
-    let command = plan.command.as_ref()?;
-    Some((runs, command.runs_per_item(&plan.space, plan.yields.stdin_items)))
+    headers.map(|header| Timed { items: header.items, seconds: header.seconds }).collect()
 }
 
 fn depends_on_the_cut(plan: &Plan) -> bool {

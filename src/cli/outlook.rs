@@ -2,7 +2,7 @@
 
 use super::cost::Expected;
 use super::output::{count, seconds};
-use crate::model::{Interruptions, PoolModel, Tries, Work, rough_forecast};
+use crate::model::{Forecast, Interruptions, PoolModel, Tries, Work, rough_forecast};
 use crate::plan::Plan;
 
 /// Numbers of slots that are told of.
@@ -11,8 +11,10 @@ const SLOTS: [usize; 3] = [20, 100, 1000];
 pub(super) const OVERHEAD: f64 = 60.0;
 /// How much machines differ, as `split simulate` assumes.
 const SPEED_SPREAD: f64 = 0.2;
-/// Of more chunks than this there is no forecast: it would take longer than the plan.
-const MOST_SIMULATED: u64 = 20_000;
+/// Of a pool on which nearly everything fails nothing can be foreseen.
+pub(super) const MOST_FAILURES: f64 = 0.9;
+/// Eight of ten times it takes so long: where that is more than this share of the middle, it is told.
+const WIDE: f64 = 0.25;
 /// More nodes than this are much for an access point.
 const MANY_NODES: u64 = 100_000;
 /// Chunks of this share of the time between evictions lose an eighth of their time, and more.
@@ -28,9 +30,7 @@ pub(super) fn outlook(plan: &Plan, expected: &Expected, asked: bool) -> Vec<Stri
     }
     line += &format!(", {} in all", seconds(expected.total));
     let mut lines = vec![line];
-    if chunks <= MOST_SIMULATED {
-        lines.extend(on_slots(plan, expected));
-    }
+    lines.extend(on_slots(plan, expected, mean));
     lines.extend(advice(plan, expected, mean, asked));
     lines
 }
@@ -40,35 +40,54 @@ pub(super) fn tries(plan: &Plan) -> Tries {
     Tries { retries: plan.resources.retries, tail_rounds: plan.tail_rounds }
 }
 
-fn on_slots(plan: &Plan, expected: &Expected) -> Option<String> {
+/// An interrupted job keeps what it has done up to the last multiple of so many seconds, where its chunk has slices: of chunks that take
+/// `mean` seconds, and of items that take no longer than `longest_item`.
+pub(super) fn kept(plan: &Plan, mean: f64, longest_item: f64) -> Option<f64> {
+    // A slice is an item at least.
+    (plan.pacing.slices > 1).then(|| (mean / plan.pacing.slices as f64).max(longest_item))
+}
+
+fn on_slots(plan: &Plan, expected: &Expected, mean: f64) -> Option<String> {
     let between = plan.pacing.interruption().map(|between| between.as_secs_f64());
     let interruptions = between.map_or(Interruptions::Never, |between| Interruptions::Rate { between });
-    // A slice is an item at least.
-    let mean = expected.total / plan.cut.chunks() as f64;
-    let kept = (plan.pacing.slices > 1).then(|| (mean / plan.pacing.slices as f64).max(expected.longest_item));
-    let work =
-        Work { chunks: expected.chunks.iter().map(|chunk| chunk.max(1e-3)).collect(), kept, tries: Some(tries(plan)) };
+    let failures = expected.failures.clamp(0.0, MOST_FAILURES);
+    let chunks = expected.chunks.iter().map(|chunk| chunk.max(1e-3)).collect();
+    let work = Work { chunks, kept: kept(plan, mean, expected.longest_item), tries: Some(tries(plan)) };
     let (mut times, mut lost) = (Vec::new(), 0.0f64);
     for slots in SLOTS {
         let pool = PoolModel::new(slots, OVERHEAD)
             .and_then(|pool| pool.speed_spread(SPEED_SPREAD))
             .and_then(|pool| pool.interruptions(interruptions.clone(), 0.0))
+            .and_then(|pool| pool.failures(failures))
             .ok()?;
-        let forecast = rough_forecast(&work, &pool, plan.yields.seed);
-        let median = forecast.completion.at(0.5);
-        times.push(match median.is_finite() {
-            true => format!("{} on {slots} slots", seconds(median)),
-            false => format!("never on {slots} slots"),
-        });
+        let forecast = rough_forecast(&work, plan.cut.chunks(), &pool, plan.yields.seed);
+        times.push(format!("{} on {slots} slots{}", time(forecast.completion.at(0.5)), spread(&forecast)));
         lost = lost.max(forecast.badput);
     }
-    let evictions = match between {
-        Some(between) => {
-            format!("with an eviction every {} {:.1} % of the time is lost", seconds(between), 100.0 * lost)
+    let evictions = between.map(|between| format!("an eviction every {}", seconds(between)));
+    let failures = (failures > 0.0).then(|| format!("{:.1} % of the attempts failing", 100.0 * failures));
+    let disturbed = match (evictions, failures) {
+        (None, None) => "without evictions".to_owned(),
+        (Some(evictions), None) => format!("with {evictions} {:.1} % of the time is lost", 100.0 * lost),
+        (None, Some(failures)) => format!("with {failures} {:.1} % of the time is lost", 100.0 * lost),
+        (Some(evictions), Some(failures)) => {
+            format!("with {evictions} and {failures} {:.1} % of the time is lost", 100.0 * lost)
         }
-        None => "without evictions".to_owned(),
     };
-    Some(format!("done in about {}; {evictions} (split simulate tells more)", times.join(", ")))
+    Some(format!("done in about {}; {disturbed} (split simulate tells more)", times.join(", ")))
+}
+
+/// How much chance makes of the time, where that is much.
+fn spread(forecast: &Forecast) -> String {
+    let [early, middle, late] = [0.1, 0.5, 0.9].map(|share| forecast.completion.at(share));
+    // Of what is never done in some cases the difference is no number.
+    let is_narrow = late - early <= WIDE * middle;
+    if is_narrow || !middle.is_finite() { String::new() } else { format!(" ({} to {})", time(early), time(late)) }
+}
+
+/// A time that may never come.
+pub(super) fn time(value: f64) -> String {
+    if value.is_finite() { seconds(value) } else { "never".to_owned() }
 }
 
 /// What a better cut would be.
@@ -109,4 +128,34 @@ fn advice(plan: &Plan, expected: &Expected, mean: f64, asked: bool) -> Vec<Strin
         ));
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cut::{Costs, Cut};
+
+    #[test]
+    fn failures_that_were_seen_are_expected_again() {
+        let cut = Cut::Even { chunks: 60 };
+        let costs = Costs::even(36_000, 1.0).expect("costs");
+        let told = |failures: f64, eviction_every: Option<u64>| {
+            let mut plan = crate::plan::testing::plan("36000", cut.clone());
+            plan.pacing.eviction_every = eviction_every;
+            let expected = Expected { failures, ..Expected::new(&costs, &cut, 0.0) };
+            on_slots(&plan, &expected, 600.0).expect("it is known")
+        };
+        let lost = |line: &str| -> f64 {
+            let before = line.split(" % of the time is lost").next().expect("there");
+            before.rsplit(' ').next().and_then(|share| share.parse().ok()).expect("a share")
+        };
+        let (none, some, only) = (told(0.0, None), told(0.1, None), told(0.1, Some(0)));
+        assert!(!none.contains("failing") && lost(&none) < 4.0, "{none}");
+        assert!(some.contains(" every 4.0 h and 10.0 % of the attempts failing "), "{some}");
+        assert!((8.0..16.0).contains(&lost(&some)), "{some}");
+        assert!(only.contains("; with 10.0 % of the attempts failing ") && lost(&only) < lost(&some), "{only}");
+        assert!(told(0.0, Some(0)).contains("; without evictions ("));
+        // A share beyond what a pool is simulated with.
+        assert!(told(1.0, None).starts_with("done in about never"), "{}", told(1.0, None));
+    }
 }

@@ -216,8 +216,10 @@ pub(super) fn describe(request: &Request) -> Vec<String> {
     lines.extend(yields::describe(plan));
     if plan.pacing.slices > 1 && plan.command.is_some() {
         let slices = u128::from(plan.pacing.slices).min(most);
-        let what = count(slices, "slice");
-        lines.push(format!("  each chunk in {what}: a job that is evicted keeps those that it has finished"));
+        if slices > 1 {
+            let what = count(slices, "slice");
+            lines.push(format!("  each chunk in {what}: a job that is evicted keeps those that it has finished"));
+        }
     }
     match plan.pacing.checkpoint {
         None => {}

@@ -1,5 +1,6 @@
 //! `split simulate`.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,9 +9,10 @@ use clap::Args;
 use serde::Serialize;
 
 use super::failure::{Failure, printed};
-use super::outlook::{OVERHEAD, tries};
+use super::outlook::{MOST_FAILURES, OVERHEAD, kept, time, tries};
 use super::output::{count, say, seconds};
-use super::{Done, access_point, progress, reduce};
+use super::{Done, access_point, learn, progress, reduce};
+use crate::cut::Measured;
 use crate::exit::Exit;
 use crate::folder::Layout;
 use crate::model::{
@@ -20,12 +22,13 @@ use crate::model::{
 use crate::plan::{FORMAT, INTERRUPTION, Plan, Word};
 use crate::pool::Lessons;
 use crate::record::Gathered;
+use crate::space::Interval;
 use crate::store;
 
 /// Bars of the plot are so many characters long.
 const BAR: f64 = 40.0;
-/// Of a pool on which nearly everything fails nothing can be foreseen.
-const MOST_FAILURES: f64 = 0.9;
+/// Where fewer items than one of so many have a result, what the plan expects counts: it was made of those that were tried.
+const FEW: u128 = 10;
 
 #[derive(Debug, Args)]
 pub(super) struct SimulateOptions {
@@ -88,7 +91,9 @@ pub(super) struct SimulateOptions {
 struct Document {
     format: u32,
     chunks: u64,
-    /// Of all chunks, on machines of median speed.
+    /// How many of them are done; where all are, the plan is foreseen as if from the start.
+    chunks_done: u64,
+    /// Of the chunks that are foreseen, on machines of median speed.
     work: f64,
     /// Whether the chunks' times were measured.
     measured: bool,
@@ -144,6 +149,40 @@ impl From<&Forecast> for Numbers {
     }
 }
 
+/// What is foreseen.
+#[derive(Debug)]
+struct Left {
+    work: Work,
+    /// How many items that is.
+    items: u128,
+    /// How many chunks are done.
+    chunks_done: u64,
+    known: Known,
+}
+
+/// A chunk that is not done.
+#[derive(Debug)]
+struct Missing {
+    number: u64,
+    /// The share of its items that is missing.
+    share: f64,
+    /// These items.
+    parts: Vec<Interval>,
+}
+
+/// By what the time of chunks is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    /// The user has said it.
+    Said,
+    /// The plan knows what all of it takes.
+    Expected,
+    /// So many results speak for all.
+    Measured(usize),
+    /// So many results are all that there is.
+    Guessed(usize),
+}
+
 pub(super) fn simulate(options: &SimulateOptions) -> Done {
     let (layout, plan) = reduce::find(&options.folder)?;
     if plan.chain.is_some() {
@@ -154,7 +193,8 @@ pub(super) fn simulate(options: &SimulateOptions) -> Done {
         .detail("it takes as long as all of them and what HTCondor takes to start each, a minute or two"));
     }
     access_point::read_gently(&plan.site.access_point)?;
-    let (work, measured) = work(options, &layout, &plan)?;
+    let left = left(options, &layout, &plan)?;
+    let work = &left.work;
     let assumed = Assumed::new(options, &plan)?;
     let mut pools = Vec::new();
     for &slots in &options.slots {
@@ -162,20 +202,20 @@ pub(super) fn simulate(options: &SimulateOptions) -> Done {
     }
     let (compared_on, pool) = pools[pools.len() / 2].clone();
     let bar = progress::spinner("simulating");
-    let found: Vec<_> = pools.iter().map(|(slots, pool)| (*slots, forecast(&work, pool, options.seed))).collect();
-    let items = usize::try_from(plan.space.count()).unwrap_or(usize::MAX);
-    let others = alternatives(&work, &pool, options.checkpoint_cost.as_secs_f64(), items, options.seed);
+    let found: Vec<_> = pools.iter().map(|(slots, pool)| (*slots, forecast(work, pool, options.seed))).collect();
+    let items = usize::try_from(left.items).unwrap_or(usize::MAX);
+    let others = alternatives(work, &pool, options.checkpoint_cost.as_secs_f64(), items, options.seed);
     bar.finish_and_clear();
     if let Some(svg) = &options.svg {
-        draw(svg, &work, &pool, &others, options.seed)?;
+        draw(svg, work, &pool, &others, options.seed)?;
     }
-    let total = work.chunks.iter().sum();
     let text = if options.json {
         let document = Document {
             format: FORMAT,
             chunks: plan.cut.chunks(),
-            work: total,
-            measured: measured > 0,
+            chunks_done: left.chunks_done,
+            work: work.chunks.iter().sum(),
+            measured: matches!(left.known, Known::Measured(_) | Known::Guessed(_)),
             slots: found.iter().map(|(slots, found)| OnSlots { slots: *slots, numbers: found.into() }).collect(),
             compared_on,
             one_job: (&others.one_job).into(),
@@ -188,9 +228,9 @@ pub(super) fn simulate(options: &SimulateOptions) -> Done {
         text.push('\n');
         text
     } else {
-        let head = head(options, &assumed, &plan, total, measured);
-        [head, table(&found), compare(compared_on, &others), advice(&assumed, &plan, &others)].concat().join("\n")
-            + "\n"
+        let head = head(options, &assumed, &plan, &left);
+        let advice = advice(options, &assumed, &plan, &left, &others);
+        [head, table(&found), compare(compared_on, &others), advice].concat().join("\n") + "\n"
     };
     printed(io::stdout().lock().write_all(text.as_bytes()))
 }
@@ -287,8 +327,8 @@ fn taught(log: Option<&Path>, lessons: &Lessons) -> String {
     )
 }
 
-/// What each chunk takes, and by how many measured ones that is known.
-fn work(options: &SimulateOptions, layout: &Layout, plan: &Plan) -> Result<(Work, usize), Failure> {
+/// What is left to compute: of a plan that is done all of it, as if from the start.
+fn left(options: &SimulateOptions, layout: &Layout, plan: &Plan) -> Result<Left, Failure> {
     if plan.pacing.probe.is_some() {
         return Err(Failure::new(
             Exit::Usage,
@@ -297,61 +337,115 @@ fn work(options: &SimulateOptions, layout: &Layout, plan: &Plan) -> Result<(Work
         .help("condor_submit_dag plan.dag tries them; after that split simulate foresees the rest")
         .help("split probe, with the options of the plan, tries items here"));
     }
-    let chunks = plan.cut.iter_from(plan.space.count(), 0);
-    if let Some(time) = options.chunk_time {
-        let chunks: Vec<f64> = chunks.map(|_| time.as_secs_f64().max(1e-3)).collect();
-        return Ok((Work { kept: kept(plan, &chunks), chunks, tries: Some(tries(plan)) }, 0));
-    }
     let gathered = reduce::read(layout, plan)?;
-    if let (true, Some(expected)) = (gathered.covered() == 0, plan.expected) {
-        let each = expected as f64 / 1000.0 / plan.cut.chunks() as f64;
-        let chunks: Vec<f64> = chunks.map(|_| each.max(1e-3)).collect();
-        return Ok((Work { kept: kept(plan, &chunks), chunks, tries: Some(tries(plan)) }, 0));
+    let items = plan.space.count();
+    let is_done = gathered.tiling.gaps.is_empty();
+    let missing = if is_done { Vec::from_iter(Interval::new(0, items)) } else { gathered.tiling.gaps.clone() };
+    let chunks = Vec::from_iter(plan.cut.iter_from(items, 0).filter_map(|(number, chunk)| {
+        let next = missing.partition_point(|gap| gap.stop() <= chunk.start());
+        let parts = Vec::from_iter(missing[next..].iter().map_while(|gap| gap.intersect(chunk)));
+        let share = parts.iter().map(|part| part.count()).sum::<u128>() as f64 / chunk.count() as f64;
+        (share > 0.0).then_some(Missing { number, share, parts })
+    }));
+    let (taken, longest_item, known) = times(options, plan, &gathered, &chunks)?;
+    let taken: Vec<f64> = taken.into_iter().map(|time| time.max(1e-3)).collect();
+    let mean = taken.iter().sum::<f64>() / taken.len().max(1) as f64;
+    Ok(Left {
+        work: Work { chunks: taken, kept: kept(plan, mean, longest_item), tries: Some(tries(plan)) },
+        items: missing.iter().map(|gap| gap.count()).sum(),
+        chunks_done: if is_done { plan.cut.chunks() } else { plan.cut.chunks() - chunks.len() as u64 },
+        known,
+    })
+}
+
+/// What the chunks that are not done take, in seconds, the longest item, and by what that is known.
+fn times(
+    options: &SimulateOptions,
+    plan: &Plan,
+    gathered: &Gathered,
+    chunks: &[Missing],
+) -> Result<(Vec<f64>, f64, Known), Failure> {
+    let items = plan.space.count();
+    let items_of_a_chunk = items as f64 / plan.cut.chunks() as f64;
+    let all_take = |time: f64| chunks.iter().map(|chunk| time * chunk.share).collect();
+    if let Some(time) = options.chunk_time {
+        let time = time.as_secs_f64();
+        return Ok((all_take(time), time / items_of_a_chunk, Known::Said));
     }
-    let Some(of_item) = seconds_of_an_item(&gathered) else {
+    let runs = learn::runs(gathered, &|_| true);
+    let per_item =
+        plan.command.as_ref().is_some_and(|command| command.runs_per_item(&plan.space, plan.yields.stdin_items));
+    let speaks = |measured: &Measured| plan.expected.is_none() || measured.items >= items / FEW;
+    let measured = Measured::new(items, &runs, per_item).filter(speaks);
+    let measured = measured.map(|measured| (measured, Known::Measured(runs.len())));
+    if let (None, Some(expected)) = (&measured, plan.expected) {
+        let expected = expected as f64 / 1000.0;
+        let share: f64 = chunks.iter().map(|chunk| chunk.share).sum();
+        let missing: u128 = chunks.iter().flat_map(|chunk| &chunk.parts).map(|part| part.count()).sum();
+        // Items that were tried are chunks of their own, and far smaller than the others.
+        let left = (share / plan.cut.chunks() as f64).max(missing as f64 / items as f64);
+        let time = expected * left / share;
+        return Ok((all_take(time), time / items_of_a_chunk, Known::Expected));
+    }
+    let guess = || Measured::guess(items, &runs, per_item).map(|measured| (measured, Known::Guessed(runs.len())));
+    let Some((measured, known)) = measured.or_else(guess) else {
         return Err(Failure::new(Exit::Usage, "nothing says how long a chunk takes: none has a result yet")
             .help("say it: --chunk-time 10m; or plan with --cost")
             .help("split try tells how long one item takes"));
     };
-    let mut taken: Vec<f64> = chunks.map(|(_, items)| (of_item * items.count() as f64).max(1e-3)).collect();
-    for found in gathered.chosen() {
-        let header = &found.record.header;
-        let (first, last) = plan.chunks_of(header.items);
-        // What covers a chunk and nothing else says how long that one takes.
-        if first == last && plan.chunk(first) == header.items {
-            taken[usize::try_from(first).expect("chunks fit memory")] = header.seconds.max(1e-3);
+    // Where records tile a chunk that is to be foreseen they say how long it takes.
+    let mut own: HashMap<u64, (u128, f64)> = HashMap::new();
+    for run in &runs {
+        let (first, last) = plan.chunks_of(run.items);
+        if first == last {
+            let sum = own.entry(first).or_default();
+            *sum = (sum.0 + run.items.count(), sum.1 + run.seconds);
         }
     }
-    Ok((Work { kept: kept(plan, &taken), chunks: taken, tries: Some(tries(plan)) }, gathered.chosen().len()))
+    let takes = |part: &Interval| measured.costs.up_to(part.stop()) - measured.costs.up_to(part.start());
+    let of_chunk = |chunk: &Missing| match own.get(&chunk.number) {
+        Some((items, seconds)) if *items == plan.chunk(chunk.number).count() => *seconds,
+        _ => measured.start + chunk.parts.iter().map(takes).sum::<f64>(),
+    };
+    Ok((chunks.iter().map(of_chunk).collect(), measured.costs.longest_item(), known))
 }
 
-/// How long a slice takes, in seconds, where chunks have more than one.
-fn kept(plan: &Plan, chunks: &[f64]) -> Option<f64> {
-    let mean = chunks.iter().sum::<f64>() / chunks.len().max(1) as f64;
-    (plan.pacing.slices > 1).then(|| mean / plan.pacing.slices as f64)
-}
-
-/// The mean over what has a result.
-fn seconds_of_an_item(gathered: &Gathered) -> Option<f64> {
-    let taken: f64 = gathered.chosen().map(|found| found.record.header.seconds).sum();
-    let items = gathered.covered();
-    (items > 0).then(|| taken / items as f64)
-}
-
-fn head(options: &SimulateOptions, assumed: &Assumed, plan: &Plan, total: f64, measured: usize) -> Vec<String> {
+fn head(options: &SimulateOptions, assumed: &Assumed, plan: &Plan, left: &Left) -> Vec<String> {
     let chunks = plan.cut.chunks();
-    let each = seconds(total / chunks as f64);
-    let known = match measured {
-        0 if options.chunk_time.is_none() => "as the plan expects".to_owned(),
-        0 => "as --chunk-time says".to_owned(),
-        number => format!("by {}", count(number as u128, "measured result")),
+    let total: f64 = left.work.chunks.iter().sum();
+    let each = seconds(total / left.work.chunks.len().max(1) as f64);
+    let work = seconds(total);
+    let known = match left.known {
+        Known::Said => "as --chunk-time says".to_owned(),
+        Known::Expected => "as the plan expects".to_owned(),
+        Known::Measured(number) => format!("by {}", count(number as u128, "measured result")),
+        Known::Guessed(number) => format!("a guess by {}", count(number as u128, "measured result")),
     };
     let evictions = match assumed.between() {
         None => "no evictions".to_owned(),
         Some(between) => format!("an eviction every {}", seconds(between)),
     };
-    let mut lines =
-        vec![format!("{} of about {each} ({known}), {} of work in all", count(chunks, "chunk"), seconds(total))];
+    let mut lines = vec![match left.chunks_done {
+        0 if left.items == plan.space.count() => {
+            format!("{} of about {each} ({known}), {work} of work in all", count(chunks, "chunk"))
+        }
+        done if done == chunks => format!(
+            "{} of about {each} ({known}), {work} of work in all, as if from the start: all of it is done",
+            count(chunks, "chunk"),
+        ),
+        done => format!(
+            "{} of about {each} ({known}), {work} of work that is left: of {} {} done, {} of {}",
+            count(chunks - done, "chunk"),
+            count(chunks, "chunk"),
+            match done {
+                0 => "none is".to_owned(),
+                1 => "1 is".to_owned(),
+                more => format!("{more} are"),
+            },
+            plan.space.count() - left.items,
+            count(plan.space.count(), "item"),
+        ),
+    }];
     lines.extend(assumed.learned.clone());
     lines.push(format!(
         "assumed of the pool: {} before each attempt, {evictions}, machines' speeds +-{:.0} %",
@@ -378,10 +472,6 @@ fn line(name: &str, done: &str, spread: &str, goodput: &str, badput: &str) -> St
     format!("{name:>34}  {done:>10}  {spread:>24}  {goodput:>8}  {badput:>8}").trim_end().to_owned()
 }
 
-fn time(value: f64) -> String {
-    if value.is_finite() { seconds(value) } else { "never".to_owned() }
-}
-
 /// The same work in other ways.
 fn compare(slots: u32, others: &Alternatives) -> Vec<String> {
     let (interval, with_checkpoints) = &others.with_checkpoints;
@@ -394,6 +484,9 @@ fn compare(slots: u32, others: &Alternatives) -> Vec<String> {
             &format!("{} of {}", count(choice.chunks as u128, "chunk"), seconds(choice.length)),
             &choice.forecast,
         ));
+    }
+    if others.lengths.is_empty() {
+        return lines;
     }
     lines.push(String::new());
     lines.push("done in, by the length of a chunk:".to_owned());
@@ -408,15 +501,27 @@ fn compare(slots: u32, others: &Alternatives) -> Vec<String> {
     lines
 }
 
-fn advice(assumed: &Assumed, plan: &Plan, others: &Alternatives) -> Vec<String> {
+fn advice(
+    options: &SimulateOptions,
+    assumed: &Assumed,
+    plan: &Plan,
+    left: &Left,
+    others: &Alternatives,
+) -> Vec<String> {
     let mut lines = vec![String::new()];
     if let Some(best) = others.best() {
-        lines.push(format!(
-            "recommended: chunks of about {}, --chunks {} (now {})",
-            seconds(best.length),
-            best.chunks,
-            plan.cut.chunks()
-        ));
+        let length = seconds(best.length);
+        lines.push(if left.items == plan.space.count() {
+            let now = plan.cut.chunks();
+            format!("recommended: chunks of about {length}, --chunks {} (now {now})", best.chunks)
+        } else {
+            let folder = match options.folder == Path::new(".") {
+                true => String::new(),
+                false => format!(" {}", Word::from(options.folder.clone().into_os_string()).quoted()),
+            };
+            let target = humantime::format_duration(Duration::from_secs_f64(best.length));
+            format!("recommended for what is left: chunks of about {length} (split resume{folder} --target {target})")
+        });
     }
     if let Some(between) = assumed.between() {
         lines.push(format!(

@@ -5,10 +5,21 @@ use rayon::prelude::*;
 use super::{Chance, PoolModel, Quantiles, Simulated, simulate};
 use crate::checkpoint::interval;
 
-/// So many attempts are simulated for one forecast, in about so many repetitions as that allows.
-const ATTEMPTS: u64 = 4_000_000;
-/// The least and the most repetitions.
-const REPETITIONS: (u64, u64) = (20, 1000);
+/// How much is simulated for a forecast.
+#[derive(Clone, Copy, Debug)]
+struct Effort {
+    /// So many attempts in all, in as many repetitions as that allows.
+    attempts: f64,
+    /// The least and the most repetitions.
+    repetitions: (u64, u64),
+}
+
+/// A forecast that people wait for.
+const FULL: Effort = Effort { attempts: 4e6, repetitions: (20, 1000) };
+/// One beside other news.
+const ROUGH: Effort = Effort { attempts: 1e5, repetitions: (2, 200) };
+/// Of more chunks than this a rough forecast simulates some.
+const SAMPLE: usize = 10_000;
 /// Lengths of chunks that are compared, in seconds.
 const LENGTHS: [f64; 10] = [30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 2400.0, 3600.0, 7200.0, 14_400.0];
 /// A length whose completion is within this of the best is as good.
@@ -83,25 +94,47 @@ impl Alternatives {
 /// Simulates the work again and again, each time with other chances, which belong to `seed`.
 #[must_use]
 pub fn forecast(work: &Work, pool: &PoolModel, seed: u64) -> Forecast {
-    let chunks = (work.chunks.len() as u64).max(1);
-    repeated(work, pool, seed, (ATTEMPTS / chunks).clamp(REPETITIONS.0, REPETITIONS.1))
+    repeated(work, pool, seed, FULL, 0.0)
 }
 
-/// As [`forecast`], of as few simulations as tell roughly.
+/// As [`forecast`], of as few simulations as tell roughly, where there may be very many chunks: those of `work` stand for `chunks`, and
+/// of these some are simulated. What the others take follows, at the pace of those.
 #[must_use]
-pub fn rough_forecast(work: &Work, pool: &PoolModel, seed: u64) -> Forecast {
-    repeated(work, pool, seed, REPETITIONS.0)
+pub fn rough_forecast(work: &Work, chunks: u64, pool: &PoolModel, seed: u64) -> Forecast {
+    let of_all = work.chunks.iter().sum::<f64>() * (chunks as f64 / work.chunks.len() as f64);
+    let some = Work { chunks: sample(&work.chunks), ..work.clone() };
+    let of_some: f64 = some.chunks.iter().sum();
+    repeated(&some, pool, seed, ROUGH, (of_all / of_some - 1.0).max(0.0))
 }
 
-fn repeated(work: &Work, pool: &PoolModel, seed: u64, repetitions: u64) -> Forecast {
+/// Some of very many chunks, evenly, the longest among them.
+fn sample(chunks: &[f64]) -> Vec<f64> {
+    if chunks.len() <= SAMPLE {
+        return chunks.to_vec();
+    }
+    let place = |number: usize| (number as u128 * chunks.len() as u128 / SAMPLE as u128) as usize;
+    let longest = chunks.iter().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).map_or(0, |(at, _)| at);
+    let at = |number: usize| {
+        if (place(number)..place(number + 1)).contains(&longest) { longest } else { place(number) }
+    };
+    (0..SAMPLE).map(|number| chunks[at(number)]).collect()
+}
+
+/// Of `work` and so many times as much `more`, which keeps all slots at work before the last chunks.
+fn repeated(work: &Work, pool: &PoolModel, seed: u64, effort: Effort, more: f64) -> Forecast {
     let one = |repetition: u64| {
         let mut chance = Chance::new(crate::space::seed(seed, repetition.into()));
-        simulate(work, pool, &mut chance, &mut |_| ())
+        let found = simulate(work, pool, &mut chance, &mut |_| ());
+        let spent = found.goodput + found.badput + found.overhead;
+        Simulated { completion: found.completion + more * spent / pool.slots() as f64, ..found }
     };
-    let mut all: Vec<Simulated> = (0..REPETITIONS.0).into_par_iter().map(one).collect();
+    let (least, most) = effort.repetitions;
+    let mut all: Vec<Simulated> = (0..least).into_par_iter().map(one).collect();
     // What does not end takes longest to simulate, and more of it would say no more.
     if all.iter().any(|found| found.completion.is_finite()) {
-        all.par_extend((REPETITIONS.0..repetitions).into_par_iter().map(one));
+        let attempts = all.iter().map(|found| found.attempts as f64).sum::<f64>() / least as f64;
+        let repetitions = (effort.attempts / attempts.max(1.0)) as u64;
+        all.par_extend((least..repetitions.min(most)).into_par_iter().map(one));
     }
     let mean = |of: &dyn Fn(&Simulated) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
     let spent = |found: &Simulated| found.goodput + found.badput + found.overhead;
@@ -109,7 +142,7 @@ fn repeated(work: &Work, pool: &PoolModel, seed: u64, repetitions: u64) -> Forec
         completion: Quantiles::new(all.iter().map(|found| found.completion).collect()),
         goodput: mean(&|found| found.goodput) / mean(&spent),
         badput: mean(&|found| found.badput) / mean(&spent),
-        interrupted: mean(&|found| found.interrupted as f64),
+        interrupted: mean(&|found| found.interrupted as f64) * (1.0 + more),
     }
 }
 
@@ -166,6 +199,44 @@ mod tests {
         assert!(others.with_checkpoints.1.completion.at(0.5) > 10.0 * ours.completion.at(0.5));
         let best = others.best().expect("there are lengths");
         assert!((120.0..=1200.0).contains(&best.length), "{}", best.length);
+    }
+
+    #[test]
+    fn some_of_very_many_chunks_tell_of_all() {
+        let between = 14_400.0;
+        for (slots, least, most) in
+            [(20, 600.0, 600.0), (100, 60.0, 1200.0), (1000, 600.0, 600.0), (1000, 60.0, 1200.0)]
+        {
+            let pool =
+                pool(slots, 60.0, between).speed_spread(0.05).and_then(|pool| pool.failures(0.02)).expect("a pool");
+            let count = 60_000_u32;
+            let length = |number: u32| least + (most - least) * f64::from(number) / f64::from(count);
+            let tries = Some(crate::model::Tries { retries: 2, tail_rounds: 2 });
+            let work = Work { chunks: (0..count).map(length).collect(), kept: None, tries };
+            let all = repeated(&work, &pool, 1, Effort { attempts: 0.0, repetitions: (4, 4) }, 0.0);
+            let rough = rough_forecast(&work, count.into(), &pool, 2);
+            let near = |value: f64, other: f64, within: f64, what| {
+                assert!((value / other - 1.0).abs() < within, "{what} on {slots} slots: {value} and not {other}");
+            };
+            near(rough.completion.at(0.5), all.completion.at(0.5), 0.03, "completion");
+            near(rough.badput, all.badput, 0.1, "badput");
+            near(rough.goodput, all.goodput, 0.01, "goodput");
+            near(rough.interrupted, all.interrupted, 0.1, "interruptions");
+            // A list of every sixth stands for as many.
+            let sixth = Work { chunks: work.chunks.iter().copied().step_by(6).collect(), ..work };
+            let rough = rough_forecast(&sixth, count.into(), &pool, 2);
+            near(rough.completion.at(0.5), all.completion.at(0.5), 0.03, "completion by a sixth");
+        }
+    }
+
+    #[test]
+    fn a_sample_has_the_longest_chunk() {
+        let mut chunks = vec![1.0; 123_456];
+        chunks[77_777] = 50.0;
+        let some = sample(&chunks);
+        assert_eq!(some.len(), SAMPLE);
+        assert_eq!(some.iter().filter(|length| **length == 50.0).count(), 1);
+        assert_eq!(sample(&[1.0, 2.0]), [1.0, 2.0]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ const TICKS: [f64; 20] = [
 const MOST_SLOTS: usize = 60;
 
 /// The completion (median, and from the 10th to the 90th of a hundred) against the chunks' length, both on logarithmic axes.
-/// Lengths that never complete are left out; `time` writes seconds for people.
+/// Lengths that never complete are left out, and where none is left it is said why; `time` writes seconds for people.
 #[must_use]
 pub fn completion_against_length(choices: &[Choice], time: &dyn Fn(f64) -> String) -> String {
     let points: Vec<[f64; 4]> = choices
@@ -35,7 +35,15 @@ pub fn completion_against_length(choices: &[Choice], time: &dyn Fn(f64) -> Strin
         .filter(|point| point.iter().all(|value| value.is_finite() && *value > 0.0))
         .collect();
     let mut svg = open("completion against the length of a chunk: the median, and 10 to 90 % of the time");
-    let (Some(first), Some(last)) = (points.first(), points.last()) else { return close(svg) };
+    let (Some(first), Some(last)) = (points.first(), points.last()) else {
+        let why = if choices.is_empty() {
+            "there is no other way to cut it"
+        } else {
+            "no length is always done on this pool"
+        };
+        label(&mut svg, WIDTH / 2.0, HEIGHT / 2.0, "middle", why);
+        return close(svg);
+    };
     let least = points.iter().map(|point| point[1]).fold(f64::INFINITY, f64::min);
     let most = points.iter().map(|point| point[3]).fold(0.0, f64::max);
     let across = |length: f64| scale(length.ln(), (first[0].ln(), last[0].ln()), (MARGIN.0, WIDTH - MARGIN.1));
@@ -163,7 +171,7 @@ fn scale(value: f64, from: (f64, f64), to: (f64, f64)) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Chance, Interruptions, PoolModel, Work, alternatives, simulate};
+    use crate::model::{Chance, Forecast, Interruptions, PoolModel, Quantiles, Work, alternatives, simulate};
 
     fn time(seconds: f64) -> String {
         format!("{seconds:.0} s")
@@ -198,6 +206,18 @@ mod tests {
         let choices = alternatives(&work, &pool, 10.0, 10_000, 1).lengths;
         let lengths = completion_against_length(&choices, &time);
         assert_eq!(lengths.matches("<circle").count(), choices.len());
+        let never = Choice {
+            length: 60.0,
+            chunks: 3,
+            forecast: Forecast {
+                completion: Quantiles::new(vec![f64::INFINITY; 3]),
+                goodput: 0.0,
+                badput: 1.0,
+                interrupted: 9.0,
+            },
+        };
+        assert!(completion_against_length(&[never], &time).contains("no length is always done on this pool"));
+        assert!(completion_against_length(&[], &time).contains("there is no other way to cut it"));
         for svg in [slots, lengths, slots_over_time(&[], &time), completion_against_length(&[], &time)] {
             assert!(
                 svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && !svg.contains("NaN") && !svg.contains("inf"),

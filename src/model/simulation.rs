@@ -10,8 +10,11 @@ use std::collections::{BinaryHeap, VecDeque};
 
 use super::{Chance, PoolModel, Work};
 
-/// Attempts per chunk, on average, after which a simulation is given up: the work would not end on this pool.
-const MOST_ATTEMPTS: u64 = 1000;
+/// Attempts since a chunk's last progress, on average over those that are under way, after which a simulation is given up: the work would not
+/// end on this pool.
+const MOST_IN_VAIN: u64 = 1000;
+/// After so many attempts, and so many for each chunk, what is left is taken to go as what was done.
+const MOST_ATTEMPTS: (u64, u64) = (200_000, 10);
 
 /// A round of the tail cuts what a chunk lacks into so many pieces.
 const PIECES: usize = 8;
@@ -48,7 +51,8 @@ pub struct Attempt {
 /// What came of a simulation. All sums are over slots.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Simulated {
-    /// Seconds from the submission until the last chunk was done; infinite where the work does not end on this pool.
+    /// Seconds from the submission until the last chunk was done; infinite where the work does not end on this pool. Of what takes
+    /// very many attempts the end is estimated, and all sums with it.
     pub completion: f64,
     /// Seconds of slots that went into results.
     pub goodput: f64,
@@ -60,6 +64,21 @@ pub struct Simulated {
     pub attempts: u64,
     /// How many were interrupted.
     pub interrupted: u64,
+}
+
+impl Simulated {
+    /// All of a simulation of which the share `done` of the work was done after `now` seconds.
+    fn extended(self, now: f64, done: f64) -> Self {
+        let all = |part: f64| if done > 0.0 { part / done } else { part };
+        Self {
+            completion: if done > 0.0 { now / done } else { f64::INFINITY },
+            goodput: all(self.goodput),
+            badput: all(self.badput),
+            overhead: all(self.overhead),
+            attempts: all(self.attempts as f64) as u64,
+            interrupted: all(self.interrupted as f64) as u64,
+        }
+    }
 }
 
 /// A time; they are never NaN.
@@ -95,6 +114,11 @@ pub fn simulate(work: &Work, pool: &PoolModel, chance: &mut Chance, watch: &mut 
     let mut chunks: Vec<usize> = (0..work.chunks.len()).collect();
     let mut left = work.chunks.clone();
     let mut failures = vec![0_u32; left.len()];
+    // How often each was tried since its last progress, and all that are not done together.
+    let mut in_vain = vec![0_u64; left.len()];
+    let mut all_in_vain = 0;
+    let all: f64 = left.iter().sum();
+    let mut done = 0.0;
     let mut queue: VecDeque<usize> = (0..left.len()).collect();
     let mut yielded: Vec<usize> = Vec::new();
     let (mut under_way, mut rounds) = (0_usize, 0);
@@ -105,7 +129,9 @@ pub fn simulate(work: &Work, pool: &PoolModel, chance: &mut Chance, watch: &mut 
     let mut ends: Vec<Option<Attempt>> = vec![None; speeds.len()];
     let mut events: BinaryHeap<Reverse<(Moment, u64, Event)>> = BinaryHeap::new();
     let mut made = 0;
-    let most = MOST_ATTEMPTS.saturating_mul(left.len() as u64);
+    // What is interrupted is tried again first, so that no more are under way than there are slots.
+    let most_in_vain = MOST_IN_VAIN.saturating_mul(pool.slots().min(left.len()) as u64);
+    let most = MOST_ATTEMPTS.1.saturating_mul(left.len() as u64).saturating_add(MOST_ATTEMPTS.0);
     let mut now = 0.0;
     loop {
         if under_way == 0 && queue.is_empty() && !yielded.is_empty() {
@@ -120,6 +146,7 @@ pub fn simulate(work: &Work, pool: &PoolModel, chance: &mut Chance, watch: &mut 
                 let first = left.len();
                 left.resize(first + PIECES - 1, part);
                 failures.resize(left.len(), 0);
+                in_vain.resize(left.len(), 0);
                 chunks.resize(left.len(), chunks[job]);
                 queue.push_back(job);
                 queue.extend(first..left.len());
@@ -158,6 +185,8 @@ pub fn simulate(work: &Work, pool: &PoolModel, chance: &mut Chance, watch: &mut 
                     watch(Attempt { kept: runs, ..attempt });
                     found.goodput += worked;
                     found.completion = now;
+                    all_in_vain -= in_vain[job];
+                    done += left[job];
                     left[job] = 0.0;
                     idle.push_back(slot);
                     continue;
@@ -170,12 +199,22 @@ pub fn simulate(work: &Work, pool: &PoolModel, chance: &mut Chance, watch: &mut 
                 let lost = worked - saved / speeds[slot];
                 watch(Attempt { kept: if saved > 0.0 { runs - lost } else { 0.0 }, ..attempt });
                 left[job] -= saved;
+                done += saved;
                 found.goodput += saved / speeds[slot];
                 found.badput += lost;
                 failures[job] += u32::from(attempt.ended == Ended::Failed);
-                match work.tries {
-                    Some(tries) if failures[job] > tries.retries => yielded.push(job),
-                    _ => queue.push_front(job),
+                let is_given_up = work.tries.is_some_and(|tries| failures[job] > tries.retries);
+                if saved > 0.0 || is_given_up {
+                    all_in_vain -= in_vain[job];
+                    in_vain[job] = 0;
+                } else {
+                    all_in_vain += 1;
+                    in_vain[job] += 1;
+                }
+                if is_given_up {
+                    yielded.push(job);
+                } else {
+                    queue.push_front(job);
                 }
                 if attempt.ended == Ended::Interrupted {
                     found.interrupted += 1;
@@ -185,9 +224,12 @@ pub fn simulate(work: &Work, pool: &PoolModel, chance: &mut Chance, watch: &mut 
                 } else {
                     idle.push_back(slot);
                 }
-                if found.attempts >= most {
+                if all_in_vain >= most_in_vain {
                     found.completion = f64::INFINITY;
                     break;
+                }
+                if found.attempts >= most {
+                    return found.extended(now, done / all);
                 }
             }
         }
@@ -262,6 +304,31 @@ mod tests {
         let pool = PoolModel::new(2, 1.0).and_then(|pool| pool.interruptions(rate, 0.0)).expect("a pool");
         assert_eq!(run(&[1e6, 1e6], None, &pool, 1).completion, f64::INFINITY);
         assert!(run(&[1e3, 1e3], Some(1.0), &pool, 1).completion.is_finite(), "slices keep what is done");
+    }
+
+    #[test]
+    fn what_makes_progress_ends() {
+        let rate = Interruptions::Rate { between: 14_400.0 };
+        let pool = PoolModel::new(1, 60.0).and_then(|pool| pool.interruptions(rate, 0.0)).expect("a pool");
+        // Some 1,200 attempts at one job, each of which gets on.
+        let found = run(&[200.0 * 86_400.0], Some(540.0), &pool, 1);
+        assert!(found.attempts > 1000, "{found:?}");
+        assert!((found.completion / (200.0 * 86_400.0) - 1.025).abs() < 0.01, "{found:?}");
+    }
+
+    #[test]
+    fn what_takes_very_many_attempts_is_estimated() {
+        let rate = Interruptions::Rate { between: 100.0 };
+        let pool =
+            |slots| PoolModel::new(slots, 10.0).and_then(|pool| pool.interruptions(rate.clone(), 0.0)).expect("a pool");
+        let long = run(&[3e7], Some(1.0), &pool(1), 1);
+        let shorter = run(&[3e6], Some(1.0), &pool(1), 1);
+        assert!(shorter.attempts < MOST_ATTEMPTS.0 && long.attempts > MOST_ATTEMPTS.0, "{long:?}");
+        let near = |value: f64, other: f64| assert!((value / other - 1.0).abs() < 0.02, "{value} and not {other}");
+        near(long.completion, 10.0 * shorter.completion);
+        near(long.badput, 10.0 * shorter.badput);
+        near(long.interrupted as f64, 10.0 * shorter.interrupted as f64);
+        near(long.goodput, 3e7);
     }
 
     #[test]

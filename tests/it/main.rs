@@ -18,6 +18,7 @@ mod job;
 mod kit;
 mod log;
 mod molecules;
+mod outlook;
 mod plan;
 mod python;
 mod reduce;

@@ -1,5 +1,7 @@
 //! `split simulate`.
 
+use std::fs;
+
 use serde_json::Value;
 
 use crate::kit::Dir;
@@ -41,6 +43,103 @@ fn times_are_those_that_were_measured() {
     assert_eq!(document["measured"], true);
     let work = document["work"].as_f64().expect("a number");
     assert!((0.4..4.0).contains(&work), "{work}");
+}
+
+/// What is foreseen with no chance in it.
+fn steady(dir: &Dir, words: &str) -> Value {
+    let words = format!("simulate --json --overhead 0s --eviction-every 0s --speed-spread 0 {words}");
+    serde_json::from_slice(&dir.split(&words).ok().out).expect("JSON")
+}
+
+#[test]
+fn what_is_done_is_not_run_again() {
+    let dir = Dir::new();
+    dir.split("run --total 8 --chunks 4 --reduce concat -- sleep 0.1").ok();
+    dir.split("simulate").ok().says(", as if from the start: all of it is done");
+    for chunk in [1, 3] {
+        fs::remove_file(dir.partial(chunk)).expect("removed");
+    }
+    dir.split("simulate")
+        .ok()
+        .says("2 chunks of about")
+        .says("work that is left: of 4 chunks 2 are done, 4 of 8 items");
+    let left = steady(&dir, "--chunk-time 10m --slots 1");
+    assert_eq!((&left["chunks"], &left["chunks_done"]), (&Value::from(4), &Value::from(2)));
+    assert_eq!((&left["work"], &left["slots"][0]["median"]), (&Value::from(1200.0), &Value::from(1200.0)));
+    dir.split("simulate --chunk-time 10m").ok().says("recommended for what is left").says("split resume --target ");
+    // Of a chunk that lacks an item, that one is left.
+    let dir = Dir::new();
+    let words = ["--", "sh", "-c", "test $0 -ne 6 && echo 1", "{item}"];
+    dir.split("run --total 1..=8 --chunks 2 --retries 0").args(words).exits(30);
+    let left = steady(&dir, "--chunk-time 10m --slots 1");
+    assert_eq!((&left["chunks_done"], &left["work"]), (&Value::from(1), &Value::from(150.0)));
+    dir.split("simulate").ok().says("1 chunk of about").says("of 2 chunks 1 is done, 7 of 8 items");
+}
+
+#[test]
+fn dear_items_are_not_foreseen_by_cheap_ones() {
+    let dir = Dir::new();
+    // Each item takes as many milliseconds as it is large.
+    let sleeps = "s=0\nfor i in $(seq $1 $2); do s=$((s+i)); done\n\
+                  sleep $(printf '%d.%03d' $((s/1000)) $((s%1000)))\necho $s\n";
+    dir.write("slow.sh", sleeps);
+    dir.split("run --total 1..=100 --chunks 20 -- sh slow.sh {first} {last}").answers("5050\n");
+    for chunk in [11, 13, 15, 17, 19] {
+        fs::remove_file(dir.partial(chunk)).expect("removed");
+    }
+    // 1.95 s, where by the mean item it would be 1.03 s.
+    let left = steady(&dir, "");
+    let work = left["work"].as_f64().expect("a number");
+    assert!((1.7..4.0).contains(&work), "{left}");
+}
+
+#[test]
+fn what_too_few_records_tell_is_as_the_plan_expects() {
+    let dir = Dir::new();
+    dir.split("run --total 100 --chunks 10 --reduce concat --cost 60s -- true {first}").ok();
+    for chunk in 2..10 {
+        fs::remove_file(dir.partial(chunk)).expect("removed");
+    }
+    let left = steady(&dir, "");
+    assert_eq!((&left["work"], &left["measured"]), (&Value::from(4800.0), &Value::from(false)), "{left}");
+    dir.split("simulate").ok().says("8 chunks of about 10 min (as the plan expects)");
+    // So it is where they are spread over the space, as items that were tried are.
+    let dir = Dir::new();
+    dir.split("run --total 100 --chunks 100 --reduce concat --cost 60s -- true {first}").ok();
+    for chunk in (0..100).filter(|chunk| chunk % 30 != 0) {
+        fs::remove_file(dir.partial(chunk)).expect("removed");
+    }
+    assert_eq!(steady(&dir, "")["work"], 5760.0);
+    // Of a plan that expects nothing they are all there is.
+    let dir = Dir::new();
+    dir.split("run --total 100 --chunks 10 --reduce concat -- true {first}").ok();
+    for chunk in 2..10 {
+        fs::remove_file(dir.partial(chunk)).expect("removed");
+    }
+    dir.split("simulate").ok().says("(a guess by 2 measured results)");
+}
+
+#[test]
+fn a_slice_is_an_item_at_least() {
+    let dir = Dir::new();
+    let planned = dir.split("plan --total 1 --cost 10h --slices 120 -- true {first}").ok();
+    planned.is_silent_on("each chunk in").says("an item of 10.0 h is often taken away");
+    let ended = dir.split("simulate").ok();
+    // The work of one item has no other cut.
+    ended.is_silent_on("by the length of a chunk").is_silent_on("recommended");
+    let document: Value = serde_json::from_slice(&dir.split("simulate --json").ok().out).expect("JSON");
+    let badput = document["slots"][0]["badput"].as_f64().expect("a number");
+    assert!((0.6..0.9).contains(&badput), "{document}");
+}
+
+#[test]
+fn what_is_saved_on_the_way_ends() {
+    let dir = Dir::new();
+    dir.split("plan --total 4800 --chunks 480 --cost 1h -- true {first}").ok();
+    let document: Value = serde_json::from_slice(&dir.split("simulate --slots 20 --json").ok().out).expect("JSON");
+    let median = &document["with_checkpoints"]["median"];
+    assert!(median.as_f64().is_some_and(|median| median > 200.0 * 86_400.0), "{document}");
+    assert!(document["one_job"]["median"].is_null(), "{document}");
 }
 
 #[test]
