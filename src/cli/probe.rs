@@ -282,7 +282,7 @@ impl Found {
             lines.push(format!("note: {share:.0} % of the groups that were tried failed: {}", failed.message()));
         }
         lines.push(format!("  peak memory {}, disk {}", binary(tried.seen.memory), binary(tried.seen.disk)));
-        let expected = Expected::new(&measured.costs, &cut, measured.start);
+        let expected = Expected { failures: tried.failures, ..Expected::new(&measured.costs, &cut, measured.start) };
         Ok(Self { cut, expected, counts, lines })
     }
 }
