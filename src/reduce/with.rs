@@ -61,7 +61,13 @@ struct Part {
 /// Why making parts stops.
 enum Stop {
     Reading(io::Error),
-    Merging(MergeError),
+    Merging(Box<MergeError>),
+}
+
+impl From<MergeError> for Stop {
+    fn from(error: MergeError) -> Self {
+        Self::Merging(Box::new(error))
+    }
 }
 
 impl From<io::Error> for Stop {
@@ -153,14 +159,14 @@ impl With<'_> {
     }
 
     fn parts_of(&self, found: &Found, take: &mut Take<'_>) -> Result<(), MergeError> {
-        each_text(self.gathered, found, &mut |Text { items, content, .. }| {
+        each_text::<Stop>(self.gathered, found, &mut |Text { items, content, .. }| {
             let path = self.own.join(format!("part-{:06}", items.start()));
-            let mut out = File::create(&path).map_err(|error| Stop::Merging(unwritable(&path)(error)))?;
+            let mut out = File::create(&path).map_err(unwritable(&path))?;
             io::copy(content, &mut out)?;
-            take(Part { path, items }).map_err(Stop::Merging)
+            take(Part { path, items }).map_err(Stop::from)
         })
         .map_err(|stop| match stop {
-            Stop::Merging(error) => error,
+            Stop::Merging(error) => *error,
             Stop::Reading(source) => {
                 let doing = format!("cannot copy from {}", self.gathered.path(found).display());
                 MergeError::File { doing, source }
