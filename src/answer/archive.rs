@@ -83,6 +83,7 @@ pub fn pack(outputs: &Path, file: &Path) -> Result<Packed, ArchiveError> {
     let names = listed(outputs)?;
     let write = || StoreError::on("write", file);
     let mut archive = ZipWriter::new(Draft::new(file, 0o666)?);
+    archive.set_raw_comment(way(file, outputs)?).map_err(io::Error::from).map_err(write())?;
     let mut bytes = 0;
     let mut rest = &names[..];
     while !rest.is_empty() {
@@ -173,13 +174,22 @@ pub fn noted(note: &Path) -> Option<PathBuf> {
     Some(note.parent()?.join(std::ffi::OsStr::from_bytes(line)))
 }
 
+/// The folder that the partials in an archive were in: its comment is the way there from where the archive is. Whether it is
+/// there, and still the same, is another question.
+#[must_use]
+pub fn packed_from(file: &Path) -> Option<PathBuf> {
+    let archive = open(File::open(file).ok()?, file).ok()?;
+    let comment = archive.comment();
+    (!comment.is_empty()).then(|| beside(file).join(std::ffi::OsStr::from_bytes(comment)))
+}
+
 /// Unpacks an archive of partials into a temporary folder beside it, which is as one that holds partials and their plan. Partials
 /// are put one behind the other: there are few files, however many the archive has.
 ///
 /// # Errors
 /// Where it is no such archive, or the folder cannot be written to.
 pub fn unpack(file: &Path) -> Result<tempfile::TempDir, ArchiveError> {
-    let beside = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let beside = beside(file);
     let mut archive = open(File::open(file).map_err(StoreError::on("read", file))?, file)?;
     if archive.index_for_name(PLAN).is_none() {
         return Err(ArchiveError::NoPlan(file.to_owned()));
@@ -204,6 +214,19 @@ pub fn unpack(file: &Path) -> Result<tempfile::TempDir, ArchiveError> {
         }
     }
     Ok(folder)
+}
+
+/// The way from an archive to a folder, for its comment; none where it is too long for one.
+fn way(file: &Path, outputs: &Path) -> Result<Box<[u8]>, StoreError> {
+    let real = |path: &Path| path.canonicalize().map_err(StoreError::on("read", path));
+    let way = pathdiff::diff_paths(real(outputs)?, real(beside(file))?).unwrap_or_default();
+    let way = way.into_os_string().into_encoded_bytes();
+    Ok(if way.len() > usize::from(u16::MAX) { Box::default() } else { way.into_boxed_slice() })
+}
+
+/// The folder that a file is in.
+fn beside(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The partials, the rows and the plan in a folder, by their paths from there, in order. Records of what was merged on the way
@@ -417,6 +440,8 @@ mod tests {
         assert_eq!((packed.partials, packed.bytes), (5, ours));
         assert!(packed.archive_bytes < packed.bytes / 4, "{packed:?}");
         assert!(files(&outputs) == before, "packing deletes nothing");
+        let from = packed_from(&file).and_then(|from| from.canonicalize().ok());
+        assert_eq!(from, outputs.canonicalize().ok());
         remove_packed(&outputs, &file, &note).expect("deleted");
         let names: Vec<_> = files(&outputs).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["archived.txt", "notes.txt", "others/chunk-000003.0-00000000.part", "plan.json"]);

@@ -20,9 +20,11 @@ mod table;
 mod value;
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod tests;
 
-pub use archive::{ArchiveError, Packed, is_archive, is_packed, noted, pack, remove_packed, unpack};
+pub use archive::{ArchiveError, Packed, is_archive, is_packed, noted, pack, packed_from, remove_packed, unpack};
 pub use cell::{Cell, CellKind, Column, Kinds};
 pub use error::AnswerError;
 pub use files::{FilesError, FilesWritten, write_files};

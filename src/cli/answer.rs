@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::failure::{Failure, printed};
 use super::output::{bytes, count, say};
@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::folder::Layout;
 use crate::plan::{Identity, Plan, Reduction, Tolerance};
 use crate::record::Gathered;
-use crate::reduce::{Answer, AnswerFile, ResultDocument, Value, merge};
+use crate::reduce::{Answer, AnswerFile, ResultDocument, Value, merge, ticks};
 use crate::space::{Interval, Rows};
 use crate::store::{self, Draft, StoreError};
 
@@ -71,7 +71,7 @@ pub(super) fn answer(layout: &Layout, plan: &Plan, gathered: &Gathered, wanted: 
     }
     let note = if wanted.mixed { None } else { versions::refuse_mixture(layout, plan, gathered)? };
     let target = Target::of(layout, plan, wanted.to)?;
-    let bar = progress::bar(gathered.tiling.chosen.len() as u64, "merging");
+    let bar = progress::bar(ticks(plan, gathered), "merging");
     let rows = if names_items(plan) { reduce::rows(layout, plan)? } else { Rows::default() };
     let making = Making { layout, plan, gathered, rows: &rows, tick: &|merged| bar.inc(merged) };
     let made = making.make(&target);
@@ -189,8 +189,7 @@ impl Making<'_> {
 
     /// A value, or bytes that a command or the programs themselves wrote.
     fn merged(&self, target: &Target) -> Result<Made, Failure> {
-        let base = self.layout.root().join(self.plan.base.as_os_str());
-        let merged = merge(self.plan, self.gathered, self.rows, self.layout.root(), &base, self.tick);
+        let merged = merge(self.plan, self.gathered, self.rows, self.layout.root(), &self.base(), self.tick);
         let wrote = |path: &Path| vec![format!("wrote {}", shown(path))];
         let file = |path: &Path, bytes, identity| AnswerFile {
             name: self.name(path),
@@ -234,6 +233,12 @@ impl Making<'_> {
                 Ok(Made { document, printed: Some(Printed::File(file)), said: Vec::new() })
             }
         }
+    }
+
+    /// Where the user's merge command runs: where it was planned, or here, where nothing tells of that folder.
+    fn base(&self) -> PathBuf {
+        let planned = self.layout.planned().map(|planned| planned.join(self.plan.base.as_os_str()));
+        planned.unwrap_or_else(|| PathBuf::from("."))
     }
 
     fn write_value(&self, path: &Path, format: Format, value: &Value) -> Result<Written, AnswerError> {

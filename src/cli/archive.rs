@@ -6,9 +6,9 @@ use super::failure::Failure;
 use super::output::{bytes, count, say};
 use super::progress;
 use super::request::usage;
-use crate::answer::{ArchiveError, is_packed, noted, pack, remove_packed, unpack};
+use crate::answer::{ArchiveError, is_packed, noted, pack, packed_from, remove_packed, unpack};
 use crate::exit::Exit;
-use crate::folder::{FolderError, Layout};
+use crate::folder::{FolderError, Layout, locate};
 use crate::plan::{Plan, Word};
 use crate::pool::{LockState, lock_state};
 use crate::record::Gathered;
@@ -33,13 +33,18 @@ pub(super) fn read(file: &Path) -> Result<Unpacked, Failure> {
         };
         Failure::from_error(exit, &error).help("name an archive that --archive wrote, or a planned folder")
     })?;
-    let layout = Layout::of_archive(file, folder.path());
+    let layout = Layout::of_archive(file, folder.path(), None);
     let plan = layout.packed_plan().map_err(|error| match error {
         FolderError::Document { source, .. } => {
             Failure::from_error(Exit::NoPlan, &source).within(format!("the plan in {} cannot be used", file.display()))
         }
         error => Failure::from_error(Exit::Machine, &error),
     })?;
+    // The folder is known as long as both are where they were, or have moved together.
+    let planned =
+        packed_from(file).and_then(|outputs| locate(&outputs).ok()).filter(|(_, there)| is_same(&plan, there));
+    let planned = planned.and_then(|(there, _)| there.planned().map(Path::to_owned));
+    let layout = Layout::of_archive(file, folder.path(), planned);
     Ok(Unpacked { layout, plan, _folder: folder })
 }
 
@@ -133,6 +138,11 @@ pub(super) fn refuse_packed(layout: &Layout, gathered: &Gathered) -> Result<(), 
     Err(Failure::new(Exit::Missing, format!("the partials of this plan are in an archive: {file}"))
         .help(format!("split reduce {file} gives the answer"))
         .help(format!("to compute more here: unzip -n {file} -d {outputs} && rm {note}")))
+}
+
+/// Whether a plan's command runs in the same folder as another's.
+fn is_same(plan: &Plan, other: &Plan) -> bool {
+    (plan.identity, &plan.base) == (other.identity, &other.base)
 }
 
 fn unpacked(error: &ArchiveError) -> Failure {

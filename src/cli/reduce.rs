@@ -403,6 +403,17 @@ fn innermost_reduction<'a>(reduce: &'a Reduction, bad: &BadResult) -> &'a Reduct
     }
 }
 
+/// Whether a result looks as it was meant to, and the reducer is another's.
+fn is_fit_for_another(bad: &BadResult) -> bool {
+    match bad {
+        BadResult::NoField { .. } | BadResult::Field { .. } | BadResult::NotDue { .. } | BadResult::Shape { .. } => {
+            true
+        }
+        BadResult::NotANumber { text, .. } => text.starts_with('{'),
+        _ => false,
+    }
+}
+
 fn not_a_number(reduce: &Reduction, text: &str) -> String {
     let is_name = |name: &str| !name.is_empty() && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
     if text.starts_with("[1] ") {
@@ -434,11 +445,17 @@ pub(super) fn explain(layout: &Layout, plan: &Plan, error: &MergeError) -> Failu
         MergeError::BadResult { items: which, partial, source } => {
             let partial = Word::from(partial.as_os_str().to_owned()).quoted();
             let root = shown_root(layout);
-            failure =
-                failure.detail(format!("{}, {}", chunks(plan, *which), items(plan, *which))).help(cure(plan, source));
+            failure = failure.detail(format!("{}, {}", chunks(plan, *which), items(plan, *which)));
+            let cure = cure(plan, source);
             if layout.stands_alone() {
-                return failure;
+                return failure.help(cure);
             }
+            let again = "where the results are right and --reduce is not: the same plan again with --keep and a --reduce \
+                         that takes them computes nothing again";
+            failure = match is_fit_for_another(source) {
+                true => failure.help(again).help(cure),
+                false => failure.help(cure).help(again),
+            };
             failure
                 .help(format!("mend the program, then split run --redo=all {root} computes all of it again"))
                 .help(format!("or this result alone: mv {partial} {partial}.bad; split run --mixed {root}"))

@@ -15,6 +15,8 @@ pub struct Layout {
     outputs: PathBuf,
     /// Where the partials are unpacked from an archive: its name without its ending, which its answer is named by.
     archive: Option<OsString>,
+    /// The folder that was planned in, where it is known.
+    planned: Option<PathBuf>,
 }
 
 /// There is no plan to be had.
@@ -47,15 +49,15 @@ impl Layout {
     /// The folder `root`.
     #[must_use]
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), outputs: root.join("outputs"), archive: None }
+        Self { root: root.to_owned(), outputs: root.join("outputs"), archive: None, planned: Some(root.to_owned()) }
     }
 
-    /// The archive `file`, whose partials are unpacked in the folder `outputs`.
+    /// The archive `file`, whose partials are unpacked in the folder `outputs`, of what was planned in the folder `planned`.
     #[must_use]
-    pub fn of_archive(file: &Path, outputs: &Path) -> Self {
+    pub fn of_archive(file: &Path, outputs: &Path, planned: Option<PathBuf>) -> Self {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let name = file.file_stem().unwrap_or_default().to_owned();
-        Self { root: folder.to_owned(), outputs: outputs.to_owned(), archive: Some(name) }
+        Self { root: folder.to_owned(), outputs: outputs.to_owned(), archive: Some(name), planned }
     }
 
     /// Whether partials are all there is: nothing can be computed here.
@@ -68,6 +70,12 @@ impl Layout {
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The folder that was planned in, which the paths of the plan are from; `None` where partials were moved away from it.
+    #[must_use]
+    pub fn planned(&self) -> Option<&Path> {
+        self.planned.as_deref()
     }
 
     /// The DAG.
@@ -194,7 +202,7 @@ pub fn locate(folder: &Path) -> Result<(Layout, Plan), FolderError> {
             return Ok((layout, plan));
         }
     }
-    Ok((Layout { root: folder.to_owned(), outputs: folder.to_owned(), archive: None }, plan))
+    Ok((Layout { root: folder.to_owned(), outputs: folder.to_owned(), archive: None, planned: None }, plan))
 }
 
 /// The plan of the folder `root`. Where a plan is written anew over what was computed, and that is cut short, the partials' copy of

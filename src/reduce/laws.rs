@@ -1,11 +1,13 @@
 //! The laws of [`Reducer`], tested over every reducer at once.
 
+use std::mem::discriminant;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
 
 use super::{Entry, Grouped, Key, Merger, NoAnswer, Number, Reducer};
-use crate::plan::Word;
+use crate::plan::{Reduction, Word};
 use crate::space::Interval;
 
 /// Runs `$check(&reducer, results, arguments...)` for every reducer, each with the kinds of results that it takes.
@@ -56,6 +58,29 @@ pub(super) const KINDS: &[(&[&str], Results)] = &[
     (&["a=sum,b=stats,c=top:2,d=union,e=quantiles:0.3,f=mean"], objects),
     (&["count", "union"], texts),
 ];
+
+/// Whether a merge has a [`Reducer`], whose laws are tested here; the others are tested in the room `answer`, over partials.
+fn has_reducer(reduction: &Reduction) -> bool {
+    match reduction {
+        Reduction::Concat | Reduction::Table | Reduction::Files | Reduction::With(_) => false,
+        Reduction::Sum
+        | Reduction::Product
+        | Reduction::Min
+        | Reduction::Max
+        | Reduction::Count
+        | Reduction::Mean
+        | Reduction::Stats
+        | Reduction::Histogram(_)
+        | Reduction::Quantiles(_)
+        | Reduction::Argmin
+        | Reduction::Argmax
+        | Reduction::Top(_)
+        | Reduction::Any
+        | Reduction::All
+        | Reduction::Union
+        | Reduction::Fields(_) => true,
+    }
+}
 
 /// Arrays of one shape; where there are many, some of another one.
 fn arrays(numbers: &[String]) -> Vec<String> {
@@ -308,5 +333,17 @@ fn the_numbers_of_one_item_are_merged_like_those_of_several() {
             reducer.take(&mut several, &Entry::part(item, text.as_bytes(), 0, None)).expect("numbers");
         }
         assert_eq!(text(&reducer, one), text(&reducer, several), "{reduction}");
+    }
+}
+
+#[test]
+fn no_merge_is_left_out() {
+    let tested: Vec<Reduction> =
+        KINDS.iter().flat_map(|(names, _)| *names).map(|name| name.parse().expect("a reduction")).collect();
+    for name in Reduction::SPELLINGS {
+        let reduction: Reduction = name.parse().expect("a reduction");
+        let is_tested = tested.iter().any(|tested| discriminant(tested) == discriminant(&reduction));
+        assert_eq!(is_tested, has_reducer(&reduction), "{name}");
+        assert_eq!(Merger::of(&reduction).is_some(), has_reducer(&reduction), "{name}");
     }
 }

@@ -1,15 +1,15 @@
 //! A plan's merge, carried out over the results that count.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use rayon::prelude::*;
 
 use super::entry::{Pieces, last_cut};
+use super::with::{self, with_command};
 use super::{BadResult, Elementwise, Entry, Grouped, Key, Max, Merger, Min, NoAnswer, Product, Reducer, Sum, Value};
-use crate::plan::{DEFAULT_PATH, Due, MergeCommand, Operand, Plan, Reduction, Word};
+use crate::plan::{Due, Plan, Reduction, Word};
 use crate::record::{EntryReader, Found, Gathered, Head, Kind, MergedGroup, Payload};
 use crate::space::{Interval, Rows, Space};
 
@@ -90,6 +90,15 @@ pub fn merge(
         (None, Reduction::With(command)) => with_command(command, plan, gathered, folder, base, tick).map(Answer::File),
         // Tables and files are not merged but written by the room `answer`: here, results as they stand.
         (None, _) => concatenate(gathered, folder, tick).map(Answer::File),
+    }
+}
+
+/// How many results [`merge`] tells of by its `tick`, or a few more.
+#[must_use]
+pub fn ticks(plan: &Plan, gathered: &Gathered) -> u64 {
+    match plan.reduce {
+        Reduction::With(_) => gathered.chosen().map(with::most_parts).sum(),
+        _ => gathered.tiling.chosen.len() as u64,
     }
 }
 
@@ -435,7 +444,7 @@ pub(super) fn each_text<E: From<io::Error>>(
 }
 
 /// A file without a name in `folder`: gone when it is closed, however this process ends.
-fn unnamed(folder: &Path) -> Result<File, MergeError> {
+pub(super) fn unnamed(folder: &Path) -> Result<File, MergeError> {
     tempfile::tempfile_in(folder)
         .map_err(|source| MergeError::File { doing: format!("cannot write in {}", folder.display()), source })
 }
@@ -458,134 +467,10 @@ fn copy(gathered: &Gathered, found: &Found, out: &mut impl Write) -> Result<(), 
     copied.map_err(|source| MergeError::File { doing: format!("cannot copy from {}", path.display()), source })
 }
 
-/// A payload file and the items it stands for.
-struct Part {
-    path: PathBuf,
-    items: Interval,
-}
-
-fn with_command(
-    command: &MergeCommand,
-    plan: &Plan,
-    gathered: &Gathered,
-    folder: &Path,
-    base: &Path,
-    tick: &(dyn Fn(u64) + Sync),
-) -> Result<File, MergeError> {
-    let within = |path: &Path| {
-        let doing = format!("cannot write {}", path.display());
-        move |source| MergeError::File { doing, source }
-    };
-    // The command runs elsewhere, so it is given absolute paths.
-    let folder = folder.canonicalize().map_err(within(folder))?;
-    let own = tempfile::Builder::new().prefix(".merging-").tempdir_in(&folder).map_err(within(&folder))?;
-    let chosen: Vec<&Found> = gathered.chosen().collect();
-    let parts: Vec<Result<Part, MergeError>> = chosen
-        .par_iter()
-        .enumerate()
-        .map(|(place, found)| {
-            let path = own.path().join(format!("part-{place:06}"));
-            let mut out = BufWriter::new(File::create(&path).map_err(within(&path))?);
-            copy(gathered, found, &mut out)?;
-            out.flush().map_err(within(&path))?;
-            Ok(Part { path, items: found.record.header.items })
-        })
-        .collect();
-    let mut parts: Vec<Part> = parts.into_iter().collect::<Result<_, _>>()?;
-
-    if command.takes_parts() {
-        let list = own.path().join("parts");
-        let mut text = Vec::new();
-        for part in &parts {
-            text.extend_from_slice(part.path.as_os_str().as_encoded_bytes());
-            text.push(b'\n');
-        }
-        fs::write(&list, text).map_err(within(&list))?;
-        let whole = parts.first().zip(parts.last());
-        let items = whole.and_then(|(first, last)| Interval::new(first.items.start(), last.items.stop()));
-        let Some(items) = items else { return unnamed(&folder) };
-        let out = own.path().join("merged");
-        call(command, plan, &|_| list.as_os_str().as_encoded_bytes(), items, base, &out)?;
-        return File::open(&out).map_err(within(&out));
-    }
-    // Neighbours are merged in rounds: the tree's shape depends on the number of results alone.
-    let mut round = 0;
-    while parts.len() > 1 {
-        round += 1;
-        let merged: Vec<Result<Part, MergeError>> = parts
-            .par_chunks(2)
-            .enumerate()
-            .map(|(place, pair)| {
-                let [left, right] = pair else {
-                    return Ok(Part { path: pair[0].path.clone(), items: pair[0].items });
-                };
-                let path = own.path().join(format!("round-{round}-{place:06}"));
-                let items = Interval::new(left.items.start(), right.items.stop()).expect("in item order");
-                let operand = |operand| match operand {
-                    Operand::Left | Operand::Parts => left.path.as_os_str().as_encoded_bytes(),
-                    Operand::Right => right.path.as_os_str().as_encoded_bytes(),
-                };
-                call(command, plan, &operand, items, base, &path)?;
-                for used in pair {
-                    fs::remove_file(&used.path).map_err(within(&used.path))?;
-                }
-                tick(1);
-                Ok(Part { path, items })
-            })
-            .collect();
-        parts = merged.into_iter().collect::<Result<_, _>>()?;
-    }
-    match parts.first() {
-        Some(part) => File::open(&part.path).map_err(within(&part.path)),
-        None => unnamed(&folder),
-    }
-}
-
-/// Runs the merge command once, its standard output going into `out`.
-fn call<'a>(
-    command: &MergeCommand,
-    plan: &Plan,
-    operand: &dyn Fn(Operand) -> &'a [u8],
-    items: Interval,
-    base: &Path,
-    out: &Path,
-) -> Result<(), MergeError> {
-    let failed = |how: String, last_words: String| MergeError::Command { items, how, last_words };
-    let words = command.fill(operand);
-    let file = File::create(out)
-        .map_err(|source| MergeError::File { doing: format!("cannot write {}", out.display()), source })?;
-    let mut process = Command::new(words[0].as_os_str());
-    if std::env::var_os("PATH").is_none_or(|path| path.is_empty()) {
-        // As in a DAG's reduce node.
-        process.env("PATH", DEFAULT_PATH);
-    }
-    let started = process
-        .envs(plan.environment.iter().map(|(name, value)| (name, value.as_os_str())))
-        .args(words[1..].iter().map(Word::as_os_str))
-        .current_dir(base)
-        .stdin(Stdio::null())
-        .stdout(file)
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut child = started.map_err(|error| failed(format!("{}: {error}", words[0].quoted()), String::new()))?;
-    let mut last_words = Vec::new();
-    if let Some(stderr) = child.stderr.take() {
-        let mut stderr = stderr;
-        let mut buffer = [0; 1 << 12];
-        while let Ok(got @ 1..) = stderr.read(&mut buffer) {
-            last_words.extend_from_slice(&buffer[..got]);
-            last_words.drain(..last_words.len().saturating_sub(1 << 12));
-        }
-    }
-    let status = child.wait().map_err(|error| failed(error.to_string(), String::new()))?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(failed(status.to_string(), String::from_utf8_lossy(&last_words).into_owned()))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::cut::Cut;
     use crate::plan::testing::plan;

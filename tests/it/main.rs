@@ -43,4 +43,5 @@ mod urls;
 mod verify;
 mod versions;
 mod why;
+mod with;
 mod zombies;

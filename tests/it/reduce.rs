@@ -249,6 +249,31 @@ fn text_where_a_number_is_due() {
 }
 
 #[test]
+fn where_the_reducer_alone_is_wrong_nothing_is_computed_again() {
+    let object = r#"{"hits": 3, "name": "a"}"#;
+    let mut transcripts = Vec::new();
+    for (reducer, text) in [
+        ("mean", object),
+        ("sum", object),
+        ("hits=sum,typo=mean", object),
+        ("hits=sum,name=mean", object),
+        ("any", "maybe"),
+    ] {
+        let dir = Dir::new();
+        let run = |words: &str, reducer: &str| {
+            let script = "echo run >> \"$LOG\"; echo \"$TEXT\"";
+            let run =
+                dir.split(words).args(["--total", "3", "--chunks", "3", "--reduce", reducer, "--", "sh", "-c", script]);
+            run.env("TEXT", text).env("LOG", dir.path("log"))
+        };
+        transcripts.push(run("run", reducer).exits(24).transcript());
+        run("run --keep", "count").ok();
+        assert_eq!(dir.read("log"), "run\n".repeat(3));
+    }
+    insta::assert_snapshot!(transcripts.join("\n"));
+}
+
+#[test]
 fn a_result_that_was_no_number_can_be_computed_again() {
     let dir = Dir::new();
     dir.write("go.py", "import sys\nprint('oops' if sys.argv[1] == '3' else 1)\n");

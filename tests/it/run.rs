@@ -315,26 +315,62 @@ fn no_more_run_side_by_side_than_asked() {
     run.env("BUSY", dir.path("busy")).answers("10\n");
 }
 
+impl Dir {
+    /// The most memory that a call of `split` takes at a time, in kB; its standard output goes into `answer`.
+    fn peak(&self, words: &[&str]) -> u64 {
+        let script = "import resource, subprocess, sys\n\
+                      code = subprocess.run(sys.argv[1:], stdout=open('answer', 'wb')).returncode\n\
+                      print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n";
+        self.write("measure.py", script);
+        let measured = self.command("python3").arg("measure.py").arg(crate::kit::SPLIT).args(words).ok().text();
+        measured.strip_prefix("0 ").and_then(|kilobytes| kilobytes.trim().parse().ok()).expect("success and a size")
+    }
+}
+
 #[test]
 fn large_results_take_little_memory() {
     let dir = Dir::new();
     let megabytes = 60;
-    let script = "import resource, subprocess, sys\n\
-                  code = subprocess.run(sys.argv[1:], stdout=open('answer', 'wb')).returncode\n\
-                  print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n";
-    dir.write("measure.py", script);
-    let peak = |words: &[&str]| -> u64 {
-        let measured = dir.command("python3").arg("measure.py").arg(crate::kit::SPLIT).args(words).ok().text();
-        measured.strip_prefix("0 ").and_then(|kilobytes| kilobytes.trim().parse().ok()).expect("success and a size")
-    };
     let run =
         ["run", "--total", "2", "--chunks", "2", "--reduce", "concat", "--", "head", "-c", "30000000", "/dev/zero"];
     for words in [&run[..], &["reduce", "outputs"]] {
-        let kilobytes = peak(words);
+        let kilobytes = dir.peak(words);
         assert!(kilobytes < 50_000, "{words:?}: {kilobytes} kB at most at a time for {megabytes} MB");
         assert_eq!(fs::metadata(dir.path("answer")).expect("there").len(), megabytes * 1_000_000);
     }
     assert_eq!(fs::metadata(dir.path("result.data")).expect("there").len(), megabytes * 1_000_000);
+    // Packed, and from what is packed.
+    for words in [&["reduce", "outputs", "--archive", "kept.zip"][..], &["reduce", "kept.zip"]] {
+        let kilobytes = dir.peak(words);
+        assert!(kilobytes < 50_000, "{words:?}: {kilobytes} kB at most at a time for {megabytes} MB");
+        assert_eq!(fs::metadata(dir.path("answer")).expect("there").len(), megabytes * 1_000_000);
+    }
+}
+
+#[test]
+fn large_files_take_little_memory() {
+    let dir = Dir::new();
+    let script = "head -c 30000000 /dev/zero > $1.bin";
+    let run = dir.split("run --total 2 --chunks 2 --collect *.bin -- sh -c").args([script, "sh", "{item}"]);
+    run.ok();
+    for words in [["reduce", ".", "--to", "all.zip"], ["reduce", ".", "--to", "all/"]] {
+        let kilobytes = dir.peak(&words);
+        assert!(kilobytes < 50_000, "{words:?}: {kilobytes} kB at most at a time for 60 MB");
+    }
+    assert_eq!(fs::metadata(dir.path("all/1.bin")).expect("there").len(), 30_000_000);
+}
+
+#[test]
+fn a_large_table_takes_little_memory() {
+    let dir = Dir::new();
+    let script = "print(('x' * 400 + chr(10)) * 100000, end='')\n";
+    dir.write("rows.py", script);
+    dir.split("run --total 2e5 --chunks 2 --reduce table --to t.csv -- python3 rows.py {first}").ok();
+    for words in [["reduce", ".", "--to", "t.csv"], ["reduce", ".", "--to", "t.sqlite"]] {
+        let kilobytes = dir.peak(&words);
+        assert!(kilobytes < 50_000, "{words:?}: {kilobytes} kB at most at a time for 80 MB");
+    }
+    assert!(fs::metadata(dir.path("t.sqlite")).expect("there").len() > 80_000_000);
 }
 
 #[test]

@@ -161,6 +161,20 @@ fn groups_have_a_row_each() {
 }
 
 #[test]
+fn groups_by_two_names_have_a_column_for_each_field() {
+    let dir = Dir::new();
+    let script = "printf '{\"hits\": %d, \"energy\": %d.5, \"best\": %d}\\n' $(($1 * $3)) $(($1 + $3)) $(($2 - $3))\n";
+    dir.write("p.sh", script);
+    for chunks in [1, 5, 8] {
+        let words = "run --force --grid n=1,2 --grid rho=10,20 --grid k=3,4 --reduce hits=sum,energy=stats,best=min --by n,rho --chunks";
+        let run = dir.split(words).args([&chunks.to_string(), "--", "sh", "p.sh", "{n}", "{rho}", "{k}"]);
+        let shown = run.ok().text();
+        dir.split("reduce . --to groups.csv").answers("");
+        insta::assert_snapshot!("groups by two names", format!("{shown}\n{}", dir.read("groups.csv")));
+    }
+}
+
+#[test]
 fn a_database_is_typed_and_replaced_as_a_whole() {
     let dir = Dir::new();
     grid(&dir, "--to t.sqlite").answers("");
