@@ -468,7 +468,7 @@ fn keep(finished: &Finished, kept: &Path) -> Result<(), Failure> {
 /// What was tried and what follows from it, for people.
 fn describe(plan: &Plan, tried: &Tried, measured: &Measured, per_item: bool) -> Vec<String> {
     let line = |items: Interval, took: &str, each: &str| {
-        format!("  {:<32} {took:>10} {each:>12}", reduce::items(plan, items)).trim_end().to_owned()
+        format!("  {:<32} {took:>10} {each}", reduce::items(plan, items)).trim_end().to_owned()
     };
     // Of the groups at a place the last and largest one tells most.
     let is_last = |number: usize| {
@@ -477,7 +477,7 @@ fn describe(plan: &Plan, tried: &Tried, measured: &Measured, per_item: bool) -> 
     };
     let shown = tried.runs.iter().enumerate().filter(|(number, _)| is_last(*number)).map(|(_, run)| {
         let each = fine_seconds(run.seconds / run.items.count() as f64);
-        line(run.items, &fine_seconds(run.seconds), &format!("{each} an item"))
+        line(run.items, &fine_seconds(run.seconds), &format!("{each:>12} an item"))
     });
     let mut lines: Vec<String> = shown.collect();
     lines.extend(tried.unfinished.map(|unfinished| {
