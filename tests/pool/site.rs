@@ -23,6 +23,14 @@ pub(crate) fn throttles_are_taken_and_the_access_point_is_spared(pool: &Pool) {
     assert_eq!(folder.answer(), 5050);
     assert!(folder.read("logs/reduce.err").contains("this is an access point: 1 thread at low priority (nice 10)"));
 
+    // Items are tried here only where that is allowed; the pool may try them all the same.
+    folder.write("no-trials.toml", "[access-point]\nprobe = false\n");
+    for command in ["plan", "probe", "run"] {
+        let refused = folder.split(&format!("{command} --total 1..=100 --dir untried --site no-trials.toml -- echo {{first}}"));
+        refused.fails(2, &["this access point's profile forbids to try some here", "--probe-on-pool", "--cost 3.2s"]);
+    }
+    folder.split("plan --total 1..=100 --dir there --site no-trials.toml --probe-on-pool -- echo {first}").ok();
+
     // Without a profile the pool's own settings hold, but for more scripts than are gentle. What stands in the
     // environment of condor_submit_dag counts as the pool's.
     let settings = [
