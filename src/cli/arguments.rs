@@ -486,8 +486,8 @@ pub(super) struct WhatOptions {
     #[arg(long, value_name = "TIME", help_heading = "Cut", value_parser = time, conflicts_with_all = ["chunks", "chunk_size"])]
     pub(super) target: Option<Duration>,
 
-    /// How long an item takes: 3.2s, 500ms; or an expression over the names of its values that comes to seconds, such as
-    /// 'item**2 / 1e6'
+    /// How long an item takes: 3.2s, 500ms; or an expression over the names of its values (of a range: item, or i) that comes to
+    /// seconds, such as 'i**2 / 1e6'
     #[arg(long, value_name = "TIME|EXPR", help_heading = "Cut", allow_hyphen_values = true)]
     pub(super) cost: Option<String>,
 

@@ -11,7 +11,7 @@ use super::request::usage;
 use crate::cut::{Costs, Cut};
 use crate::model::Quantiles;
 use crate::plan::{Pacing, Plan, Probe, Word};
-use crate::space::{ConditionError, Formula, Rows, Space, seed};
+use crate::space::{ConditionError, Formula, ITEM, Rows, Space, seed};
 
 /// Of a space with more items than this the costs are those of a sample.
 const MOST_LOOKED_AT: u128 = 1_000_000;
@@ -66,7 +66,7 @@ impl Cost {
             return if seconds > 0.0 { Ok(Self::Each(seconds)) } else { Err(refuse(&"an item takes some time")) };
         }
         let formula = Formula::try_from(text).map_err(|error| refuse(&error))?;
-        formula.check(&space.names()).map_err(|error| refuse(&error))?;
+        formula.check(&names(space)).map_err(|error| refuse(&error))?;
         Ok(Self::Formula(formula))
     }
 
@@ -82,6 +82,14 @@ impl Cost {
             }
         };
         costs.map_err(|error| usage(format!("--cost: {error}")))
+    }
+}
+
+/// The names that a formula may have; the items of a range are also called i, as in a loop.
+fn names(space: &Space) -> Vec<&str> {
+    match space {
+        Space::Range(_) => vec![ITEM, "i"],
+        Space::Parameters(_) => space.names(),
     }
 }
 
@@ -105,12 +113,16 @@ fn time(text: &str) -> Option<f64> {
 /// What items cost, one by one or, where they are too many, on the average of stretches. An item that `--where` leaves out costs
 /// nothing.
 fn stretches(formula: &Formula, space: &Space, rows: &Rows) -> Result<Vec<(u128, f64)>, ConditionError> {
-    let names = space.names();
+    let names = names(space);
     let of_item = |item: u128| {
         if !space.keeps(item, rows)? {
             return Ok(0.0);
         }
-        formula.value(&names, &space.row(item, rows).unwrap_or_default())
+        let mut row = space.row(item, rows).unwrap_or_default();
+        if matches!(space, Space::Range(_)) {
+            row.extend_from_within(..);
+        }
+        formula.value(&names, &row)
     };
     let items = space.count();
     if items <= MOST_LOOKED_AT {
@@ -262,7 +274,9 @@ mod tests {
         assert_eq!(costs.items(), 10_000_000);
         assert!((costs.total() / 5e7 - 1.0).abs() < 1e-3, "{}", costs.total());
         assert!((costs.up_to(5_000_000) / 1.25e7 - 1.0).abs() < 1e-2);
-        assert!(Cost::read("i / 1e6", &space).is_err() && Cost::read("0s", &space).is_err());
+        let short = Cost::read("i / 1e6", &space).and_then(|cost| cost.costs(&space, Rows::NONE)).expect("costs");
+        assert_eq!(short, costs);
+        assert!(Cost::read("j / 1e6", &space).is_err() && Cost::read("0s", &space).is_err());
         assert!(Cost::read("-item", &space).and_then(|cost| cost.costs(&space, Rows::NONE)).is_err());
     }
 }

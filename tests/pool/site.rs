@@ -26,7 +26,8 @@ pub(crate) fn throttles_are_taken_and_the_access_point_is_spared(pool: &Pool) {
     // Items are tried here only where that is allowed; the pool may try them all the same.
     folder.write("no-trials.toml", "[access-point]\nprobe = false\n");
     for command in ["plan", "probe", "run"] {
-        let refused = folder.split(&format!("{command} --total 1..=100 --dir untried --site no-trials.toml -- echo {{first}}"));
+        let refused =
+            folder.split(&format!("{command} --total 1..=100 --dir untried --site no-trials.toml -- echo {{first}}"));
         refused.fails(2, &["this access point's profile forbids to try some here", "--probe-on-pool", "--cost 3.2s"]);
     }
     folder.split("plan --total 1..=100 --dir there --site no-trials.toml --probe-on-pool -- echo {first}").ok();
