@@ -329,12 +329,7 @@ impl<'a> Reasons<'a> {
         let mut lines: Vec<String> = self.held_or_removed.get(&chunk).cloned().into_iter().collect();
         let failed = self.failed.get(&chunk).into_iter().flatten();
         let failed = failed.filter(|found| found.record.header.items.intersect(within).is_some());
-        // Of several attempts the one that came back last.
-        let order = |found: &&&Found| {
-            let time = gathered.path(found).metadata().and_then(|partial| partial.modified()).ok();
-            (time, found.record.header.attempt.clone())
-        };
-        if let Some(found) = failed.max_by_key(order)
+        if let Some(found) = gathered.newest_first(failed.copied()).first()
             && let Kind::Failure(cause) = &found.record.header.kind
         {
             let on = format!("{cause} (on {})", found.record.header.host);

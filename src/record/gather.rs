@@ -1,5 +1,7 @@
 //! A folder's partials, read side by side, and what of the space they cover.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -74,6 +76,35 @@ impl Gathered {
 
     /// How many partials there are.
     #[must_use]
+    /// Failures in the order in which they are worth telling: of the attempt that came back last first, and of one attempt
+    /// those before the others whose program ran, in item order.
+    #[must_use]
+    pub fn newest_first<'a>(&self, failures: impl Iterator<Item = &'a Found>) -> Vec<&'a Found> {
+        let mut failures: Vec<&Found> = failures.collect();
+        failures.sort_by_cached_key(|found| {
+            let header = &found.record.header;
+            let time = self.path(found).metadata().and_then(|partial| partial.modified()).ok();
+            let not_run = header.seconds <= 0.0;
+            (Reverse((time, header.attempt.clone())), not_run, header.items)
+        });
+        failures
+    }
+
+    /// Takes results out that are none for the plan's reducer, by their places: their items are missing, unless other results
+    /// cover them.
+    ///
+    /// # Errors
+    /// Where a partial cannot be read again.
+    pub fn leave_out(&mut self, places: &BTreeSet<usize>, plan: &Plan) -> io::Result<()> {
+        let mut place = 0;
+        self.results.retain(|_| {
+            place += 1;
+            !places.contains(&(place - 1))
+        });
+        self.differing.clear();
+        self.choose(plan)
+    }
+
     pub fn partials(&self) -> usize {
         self.partials.len()
     }
