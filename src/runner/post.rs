@@ -70,16 +70,30 @@ pub(super) fn post(status: &str, node: Option<&str>) -> Result<Exit, (Exit, Stri
     {
         return Ok(Exit::StopDag);
     }
-    // Without a tail nothing makes up for a job that was removed.
-    let node = node.filter(|_| status != REMOVED || job().is_some_and(|job| job.retries.is_some()));
+    // Without a tail nothing makes up for a job that ended without a word of its own.
+    let node = node.filter(|_| !is_without_word(status) || job().is_some_and(|job| job.retries.is_some()));
     pass_on(status, node.unwrap_or_default())
 }
 
 /// What DAGMan gives for `$RETURN` where a job was removed.
 const REMOVED: i64 = -1002;
+const NOT_SUBMITTED: i64 = -1001;
 
-/// The POST script of nodes that nothing is counted for: passes the exit code on, but for a chunk, or a piece of one, whose job
-/// was removed. That is done as far as DAGMan is concerned, since the tail goes by the records. It reads nothing.
+/// The exit code of a runner that was interrupted.
+const INTERRUPTED: i64 = 130;
+
+/// No signal has a greater number.
+const LAST_SIGNAL: i64 = 64;
+
+/// Whether the job ended, or never began, otherwise than by what its runner had to say: removed, killed as by the kernel for
+/// want of memory, not submitted. What of its items is missing shows in the records.
+fn is_without_word(status: i64) -> bool {
+    matches!(status, REMOVED | NOT_SUBMITTED | INTERRUPTED) || (-LAST_SIGNAL..0).contains(&status)
+}
+
+/// The POST script of nodes that nothing is counted for, where there is a tail: passes the exit code on, but for a chunk, or a
+/// piece of one, whose job was removed, killed or not submitted. That is done as far as DAGMan is concerned, since the tail goes
+/// by the records. It reads nothing.
 pub(super) fn left(status: &str, node: &str) -> Result<Exit, (Exit, String)> {
     let status: i64 = status.parse().map_err(|_| (Exit::Usage, "left takes $RETURN and $JOB".to_owned()))?;
     pass_on(status, node)
@@ -89,8 +103,8 @@ pub(super) fn left(status: &str, node: &str) -> Result<Exit, (Exit, String)> {
 fn pass_on(status: i64, node: &str) -> Result<Exit, (Exit, String)> {
     match u8::try_from(status) {
         Ok(0) => Ok(Exit::Success),
+        _ if is_without_word(status) && is_of_chunk(node) => Ok(Exit::Success),
         Ok(code) => std::process::exit(code.into()),
-        Err(_) if status == REMOVED && is_of_chunk(node) => Ok(Exit::Success),
         Err(_) => Ok(Exit::Machine),
     }
 }
