@@ -14,7 +14,7 @@ use std::time::SystemTime;
 use super::canary::{Failures, Tally};
 use crate::exit::Exit;
 use crate::plan::{Job, PLAN_FILES};
-use crate::record::{self, Cause, Header, Kind, Listing, Record, last_lines};
+use crate::record::{self, Cause, Header, Kind, Listing, Record, RecordRead, last_lines};
 use crate::store::{self, StoreError};
 
 /// Where the reason is left, relative to the plan's folder.
@@ -75,7 +75,7 @@ pub(super) fn post(status: &str, node: Option<&str>) -> Result<Exit, (Exit, Stri
     pass_on(status, node.unwrap_or_default())
 }
 
-/// What DAGMan gives for `$RETURN` where a job was removed.
+/// What DAGMan gives for `$RETURN` where a job was removed, and where it could not be submitted.
 const REMOVED: i64 = -1002;
 const NOT_SUBMITTED: i64 = -1001;
 
@@ -125,9 +125,9 @@ fn has_results(job: &Job, chunk: u64) -> bool {
     let start = record::partial_start(chunk);
     let is_its = |name: &OsString| name.as_encoded_bytes().starts_with(start.as_bytes());
     let holds_results = |path: PathBuf| {
-        let read = File::open(path).and_then(|mut file| record::read(&mut file, &mut Vec::new()));
+        let read = File::open(path).and_then(|mut file| read_of(job, &mut file));
         let records = read.map(|read| read.records).unwrap_or_default();
-        records.iter().any(|record| record.header.plan == job.plan && record.header.kind.is_result())
+        records.iter().any(|record| record.header.kind.is_result())
     };
     let outputs = Path::new("outputs");
     let Listing { partials, mut shards } = Listing::read(outputs).unwrap_or_default();
@@ -173,12 +173,10 @@ pub fn judge(job: &Job, outputs: &Path, since: Since, machine: &str) -> Option<B
         if since.stopped.is_some_and(|stopped| modified <= stopped) {
             continue;
         }
-        let Ok(read) = File::open(&partial).and_then(|mut file| record::read(&mut file, &mut Vec::new())) else {
-            continue;
-        };
+        let Ok(read) = File::open(&partial).and_then(|mut file| read_of(job, &mut file)) else { continue };
         // An attempt counts once, however many of its items failed.
         let mut failed = false;
-        for record in read.records.into_iter().filter(|record| record.header.plan == job.plan) {
+        for record in read.records {
             match &record.header.kind {
                 Kind::Whole | Kind::Each | Kind::Bundle | Kind::Merged | Kind::Segment(_) => tally.add_result(),
                 Kind::Failure(_) if since.started.is_some_and(|started| modified <= started) => {}
@@ -211,6 +209,11 @@ pub fn judge(job: &Job, outputs: &Path, since: Since, machine: &str) -> Option<B
         Ok(())
     });
     Some(Broken { failures: failures.clone(), example: record.header, cause, last_words })
+}
+
+/// What a partial holds of the plan.
+fn read_of(job: &Job, file: &mut File) -> io::Result<RecordRead> {
+    record::read_of(file, &mut Vec::new(), job.plan, job.space.count()).map(|(read, _)| read)
 }
 
 /// A failure, and the partial that it is in.
