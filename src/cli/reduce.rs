@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::answer::{Wanted, answer};
 use super::arguments::ReduceOptions;
@@ -109,9 +109,22 @@ fn read_with(layout: &Layout, plan: &Plan, gather: Gather) -> Result<Gathered, F
     let bar = progress::bar(plan.cut.chunks(), "reading");
     let gathered = gather(layout.outputs(), plan, &|read| bar.inc(read));
     bar.finish_and_clear();
-    let gathered = gathered.map_err(StoreError::on("read", layout.outputs()))?;
-    archive::refuse_packed(layout, &gathered)?;
-    Ok(gathered)
+    Ok(gathered.map_err(StoreError::on("read", layout.outputs()))?)
+}
+
+/// The partials of a plan, also where they are in an archive, and that.
+pub(super) fn read_anywhere(
+    layout: &Layout,
+    plan: &Plan,
+) -> Result<(Gathered, Option<(PathBuf, archive::Unpacked)>), Failure> {
+    let gathered = read_here(layout, plan, gather)?;
+    let Some(file) = archive::packed(layout, &gathered).filter(|file| file.exists()) else {
+        archive::refuse_packed(layout, &gathered)?;
+        return Ok((gathered, None));
+    };
+    let unpacked = archive::read(&file)?;
+    let gathered = read_here(&unpacked.layout, plan, gather)?;
+    Ok((gathered, Some((file, unpacked))))
 }
 
 /// The values of a plan's items that are kept beside it.
@@ -134,6 +147,12 @@ pub(super) fn account(plan: &Plan, gathered: &Gathered) -> Vec<String> {
             count(total, "item"),
             100.0 * covered as f64 / total as f64,
             plan.reduce
+    let gathered = read_here(layout, plan, gather)?;
+    archive::refuse_packed(layout, &gathered)?;
+    Ok(gathered)
+}
+
+fn read_here(layout: &Layout, plan: &Plan, gather: Gather) -> Result<Gathered, Failure> {
         ),
     }];
     if let Some(shards) = plan.shards().filter(|_| !gathered.groups.is_empty()) {
