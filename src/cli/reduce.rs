@@ -13,10 +13,10 @@ use super::{Done, access_point, archive, progress};
 use crate::answer::is_archive;
 use crate::exit::Exit;
 use crate::folder::{FolderError, Layout, locate};
-use crate::plan::{Identity, Plan, Reduction, Tolerance, Word};
+use crate::plan::{Due, Identity, Plan, Reduction, Tolerance, Word};
 use crate::pool::{EventLog, LockState, lock_state};
 use crate::record::{Damage, Found, Gathered, Kind, gather, gather_merged};
-use crate::reduce::{BadResult, CodeShare, MergeError};
+use crate::reduce::{BadResult, CodeShare, MergeError, refused};
 use crate::rows::{self, RowsError};
 use crate::runner::STOPPED;
 use crate::space::{Interval, Rows};
@@ -103,9 +103,43 @@ pub(super) fn read(layout: &Layout, plan: &Plan) -> Result<Gathered, Failure> {
     read_with(layout, plan, gather)
 }
 
+/// Reads the partials, but leaves out the results that the plan's reducer refuses; and says which.
+pub(super) fn read_without_refused(
+    layout: &Layout,
+    plan: &Plan,
+    rows: &Rows,
+) -> Result<(Gathered, Vec<String>), Failure> {
+    let mut gathered = read(layout, plan)?;
+    let (mut lines, mut number) = (Vec::new(), 0);
+    loop {
+        let refused = refused(plan, &gathered, rows).map_err(|error| explain(layout, plan, &error))?;
+        if refused.is_empty() {
+            break;
+        }
+        number += refused.len();
+        for (place, bad) in refused.iter().take(LISTED - lines.len()) {
+            let which = gathered.results[*place].record.header.items;
+            let (chunks, items) = (chunks(plan, which), items(plan, which));
+            lines.push(format!("note: left out, as {} does not take it: {chunks}, {items}: {bad}", plan.reduce));
+        }
+        let places = refused.into_iter().map(|(place, _)| place).collect();
+        gathered.leave_out(&places, plan).map_err(StoreError::on("read", layout.outputs()))?;
+    }
+    if number > lines.len() {
+        lines.push(format!("  ... and {} more", number - lines.len()));
+    }
+    Ok((gathered, lines))
+}
+
 type Gather = fn(&Path, &Plan, &(dyn Fn(u64) + Sync)) -> io::Result<Gathered>;
 
 fn read_with(layout: &Layout, plan: &Plan, gather: Gather) -> Result<Gathered, Failure> {
+    let gathered = read_here(layout, plan, gather)?;
+    archive::refuse_packed(layout, &gathered)?;
+    Ok(gathered)
+}
+
+fn read_here(layout: &Layout, plan: &Plan, gather: Gather) -> Result<Gathered, Failure> {
     let bar = progress::bar(plan.cut.chunks(), "reading");
     let gathered = gather(layout.outputs(), plan, &|read| bar.inc(read));
     bar.finish_and_clear();
@@ -147,12 +181,6 @@ pub(super) fn account(plan: &Plan, gathered: &Gathered) -> Vec<String> {
             count(total, "item"),
             100.0 * covered as f64 / total as f64,
             plan.reduce
-    let gathered = read_here(layout, plan, gather)?;
-    archive::refuse_packed(layout, &gathered)?;
-    Ok(gathered)
-}
-
-fn read_here(layout: &Layout, plan: &Plan, gather: Gather) -> Result<Gathered, Failure> {
         ),
     }];
     if let Some(shards) = plan.shards().filter(|_| !gathered.groups.is_empty()) {
@@ -415,6 +443,17 @@ fn innermost_reduction<'a>(reduce: &'a Reduction, bad: &BadResult) -> &'a Reduct
         }
         _ => reduce,
     }
+}
+
+/// How a program comes to print what the reducer takes, where it was refused before it was recorded for the line `text`.
+pub(super) fn cure_of_line(reduce: &Reduction, text: &str) -> String {
+    let takes = match reduce.due() {
+        Due::Numbers | Due::Summaries | Due::Anything => return not_a_number(reduce, text),
+        Due::Counts => "numbers, or counts by key, one a line",
+        Due::Truths => "true, false or numbers, one a line",
+        Due::Fields => "JSON objects, or lines of the form name=value",
+    };
+    format!("{reduce} takes {takes}; a program that prints other things too writes its result to {{result}}")
 }
 
 fn not_a_number(reduce: &Reduction, text: &str) -> String {

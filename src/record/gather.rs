@@ -76,8 +76,6 @@ impl Gathered {
         self.folder.join(&self.partials[found.partial])
     }
 
-    /// How many partials there are.
-    #[must_use]
     /// Failures in the order in which they are worth telling: of the attempt that came back last first, and of one attempt
     /// those before the others whose program ran, in item order.
     #[must_use]
@@ -107,6 +105,8 @@ impl Gathered {
         self.choose(plan)
     }
 
+    /// How many partials there are.
+    #[must_use]
     pub fn partials(&self) -> usize {
         self.partials.len()
     }
