@@ -39,7 +39,7 @@ pub enum Exit {
     ProgramFailed = 70,
     /// In a job: the program was ended by a signal.
     ProgramKilled = 71,
-    /// In a job: the program left no result where one is due.
+    /// In a job: the program left no result where one is due, or one that the reducer does not take.
     NoResult = 72,
     /// In a job: the program could not be started at all.
     NotStarted = 73,
@@ -89,7 +89,7 @@ impl Exit {
         (Exit::ChunksFailed, "chunks failed after all their retries, or in a trial"),
         (Exit::ProgramFailed, "in a job: the program's exit code was not 0"),
         (Exit::ProgramKilled, "in a job: a signal ended the program"),
-        (Exit::NoResult, "in a job: the program left no result"),
+        (Exit::NoResult, "in a job: the program left no result that the reducer takes"),
         (Exit::NotStarted, "in a job: the program could not be started"),
         (Exit::JobMachine, "in a job: the machine would not"),
         (Exit::SetupFailed, "in a job: the set-up failed"),

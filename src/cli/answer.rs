@@ -49,6 +49,11 @@ impl Wanted<'_> {
         let will_do = self.partial || tolerance.allows(total - gathered.covered(), total);
         will_do && !gathered.tiling.chosen.is_empty()
     }
+
+    /// Whether any item may be missing at all.
+    fn allows_gaps(&self, plan: &Plan) -> bool {
+        self.partial || self.tolerance.or(plan.tolerance).is_some_and(|tolerance| tolerance != Tolerance::NONE)
+    }
 }
 
 /// What is printed.
@@ -66,6 +71,11 @@ struct Made {
 
 /// Proves coverage, merges, writes or prints the answer and writes result.json.
 pub(super) fn answer(layout: &Layout, plan: &Plan, gathered: &Gathered, wanted: &Wanted<'_>) -> Done {
+    answer_without(layout, plan, gathered, wanted, &[])
+}
+
+/// The same, of what is left where results were left out, as `left_out` says.
+fn answer_without(layout: &Layout, plan: &Plan, gathered: &Gathered, wanted: &Wanted<'_>, left_out: &[String]) -> Done {
     if !wanted.allows(plan, gathered) {
         return Err(incomplete(layout, plan, gathered));
     }
@@ -80,9 +90,19 @@ pub(super) fn answer(layout: &Layout, plan: &Plan, gathered: &Gathered, wanted: 
         // The results themselves say which of them it is.
         return self::answer(layout, plan, &reduce::read(layout, plan)?, wanted);
     }
+    if let Err(failure) = &made
+        && failure.exit() == Exit::BadResult
+        && wanted.allows_gaps(plan)
+    {
+        let (rest, left_out) = reduce::read_without_refused(layout, plan, &rows)?;
+        if !left_out.is_empty() && wanted.allows(plan, &rest) {
+            return answer_without(layout, plan, &rest, wanted, &left_out);
+        }
+    }
     let Made { document, printed: out, said } = made?;
     let noted = store::write(&layout.result(), &document.to_json());
-    for line in account(plan, gathered).into_iter().chain(note).chain(said) {
+    let left_out = left_out.iter().cloned();
+    for line in account(plan, gathered).into_iter().chain(left_out).chain(note).chain(said) {
         say(&line);
     }
     let mut stdout = io::stdout().lock();

@@ -1,6 +1,6 @@
 //! `split reduce --archive FILE.zip`, and `split reduce FILE.zip`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::failure::Failure;
 use super::output::{bytes, count, say};
@@ -122,19 +122,26 @@ pub(super) fn remove(layout: &Layout, file: &Path) -> Result<(), Failure> {
     removed.map_err(|error| unpacked(&error))
 }
 
+/// The archive that what is missing was packed into, from the current folder.
+pub(super) fn packed(layout: &Layout, gathered: &Gathered) -> Option<PathBuf> {
+    let file = noted(&layout.archived()).filter(|_| !gathered.tiling.gaps.is_empty())?;
+    // It may be gone, and its folder, too.
+    let real = file.canonicalize().ok().or_else(|| Some(file.parent()?.canonicalize().ok()?.join(file.file_name()?)));
+    let Some(real) = real else { return Some(file) };
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).ok();
+    Some(here.and_then(|here| pathdiff::diff_paths(&real, here)).unwrap_or(real))
+}
+
 /// Refuses to call missing what is in an archive.
 pub(super) fn refuse_packed(layout: &Layout, gathered: &Gathered) -> Result<(), Failure> {
-    let Some(file) = noted(&layout.archived()).filter(|_| !gathered.tiling.gaps.is_empty()) else { return Ok(()) };
-    let outputs = layout.outputs();
-    let file = match file.canonicalize() {
-        Ok(real) => {
-            let here = std::env::current_dir().and_then(|here| here.canonicalize()).ok();
-            here.and_then(|here| pathdiff::diff_paths(&real, here)).unwrap_or(real)
-        }
-        Err(_) => file,
-    };
-    let (file, note) = (quoted(&file), quoted(&layout.archived()));
-    let outputs = quoted(outputs);
+    let Some(path) = packed(layout, gathered) else { return Ok(()) };
+    let (file, note, outputs) = (quoted(&path), quoted(&layout.archived()), quoted(layout.outputs()));
+    if !path.exists() {
+        let what = format!("the partials of this plan were packed into {file}, which is not there any more");
+        return Err(Failure::new(Exit::Missing, what)
+            .help("bring it back, and all is as it was; or compute all of it again:")
+            .help(format!("rm {note}, and after it the same command once more")));
+    }
     Err(Failure::new(Exit::Missing, format!("the partials of this plan are in an archive: {file}"))
         .help(format!("split reduce {file} gives the answer"))
         .help(format!("to compute more here: unzip -n {file} -d {outputs} && rm {note}")))

@@ -638,8 +638,9 @@ pub(super) struct WhatOptions {
     #[arg(long, value_name = "TIME", help_heading = "Jobs", value_parser = time)]
     pub(super) item_timeout: Option<Duration>,
 
-    /// A job that has worked for so long brings back what it has finished, and yields the rest [default: of chunks in
-    /// slices, where it is known how long they take, twice as long as they should]
+    /// A job that has worked for so long brings back what it has finished, and yields the rest; `split run` computes all
+    /// [default: where it is known how long chunks take, and they are in slices or the program runs for each item, twice as long
+    /// as they should]
     #[arg(long, value_name = "TIME", help_heading = "Jobs", value_parser = time)]
     pub(super) budget: Option<Duration>,
 

@@ -200,6 +200,7 @@ pub(super) fn pacing(
     expected: Option<&Expected>,
     target: f64,
     tries_on_pool: bool,
+    runs_per_item: bool,
 ) -> Result<Pacing, Failure> {
     let probe = Probe {
         budget: milliseconds(options.probe_budget),
@@ -221,7 +222,8 @@ pub(super) fn pacing(
     };
     Ok(match expected {
         Some(expected) if !options.command.is_empty() => {
-            paced(told, options.slices, probe, options.tail_rounds, expected)
+            let paced = paced(told, options.slices, probe, options.tail_rounds, expected);
+            with_budget(paced, probe, options.tail_rounds, expected, runs_per_item)
         }
         None if tries_on_pool => Pacing { probe: Some(probe), ..told },
         _ => told,
@@ -244,11 +246,29 @@ pub(super) fn paced(told: Pacing, slices: Option<u64>, probe: Probe, tail_rounds
         (None, None) => 1,
     };
     // What was not finished is cut again in the tail; without one it would be missing.
-    let budget = (slices > 1 && tail_rounds > 0).then(|| {
-        let target = Duration::from_millis(probe.target).as_secs_f64();
-        milliseconds(Duration::from_secs_f64((2.0 * expected.longest.max(target)).min(1e9)))
-    });
+    let budget = (slices > 1 && tail_rounds > 0).then(|| usual_budget(probe, expected));
     Pacing { slices, budget: told.budget.or(budget), probe: None, ..told }
+}
+
+/// The same, and where the program runs once for each item also a chunk of one slice has a budget by itself: what is done by
+/// then is brought back. Of one run over the whole chunk there would be nothing.
+pub(super) fn with_budget(
+    paced: Pacing,
+    probe: Probe,
+    tail_rounds: u32,
+    expected: &Expected,
+    runs_per_item: bool,
+) -> Pacing {
+    // A program that keeps its own state goes on from there.
+    let can_yield = runs_per_item && tail_rounds > 0 && paced.checkpoint.is_none();
+    let budget = can_yield.then(|| usual_budget(probe, expected));
+    Pacing { budget: paced.budget.or(budget), ..paced }
+}
+
+/// Twice as long as a chunk is expected to take, or is to take where that is longer.
+fn usual_budget(probe: Probe, expected: &Expected) -> u64 {
+    let target = Duration::from_millis(probe.target).as_secs_f64();
+    milliseconds(Duration::from_secs_f64((2.0 * expected.longest.max(target)).min(1e9)))
 }
 
 /// As a plan keeps it.

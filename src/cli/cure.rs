@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::reduce::cure_of_line;
 use crate::folder::Layout;
 use crate::plan::{DEFAULT_PATH, Plan, Word};
 use crate::record::Cause;
@@ -51,6 +52,7 @@ pub(super) fn cures(trial: &Trial<'_>) -> Vec<String> {
     match trial.cause {
         Cause::NotStarted(_) => program(trial).into_iter().collect(),
         Cause::Setup(_) => set_up(trial, &said).into_iter().collect(),
+        Cause::BadResult { text, .. } => vec![cure_of_line(&trial.plan.reduce, text)],
         Cause::Machine(why) if why.contains(CHANGED) => vec![OTHER_ITEMS.to_owned()],
         Cause::Machine(why) if why.contains("did not arrive") => {
             vec!["the file is where it was planned no more: bring it back, or plan again".to_owned()]

@@ -53,12 +53,17 @@ impl Failure {
         self
     }
 
-    /// What is said of it.
+    /// What went wrong, as an exit code.
+    pub(super) fn exit(&self) -> Exit {
+        self.exit
+    }
+
     /// What went wrong, in its first line.
     pub(super) fn message(&self) -> &str {
         &self.message
     }
 
+    /// What is said of it.
     pub(super) fn text(&self) -> String {
         // The commands in it are the caller's to type; the details may be what a program wrote.
         let mut text = format!("error: {}\n", as_called(&self.message));

@@ -237,12 +237,6 @@ pub(super) fn describe(request: &Request) -> Vec<String> {
     }
     lines.extend(request.merging.iter().cloned());
     lines.extend(request.jobs.notes.iter().cloned());
-    if let Some(budget) = plan.pacing.budget() {
-        let length = seconds(budget.as_secs_f64());
-        lines.push(format!(
-            "  a job that has worked for {length} brings back the slices that it has finished, and yields the rest"
-        ));
-    }
     lines.extend(notes(request));
     lines
 }
@@ -261,7 +255,14 @@ fn about_tail(plan: &Plan) -> Option<String> {
 /// What becomes of what is missing, and what each job is sent.
 fn describe_jobs(request: &Request, programs: &Programs) -> Vec<String> {
     let plan = &request.plan;
-    let mut lines = Vec::from_iter(about_tail(plan));
+    let mut lines = Vec::new();
+    if let Some(budget) = plan.pacing.budget() {
+        let length = seconds(budget.as_secs_f64());
+        lines.push(format!(
+            "  a job that has worked for {length} brings back what it has finished, and yields the rest"
+        ));
+    }
+    lines.extend(about_tail(plan));
     if !plan.resources.shared_filesystem {
         let runner = size(&programs.runner);
         let image = request.jobs.image();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::answer::{Wanted, answer};
 use super::arguments::ReduceOptions;
@@ -13,10 +13,10 @@ use super::{Done, access_point, archive, progress};
 use crate::answer::is_archive;
 use crate::exit::Exit;
 use crate::folder::{FolderError, Layout, locate};
-use crate::plan::{Identity, Plan, Reduction, Tolerance, Word};
+use crate::plan::{Due, Identity, Plan, Reduction, Tolerance, Word};
 use crate::pool::{EventLog, LockState, lock_state};
 use crate::record::{Damage, Found, Gathered, Kind, gather, gather_merged};
-use crate::reduce::{BadResult, CodeShare, MergeError};
+use crate::reduce::{BadResult, CodeShare, MergeError, refused};
 use crate::rows::{self, RowsError};
 use crate::runner::STOPPED;
 use crate::space::{Interval, Rows};
@@ -103,15 +103,62 @@ pub(super) fn read(layout: &Layout, plan: &Plan) -> Result<Gathered, Failure> {
     read_with(layout, plan, gather)
 }
 
+/// Reads the partials, but leaves out the results that the plan's reducer refuses; and says which.
+pub(super) fn read_without_refused(
+    layout: &Layout,
+    plan: &Plan,
+    rows: &Rows,
+) -> Result<(Gathered, Vec<String>), Failure> {
+    let mut gathered = read(layout, plan)?;
+    let (mut lines, mut number) = (Vec::new(), 0);
+    loop {
+        let refused = refused(plan, &gathered, rows).map_err(|error| explain(layout, plan, &error))?;
+        if refused.is_empty() {
+            break;
+        }
+        number += refused.len();
+        for (place, bad) in refused.iter().take(LISTED - lines.len()) {
+            let which = gathered.results[*place].record.header.items;
+            let (chunks, items) = (chunks(plan, which), items(plan, which));
+            lines.push(format!("note: left out, as {} does not take it: {chunks}, {items}: {bad}", plan.reduce));
+        }
+        let places = refused.into_iter().map(|(place, _)| place).collect();
+        gathered.leave_out(&places, plan).map_err(StoreError::on("read", layout.outputs()))?;
+    }
+    if number > lines.len() {
+        lines.push(format!("  ... and {} more", number - lines.len()));
+    }
+    Ok((gathered, lines))
+}
+
 type Gather = fn(&Path, &Plan, &(dyn Fn(u64) + Sync)) -> io::Result<Gathered>;
 
 fn read_with(layout: &Layout, plan: &Plan, gather: Gather) -> Result<Gathered, Failure> {
+    let gathered = read_here(layout, plan, gather)?;
+    archive::refuse_packed(layout, &gathered)?;
+    Ok(gathered)
+}
+
+fn read_here(layout: &Layout, plan: &Plan, gather: Gather) -> Result<Gathered, Failure> {
     let bar = progress::bar(plan.cut.chunks(), "reading");
     let gathered = gather(layout.outputs(), plan, &|read| bar.inc(read));
     bar.finish_and_clear();
-    let gathered = gathered.map_err(StoreError::on("read", layout.outputs()))?;
-    archive::refuse_packed(layout, &gathered)?;
-    Ok(gathered)
+    Ok(gathered.map_err(StoreError::on("read", layout.outputs()))?)
+}
+
+/// The partials of a plan, also where they are in an archive, and that.
+pub(super) fn read_anywhere(
+    layout: &Layout,
+    plan: &Plan,
+) -> Result<(Gathered, Option<(PathBuf, archive::Unpacked)>), Failure> {
+    let gathered = read_here(layout, plan, gather)?;
+    let Some(file) = archive::packed(layout, &gathered).filter(|file| file.exists()) else {
+        archive::refuse_packed(layout, &gathered)?;
+        return Ok((gathered, None));
+    };
+    let unpacked = archive::read(&file)?;
+    let gathered = read_here(&unpacked.layout, plan, gather)?;
+    Ok((gathered, Some((file, unpacked))))
 }
 
 /// The values of a plan's items that are kept beside it.
@@ -329,12 +376,7 @@ impl<'a> Reasons<'a> {
         let mut lines: Vec<String> = self.held_or_removed.get(&chunk).cloned().into_iter().collect();
         let failed = self.failed.get(&chunk).into_iter().flatten();
         let failed = failed.filter(|found| found.record.header.items.intersect(within).is_some());
-        // Of several attempts the one that came back last.
-        let order = |found: &&&Found| {
-            let time = gathered.path(found).metadata().and_then(|partial| partial.modified()).ok();
-            (time, found.record.header.attempt.clone())
-        };
-        if let Some(found) = failed.max_by_key(order)
+        if let Some(found) = gathered.newest_first(failed.copied()).first()
             && let Kind::Failure(cause) = &found.record.header.kind
         {
             let on = format!("{cause} (on {})", found.record.header.host);
@@ -412,6 +454,17 @@ fn is_fit_for_another(bad: &BadResult) -> bool {
         BadResult::NotANumber { text, .. } => text.starts_with('{'),
         _ => false,
     }
+}
+
+/// How a program comes to print what the reducer takes, where it was refused before it was recorded for the line `text`.
+pub(super) fn cure_of_line(reduce: &Reduction, text: &str) -> String {
+    let takes = match reduce.due() {
+        Due::Numbers | Due::Summaries | Due::Anything => return not_a_number(reduce, text),
+        Due::Counts => "numbers, or counts by key, one a line",
+        Due::Truths => "true, false or numbers, one a line",
+        Due::Fields => "JSON objects, or lines of the form name=value",
+    };
+    format!("{reduce} takes {takes}; a program that prints other things too writes its result to {{result}}")
 }
 
 fn not_a_number(reduce: &Reduction, text: &str) -> String {

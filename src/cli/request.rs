@@ -188,6 +188,8 @@ impl Request {
             chain::check_files(chain, &found)?;
         }
         let templates = templates(options.templates.as_deref())?;
+        let per_item = |command: &Command| command.runs_per_item(&space, yields.stdin_items);
+        let runs_per_item = chain.is_none() && command.as_ref().is_some_and(per_item);
         let mut plan = Plan {
             format: FORMAT,
             identity: Identity::of_plan(&space, &cut, command.as_ref(), &yields, chain.as_ref()),
@@ -216,7 +218,7 @@ impl Request {
             resources,
             pacing: {
                 let tries_on_pool = options.probe_on_pool && matches!(knowledge, Knowledge::Probing);
-                cost::pacing(options, expected.as_ref(), target, tries_on_pool)?
+                cost::pacing(options, expected.as_ref(), target, tries_on_pool, runs_per_item)?
             },
             site: rules,
             templates: templates.identity(),

@@ -14,7 +14,7 @@ use super::{Done, access_point, cost, learn, plan, reduce, versions};
 use crate::dag::REST_DAG;
 use crate::exit::Exit;
 use crate::folder::write_rest;
-use crate::plan::{Pacing, Plan, Probe};
+use crate::plan::{Command, Pacing, Plan, Probe};
 use crate::record::Gathered;
 use crate::runner::{STOPPED, stop_if_broken};
 
@@ -70,6 +70,9 @@ pub(super) fn by_what_was_tried(plan: &Plan, gathered: &Gathered, probe: Probe) 
     let told = plan.pacing.clone();
     let slices = Some(told.slices).filter(|slices| *slices > 1);
     let pacing = cost::paced(told, slices, probe, plan.tail_rounds, &expected);
+    let per_item = |command: &Command| command.runs_per_item(&plan.space, plan.yields.stdin_items);
+    let runs_per_item = plan.chain.is_none() && plan.command.as_ref().is_some_and(per_item);
+    let pacing = cost::with_budget(pacing, probe, plan.tail_rounds, &expected, runs_per_item);
     let wanted = Plan { cut, pacing, expected: Some(expected.milliseconds()), ..plan.clone() };
     Ok((wanted, line))
 }

@@ -215,6 +215,14 @@ fn chunks_failed(layout: &Layout, plan: &Plan, report: &Report) -> Failure {
         true => failure.help(OTHER_ITEMS),
         false => failure,
     };
+    let bad = report.failures.iter().find_map(|failure| match &failure.cause {
+        Cause::BadResult { text, .. } => Some(text),
+        _ => None,
+    });
+    let failure = match bad {
+        Some(text) => failure.help(reduce::cure_of_line(&plan.reduce, text)),
+        None => failure,
+    };
     let failure = match nowhere {
         true => failure.help("another command is another plan: give it with --force"),
         false => failure,

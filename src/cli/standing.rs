@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::archive::Unpacked;
 use super::failure::Failure;
 use super::reduce;
 use crate::folder::Layout;
@@ -52,6 +53,8 @@ pub(super) struct Sources {
     pub(super) plan: Plan,
     pub(super) log: EventLog,
     pub(super) gathered: Gathered,
+    /// The archive that the partials are in, where they were packed.
+    pub(super) archive: Option<(PathBuf, Unpacked)>,
     pub(super) dagman: Option<Dagman>,
     pub(super) dag: DagState,
 }
@@ -89,9 +92,9 @@ pub(super) struct Tail {
 
 impl Sources {
     pub(super) fn read(layout: Layout, plan: Plan) -> Result<Self, Failure> {
-        let gathered = reduce::read(&layout, &plan)?;
+        let (gathered, archive) = reduce::read_anywhere(&layout, &plan)?;
         let log = EventLog::new(&layout.event_log());
-        let mut sources = Self { layout, plan, log, gathered, dagman: None, dag: DagState::NotSubmitted };
+        let mut sources = Self { layout, plan, log, gathered, archive, dagman: None, dag: DagState::NotSubmitted };
         sources.follow()?;
         Ok(sources)
     }

@@ -12,7 +12,7 @@ use super::failure::{Failure, printed};
 use super::output::{count, seconds, tell, times, whole_seconds};
 use super::standing::{DagState, Place, Sources, Standing, Tail, chunks_of};
 use super::{Done, access_point, reduce};
-use crate::plan::{FORMAT, Plan};
+use crate::plan::{FORMAT, Plan, Word};
 use crate::pool::{self, Forecast, HostTally, Loss, NodeName, Outcome, Spent, State, Work, forecast};
 use crate::record::{Cause, Gathered, Header, Kind};
 use crate::runner::STOPPED;
@@ -169,8 +169,17 @@ pub(super) fn status(options: &StatusOptions) -> Done {
         let json = serde_json::to_string_pretty(&report).expect("plain values");
         printed(writeln!(io::stdout().lock(), "{json}"))
     } else {
-        tell(&report.lines(&sources))
+        let mut lines = report.lines(&sources);
+        if let Some((file, _)) = &sources.archive {
+            let file = Word::from(file.clone().into_os_string()).quoted();
+            lines.retain(|line| !line.starts_with("next: "));
+            lines.push(format!("the partials are in an archive, {file}"));
+            lines.push(format!("next: split reduce {file}"));
+        }
+        tell(&lines)
     };
+    // Unpacked partials are in a folder that is to go.
+    drop(sources.archive.take());
     // The process ends here: giving back a million pieces of memory one by one would only take time.
     std::mem::forget(sources);
     done

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::Path;
-use std::time::SystemTime;
 
 use super::arguments::WhyOptions;
 use super::output::{count, harmless, last_lines, tell, times, whole_seconds};
@@ -13,7 +12,7 @@ use crate::exit;
 use crate::pool::{Attempt, Exit, Job, JobId, Loss, NodeName, Outcome, State};
 use crate::record::{Cause, Found, Kind};
 use crate::runner::STOPPED;
-use crate::space::Rows;
+use crate::space::{Interval, Rows};
 
 /// So many of the last lines of standard error are shown of each example, and of a chunk that was asked for.
 const LINES: (usize, usize) = (5, 20);
@@ -38,6 +37,8 @@ struct Trouble<'a> {
     held: Option<JobId>,
     /// The failure among the records that explains it.
     record: Option<&'a Found>,
+    /// The items that failed in this way, as far as records tell.
+    items: Vec<Interval>,
     /// The end of what the program wrote.
     last_words: Vec<u8>,
 }
@@ -142,7 +143,7 @@ impl<'a> Case<'a> {
         }
 
         let troubled = standing.chunks(Place::Failed).chain(standing.chunks(Place::Held));
-        let troubles: Vec<Trouble<'_>> = troubled.map(|chunk| self.trouble(chunk)).collect();
+        let troubles: Vec<Trouble<'_>> = troubled.flat_map(|chunk| self.troubles(chunk)).collect();
         let mut groups: BTreeMap<(String, String), Vec<&Trouble<'_>>> = BTreeMap::new();
         for trouble in &troubles {
             groups.entry(trouble.likeness()).or_default().push(trouble);
@@ -184,12 +185,13 @@ impl<'a> Case<'a> {
     /// One chunk.
     fn one(&self, chunk: usize) -> Vec<String> {
         let place = self.standing.places[chunk];
-        let mut lines;
+        let mut lines: Vec<String>;
         if matches!(place, Place::Failed | Place::Held) {
-            let trouble = self.trouble(chunk);
-            lines = self.block(&trouble, LINES.1);
+            let troubles = self.troubles(chunk);
+            lines = troubles.iter().flat_map(|trouble| self.block(trouble, LINES.1)).collect();
             lines.extend(self.attempts(chunk));
-            lines.push(format!("next: {}", self.next(&[&trouble])));
+            let first: Vec<&Trouble<'_>> = troubles.iter().take(1).collect();
+            lines.push(format!("next: {}", self.next(&first)));
         } else {
             let now = self.sources.log.now();
             let so_far = match (place, self.standing.job(chunk).map(|job| &job.state)) {
@@ -223,69 +225,101 @@ impl<'a> Case<'a> {
         format!("chunk {chunk}, {}", reduce::items(plan, plan.chunk(chunk as u64)))
     }
 
-    /// What is wrong with a chunk that failed or is held.
-    fn trouble(&self, chunk: usize) -> Trouble<'a> {
+    /// What is wrong with a chunk that failed or is held, by cause: one at least.
+    fn troubles(&self, chunk: usize) -> Vec<Trouble<'a>> {
         let job = self.standing.job(chunk);
-        let newest = self.newest(chunk);
         let trouble = |cause: String, cure: Cure| Trouble {
             chunk,
             cause,
             cure,
             held: None,
             record: None,
+            items: Vec::new(),
             last_words: Vec::new(),
         };
-        let by_record = |found: &'a Found, otherwise: String| {
-            let (cause, cure) = match &found.record.header.kind {
-                Kind::Failure(cause @ Cause::OutOfMemory(_)) => (cause.to_string(), Cure::Memory),
-                Kind::Failure(cause @ Cause::OutOfDisk(_)) => (cause.to_string(), Cure::Disk),
-                Kind::Failure(cause) => (cause.to_string(), Cure::Mend),
-                _ => (otherwise, Cure::Mend),
-            };
-            Trouble { record: Some(found), last_words: self.last_words(found), ..trouble(cause, cure) }
-        };
         if let Some((job, cause)) = job.and_then(|job| Some((job, why_held_or_removed(job)?))) {
-            return match &job.state {
+            return vec![match &job.state {
                 State::Held { hold, .. } if hold.code == OUT_OF_RESOURCES => {
                     Trouble { held: Some(job.id), ..trouble(cause, Cure::Resources) }
                 }
                 State::Held { .. } => Trouble { held: Some(job.id), ..trouble(cause, Cure::Release) },
                 _ if job.removed_from.is_some() => trouble(cause, Cure::Unblock),
                 _ => trouble(cause, Cure::Again),
-            };
+            }];
         }
-        match (job.map(|job| &job.state), newest) {
+        let end = job.map(|job| &job.state);
+        let is_told = match end {
             // The last attempt of a job yields what it failed on.
-            (Some(State::Ended(Some(Exit::Code(0)))), Some(found)) if !self.damaged.contains_key(&chunk) => {
-                by_record(found, String::new())
-            }
-            (Some(State::Ended(Some(Exit::Code(0)))), _) => trouble(self.what_came_back(chunk), Cure::Again),
-            (Some(State::Ended(Some(Exit::Signal(signal)))), _) => {
-                trouble(format!("signal {signal} ended the job, and nothing came back from it"), Cure::Again)
-            }
-            (Some(State::Ended(Some(Exit::Code(code)))), Some(found)) => by_record(found, code_text(*code)),
-            (Some(State::Ended(Some(Exit::Code(code)))), None) => {
-                trouble(format!("{}, and no record of it came back", code_text(*code)), Cure::Again)
-            }
-            (_, Some(found)) => by_record(found, String::new()),
-            _ => trouble("its job has left the queue, and the log does not say how".to_owned(), Cure::Again),
+            Some(State::Ended(Some(Exit::Code(0)))) => !self.damaged.contains_key(&chunk),
+            Some(State::Ended(Some(Exit::Signal(_)))) => false,
+            _ => true,
+        };
+        let of_records = if is_told { self.of_records(chunk) } else { Vec::new() };
+        if !of_records.is_empty() {
+            return of_records;
         }
+        let cause = match end {
+            Some(State::Ended(Some(Exit::Code(0)))) => self.what_came_back(chunk),
+            Some(State::Ended(Some(Exit::Signal(signal)))) => {
+                format!("signal {signal} ended the job, and nothing came back from it")
+            }
+            Some(State::Ended(Some(Exit::Code(code)))) => {
+                format!("{}, and no record of it came back", code_text(*code))
+            }
+            _ => "its job has left the queue, and the log does not say how".to_owned(),
+        };
+        vec![trouble(cause, Cure::Again)]
+    }
+
+    /// What the failures among the records tell of a chunk, by cause: of items that failed more than once, what came back last.
+    fn of_records(&self, chunk: usize) -> Vec<Trouble<'a>> {
+        let failures = self.failures.get(&chunk).into_iter().flatten().copied();
+        let mut troubles: Vec<Trouble<'a>> = Vec::new();
+        // What is told of already: by later attempts, and by this one.
+        let (mut later, mut own): (Vec<Interval>, Vec<Interval>) = (Vec::new(), Vec::new());
+        let mut attempt = None;
+        for found in self.sources.gathered.newest_first(failures) {
+            let header = &found.record.header;
+            let Kind::Failure(cause) = &header.kind else { continue };
+            if attempt.replace(&header.attempt).is_some_and(|last| *last != header.attempt) {
+                later = joined(later.into_iter().chain(own.drain(..)));
+            }
+            let next = later.partition_point(|later| later.stop() < header.items.stop());
+            if later.get(next).is_some_and(|later| later.start() <= header.items.start()) {
+                continue;
+            }
+            own.push(header.items);
+            let cure = match cause {
+                Cause::OutOfMemory(_) => Cure::Memory,
+                Cause::OutOfDisk(_) => Cure::Disk,
+                _ => Cure::Mend,
+            };
+            let new = Trouble {
+                chunk,
+                cause: cause.to_string(),
+                cure,
+                held: None,
+                record: Some(found),
+                items: vec![header.items],
+                last_words: self.last_words(found),
+            };
+            // What was not run, since others had failed before it, has said nothing of its own.
+            let alike = |known: &Trouble<'_>| match header.seconds > 0.0 {
+                true => known.likeness() == new.likeness(),
+                false => known.cause == new.cause,
+            };
+            match troubles.iter().position(alike) {
+                Some(place) => troubles[place].items.push(header.items),
+                None => troubles.push(new),
+            }
+        }
+        troubles
     }
 
     /// What a job with exit code 0 left.
     fn what_came_back(&self, chunk: usize) -> String {
         let what = self.damaged.get(&chunk).map_or("no record of its items is there", String::as_str);
         format!("the job ended with exit code 0, and {what}")
-    }
-
-    /// The failure that came back last.
-    fn newest(&self, chunk: usize) -> Option<&'a Found> {
-        let written = |found: &&Found| {
-            let path = self.sources.gathered.path(found);
-            let time = path.metadata().and_then(|found| found.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
-            (time, found.record.header.attempt.clone())
-        };
-        self.failures.get(&chunk)?.iter().copied().max_by_key(written)
     }
 
     fn last_words(&self, found: &Found) -> Vec<u8> {
@@ -311,17 +345,26 @@ impl<'a> Case<'a> {
         let chunk = trouble.chunk;
         let plan = &self.sources.plan;
         let mut text = vec![format!("{}: {}", self.title(chunk), trouble.cause)];
-        let items = trouble.record.map(|found| found.record.header.items);
-        let narrower = items.filter(|&items| {
-            items != plan.chunk(chunk as u64) && plan.chunk(chunk as u64).intersect(items) == Some(items)
+        let own = plan.chunk(chunk as u64);
+        let failed = joined(trouble.items.iter().filter_map(|items| items.intersect(own)));
+        text.extend(match &failed[..] {
+            [] => None,
+            [items] if *items == own => None,
+            [items] => Some(format!("  it failed on {}", reduce::items(plan, *items))),
+            [shown @ ..] => {
+                let names: Vec<String> = shown.iter().take(NAMES).map(|items| plan.space.describe(*items)).collect();
+                let rest: u128 = shown.iter().skip(NAMES).map(|items| items.count()).sum();
+                let rest = if rest == 0 { String::new() } else { format!(" and {rest} more") };
+                Some(format!("  it failed on items {}{rest}", names.join(", ")))
+            }
         });
-        if let Some(items) = narrower {
-            text.push(format!("  it failed on {}", reduce::items(plan, items)));
-        }
         text.extend(self.tried(chunk));
         text.extend(last_lines(&trouble.last_words, lines).into_iter().map(|line| format!("  {line}")));
         // An item is named by its value, where it has one that can be typed.
-        let item = narrower.filter(|items| items.count() == 1).map(|items| (items, plan.space.describe(items)));
+        let items = trouble.record.map(|found| found.record.header.items);
+        let narrower =
+            items.filter(|items| items.count() == 1 && *items != own && own.intersect(*items) == Some(*items));
+        let item = narrower.map(|items| (items, plan.space.describe(items)));
         let what = match item {
             Some((items, value)) if plan.space.find(&value, Rows::NONE).is_ok_and(|item| item == items.start()) => {
                 value
@@ -346,16 +389,18 @@ impl<'a> Case<'a> {
             }
         }
         // Attempts on other machines are of `split run` here, or of an older plan: the log does not tell of them.
-        let (mut attempts, known) = (of_jobs, hosts.len());
-        for host in records.iter().map(|found| &*found.record.header.host) {
-            if hosts[..known].contains(&host) {
+        let known = hosts.len();
+        let mut elsewhere = Vec::new();
+        for header in records.iter().map(|found| &found.record.header) {
+            if hosts[..known].contains(&&*header.host) {
                 continue;
             }
-            attempts += 1;
-            if !hosts.contains(&host) {
-                hosts.push(host);
+            elsewhere.push(header.items);
+            if !hosts.contains(&&*header.host) {
+                hosts.push(&header.host);
             }
         }
+        let attempts = of_jobs + most_at_once(&elsewhere);
         let on = match hosts.len() {
             0 => String::new(),
             number @ 1..=NAMES => format!(", on {}", hosts[..number].join(", ")),
@@ -475,10 +520,39 @@ impl Trouble<'_> {
             Cure::Disk => return ("disk".to_owned(), String::new()),
             Cure::Mend | Cure::Release | Cure::Unblock | Cure::Resources | Cure::Again => {}
         }
+        let kind = self.record.map(|found| &found.record.header.kind);
+        if matches!(kind, Some(Kind::Failure(Cause::BadResult { .. }))) {
+            return ("bad result".to_owned(), without_numbers(&last));
+        }
         // An exit code is a number that matters.
-        let cause = if self.record.is_some() { self.cause.clone() } else { without_numbers(&self.cause) };
+        let cause = if kind.is_some() { self.cause.clone() } else { without_numbers(&self.cause) };
         (cause, without_numbers(&last))
     }
+}
+
+/// The same items in order, neighbours in one interval.
+fn joined(items: impl Iterator<Item = Interval>) -> Vec<Interval> {
+    let mut items: Vec<Interval> = items.collect();
+    items.sort_unstable_by_key(|items| (items.start(), items.stop()));
+    items.dedup_by(|next, last| {
+        let joined = Interval::new(last.start(), last.stop().max(next.stop())).filter(|_| next.start() <= last.stop());
+        *last = joined.unwrap_or(*last);
+        joined.is_some()
+    });
+    items
+}
+
+/// How many intervals hold the item that most of them hold.
+fn most_at_once(items: &[Interval]) -> u64 {
+    let starts = items.iter().map(|items| (items.start(), 1));
+    let mut ends: Vec<(u128, i64)> = starts.chain(items.iter().map(|items| (items.stop(), -1))).collect();
+    ends.sort_unstable();
+    let (mut now, mut most) = (0, 0);
+    for (_, step) in ends {
+        now += step;
+        most = most.max(now);
+    }
+    most.unsigned_abs()
 }
 
 /// The chunk that a partial's name speaks of: `chunk-000017.0-1f2e3d4c.part`.
@@ -543,6 +617,22 @@ mod tests {
         assert_eq!(names([9, 1, 7, 8, 12].into_iter()), "1, 7..=9, 12");
         assert_eq!(names([3, 4].into_iter()), "3, 4");
         assert_eq!(names((0..100).map(|chunk| 2 * chunk)), "0, 2, 4, 6, 8, 10, 12, 14 and 92 more");
+    }
+
+    #[test]
+    fn neighbours_are_joined_and_tries_counted_by_item() {
+        let of = |items: &[(u128, u128)]| {
+            joined(items.iter().map(|&(start, stop)| Interval::new(start, stop).expect("items")))
+                .iter()
+                .map(|items| (items.start(), items.stop()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[(7, 9), (0, 2), (2, 3), (1, 2), (4, 5)]), [(0, 3), (4, 5), (7, 9)]);
+        let tried = |items: &[(u128, u128)]| {
+            let items = items.iter().map(|&(start, stop)| Interval::new(start, stop).expect("items"));
+            most_at_once(&items.collect::<Vec<_>>())
+        };
+        assert_eq!([tried(&[]), tried(&[(0, 3), (3, 9)]), tried(&[(0, 9), (3, 4), (2, 4)])], [0, 1, 3]);
     }
 
     #[test]

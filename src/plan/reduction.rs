@@ -93,8 +93,16 @@ impl From<Reduction> for Spelling {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Due {
-    /// At least one result: a number, or what else the merge takes.
+    /// Numbers, one a line, or arrays of them; one at least.
     Numbers,
+    /// The same, or objects that stand for several numbers.
+    Summaries,
+    /// Numbers, or counts by key.
+    Counts,
+    /// Numbers, true or false.
+    Truths,
+    /// Objects, or lines of the form `name=value`.
+    Fields,
     /// Anything, also nothing.
     Anything,
 }
@@ -217,7 +225,12 @@ impl Reduction {
     pub fn due(&self) -> Due {
         match self {
             Self::Count | Self::Concat | Self::Table | Self::Files | Self::Union | Self::With(_) => Due::Anything,
-            _ => Due::Numbers,
+            Self::Mean | Self::Stats => Due::Summaries,
+            Self::Histogram(_) => Due::Counts,
+            Self::Any | Self::All => Due::Truths,
+            Self::Fields(_) => Due::Fields,
+            Self::Sum | Self::Product | Self::Min | Self::Max => Due::Numbers,
+            Self::Argmin | Self::Argmax | Self::Top(_) | Self::Quantiles(_) => Due::Numbers,
         }
     }
 }

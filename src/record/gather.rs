@@ -1,5 +1,7 @@
 //! A folder's partials, read side by side, and what of the space they cover.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -9,7 +11,9 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use rustix::fs::{CWD, Mode, OFlags};
 
-use super::{Claim, Damage, Kind, Listing, MergedGroup, Payload, Record, RecordRead, Tiling, merged_group, read, tile};
+use super::{
+    Claim, Damage, Kind, Listing, MergedGroup, Payload, Record, RecordRead, Tiling, merged_group, read_of, tile,
+};
 use crate::plan::{Identity, Plan, Shards};
 use crate::space::Interval;
 
@@ -70,6 +74,35 @@ impl Gathered {
     #[must_use]
     pub fn path(&self, found: &Found) -> PathBuf {
         self.folder.join(&self.partials[found.partial])
+    }
+
+    /// Failures in the order in which they are worth telling: of the attempt that came back last first, and of one attempt
+    /// those before the others whose program ran, in item order.
+    #[must_use]
+    pub fn newest_first<'a>(&self, failures: impl Iterator<Item = &'a Found>) -> Vec<&'a Found> {
+        let mut failures: Vec<&Found> = failures.collect();
+        failures.sort_by_cached_key(|found| {
+            let header = &found.record.header;
+            let time = self.path(found).metadata().and_then(|partial| partial.modified()).ok();
+            let not_run = header.seconds <= 0.0;
+            (Reverse((time, header.attempt.clone())), not_run, header.items)
+        });
+        failures
+    }
+
+    /// Takes results out that are none for the plan's reducer, by their places: their items are missing, unless other results
+    /// cover them.
+    ///
+    /// # Errors
+    /// Where a partial cannot be read again.
+    pub fn leave_out(&mut self, places: &BTreeSet<usize>, plan: &Plan) -> io::Result<()> {
+        let mut place = 0;
+        self.results.retain(|_| {
+            place += 1;
+            !places.contains(&(place - 1))
+        });
+        self.differing.clear();
+        self.choose(plan)
     }
 
     /// How many partials there are.
@@ -142,7 +175,7 @@ pub fn gather_of(
         .par_chunks(BATCH)
         .enumerate()
         .map_init(Vec::new, |buffer, (place, names)| {
-            let batch = Batch::read(names, place * BATCH, &folder, plan.identity, buffer)?;
+            let batch = Batch::read(names, place * BATCH, &folder, plan, buffer)?;
             tick(names.len() as u64);
             Ok(batch)
         })
@@ -236,27 +269,18 @@ struct Batch {
 
 impl Batch {
     /// Reads the partials `names`, of which the first is number `first` of all.
-    fn read(
-        names: &[OsString],
-        first: usize,
-        folder: &OwnedFd,
-        plan: Identity,
-        buffer: &mut Vec<u8>,
-    ) -> io::Result<Self> {
+    fn read(names: &[OsString], first: usize, folder: &OwnedFd, plan: &Plan, buffer: &mut Vec<u8>) -> io::Result<Self> {
         let mut batch = Self { results: Vec::with_capacity(names.len()), ..Self::default() };
         for (partial, name) in (first..).zip(names) {
             let file = rustix::fs::openat(folder, name.as_os_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-            let read = file.map_err(io::Error::from).and_then(|file| read(&mut File::from(file), buffer));
-            let RecordRead { records, damage } =
+            let (plan, items) = (plan.identity, plan.space.count());
+            let read = file.map_err(io::Error::from);
+            let read = read.and_then(|file| read_of(&mut File::from(file), buffer, plan, items));
+            let (RecordRead { records, damage }, foreign) =
                 read.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", name.display())))?;
             batch.damaged.extend(damage.map(|damage| (partial, damage)));
-            let mut foreign = None;
             for record in records {
                 if record.header.kind == Kind::Merged {
-                    continue;
-                }
-                if record.header.plan != plan {
-                    foreign = Some(record.header.plan);
                     continue;
                 }
                 let list = match record.header.kind {

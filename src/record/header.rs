@@ -66,6 +66,13 @@ pub enum Cause {
     Signal(i32),
     /// The program printed nothing where a number is due, or wrote nothing to the path that it was told.
     NoResult,
+    /// The program ended well, and its result is nothing that the plan's reducer takes; where that shows.
+    BadResult {
+        /// The line of the result, from 1.
+        line: u64,
+        /// The beginning of what stands there, safe to print.
+        text: String,
+    },
     /// The program ended well, and a file that it was to leave is not there; which.
     Missing(String),
     /// The program could not be started; why.
@@ -99,6 +106,9 @@ impl std::fmt::Display for Cause {
             Self::Signal(signal) => write!(out, "signal {signal} ended the program"),
             Self::NoResult => {
                 out.write_str("the program printed nothing, and wrote no {result}, where a result is due")
+            }
+            Self::BadResult { line, text } => {
+                write!(out, "the program's result is not what the reducer takes, in line {line}: \"{text}\"")
             }
             Self::Missing(file) => write!(out, "the program did not write a file that it has to leave: {file}"),
             Self::NotStarted(why) => write!(out, "the program could not be started: {why}"),

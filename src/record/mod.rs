@@ -15,6 +15,7 @@
 //! not the file's name, not its place, not how often a job ran.
 
 #[cfg(feature = "cli")]
+mod bound;
 mod contents;
 mod coverage;
 mod entries;
@@ -41,7 +42,8 @@ pub use listing::Listing;
 #[cfg(feature = "cli")]
 pub use merged::{MergedGroup, MergedHead, Totals, made_of, merged_group, merged_name};
 pub use partial::{
-    Damage, Payload, PayloadReader, Record, RecordRead, is_partial, partial_name, partial_start, peek, read, write,
+    Damage, Payload, PayloadReader, Record, RecordRead, is_partial, partial_name, partial_start, peek, read, read_of,
+    write,
 };
 #[cfg(feature = "cli")]
 pub use versions::{Mixture, mixture};

@@ -5,9 +5,10 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use super::bound::Bound;
 use super::header::{Line, LineKind};
 use super::{Header, Kind};
-use crate::plan::FORMAT;
+use crate::plan::{FORMAT, Identity};
 
 /// A payload of at most so many bytes is kept in memory; a larger one is read again when it is merged.
 const INLINE: u64 = 512;
@@ -288,13 +289,57 @@ pub fn peek(file: &mut impl Read) -> Option<Header> {
 /// # Errors
 /// Where the file cannot be read; damage is no error.
 pub fn read(file: &mut impl Read, buffer: &mut Vec<u8>) -> io::Result<RecordRead> {
+    read_judged(file, buffer, &mut |_| Ok(true))
+}
+
+/// Reads what a partial holds of a plan with so many items; beside it, whose the other records are.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_of(
+    file: &mut impl Read,
+    buffer: &mut Vec<u8>,
+    plan: Identity,
+    items: u128,
+) -> io::Result<(RecordRead, Option<Identity>)> {
+    let mut foreign = None;
+    let read = read_judged(file, buffer, &mut |header| {
+        if header.plan != plan {
+            foreign = Some(header.plan);
+            return Ok(false);
+        }
+        if header.items.stop() > items { Err("its items are past those of the plan") } else { Ok(true) }
+    })?;
+    Ok((read, foreign))
+}
+
+/// Reads the records that `judge` wants, up to the first that it calls damaged. Memory is bounded by what can count of them.
+fn read_judged(
+    file: &mut impl Read,
+    buffer: &mut Vec<u8>,
+    judge: &mut dyn FnMut(&Header) -> Result<bool, &'static str>,
+) -> io::Result<RecordRead> {
+    let mut bound = Bound::default();
     let mut window = Window { file, buffer, filled: 0, start: 0, offset: 0, ended: false };
     // Most partials hold one record.
     let mut found = RecordRead { records: Vec::with_capacity(1), damage: None };
     loop {
         let at = window.offset;
         match window.record() {
-            Ok(Some(record)) => found.records.push(record),
+            Ok(Some(record)) => {
+                let judged = judge(&record.header).and_then(|wanted| match wanted {
+                    true if !bound.admits(&record.header) => Err("it holds far more records than its items can have"),
+                    wanted => Ok(wanted),
+                });
+                match judged {
+                    Ok(true) => found.records.push(record),
+                    Ok(false) => {}
+                    Err(why) => {
+                        found.damage = Some(Damage::Corrupt { at, why });
+                        return Ok(found);
+                    }
+                }
+            }
             Ok(None) if at > 0 => return Ok(found),
             Ok(None) => {
                 found.damage = Some(Damage::Truncated { at });
@@ -462,7 +507,6 @@ mod tests {
 
     use super::super::Cause;
     use super::*;
-    use crate::plan::Identity;
     use crate::space::Interval;
 
     fn record(first: u128, kind: Kind, payload: &[u8]) -> Vec<u8> {
@@ -530,6 +574,22 @@ mod tests {
         assert!(matches!(read_bytes(&endless).damage, Some(Damage::Corrupt { .. })));
         let deep = ["[".repeat(50_000), "\n".to_owned()].concat();
         assert!(matches!(read_bytes(deep.as_bytes()).damage, Some(Damage::Corrupt { .. })));
+    }
+
+    #[test]
+    fn records_of_a_plan_alone_are_kept() {
+        let records = [record(0, Kind::Whole, b"1"), record(50, Kind::Whole, b"2"), record(3, Kind::Whole, b"3")];
+        let at = records[0].len() as u64;
+        let read = |plan: &[u8], items: u128| {
+            let bytes = records.concat();
+            let (read, foreign) =
+                read_of(&mut &bytes[..], &mut Vec::new(), Identity::of_bytes(plan), items).expect("in memory");
+            (read.records.len(), read.damage, foreign.is_some())
+        };
+        assert_eq!(read(b"plan", 100), (3, None, false));
+        assert_eq!(read(b"another", 100), (0, None, true));
+        let damage = Damage::Corrupt { at, why: "its items are past those of the plan" };
+        assert_eq!(read(b"plan", 40), (1, Some(damage), false));
     }
 
     proptest! {

@@ -43,7 +43,7 @@ fn is_broken(cause: &Cause) -> bool {
     /// SIGILL, SIGABRT, SIGBUS, SIGFPE, SIGSEGV: signal(7).
     const CRASHES: [i32; 5] = [4, 6, 7, 8, 11];
     match cause {
-        Cause::ExitCode(_) | Cause::NoResult | Cause::Missing(_) => true,
+        Cause::ExitCode(_) | Cause::NoResult | Cause::BadResult { .. } | Cause::Missing(_) => true,
         Cause::Signal(signal) => CRASHES.contains(signal),
         Cause::NotStarted(_) | Cause::Setup(_) | Cause::TimedOut(_) | Cause::OverBudget(_) => false,
         Cause::OutOfMemory(_) | Cause::OutOfDisk(_) | Cause::Machine(_) => false,

@@ -111,14 +111,23 @@ pub(super) fn merge_state(plan: &Plan, gathered: &Gathered, rows: &Rows) -> Resu
     values(plan, gathered, rows, &Keeping, &|_| ())
 }
 
+/// The results that count and that the plan's reducer refuses, by their places, and why: each that it would refuse alone, or
+/// else the first that does not fit those before it. Of a plan that merges texts there are none.
+///
+/// # Errors
+/// Where a partial cannot be read again.
+pub fn refused(plan: &Plan, gathered: &Gathered, rows: &Rows) -> Result<Vec<(usize, BadResult)>, MergeError> {
+    Ok(values(plan, gathered, rows, &Judging, &|_| ())?.unwrap_or_default())
+}
+
 /// Merges what the results hold; `None` where the plan merges texts.
-fn values<E: End>(
+fn values<W: Work>(
     plan: &Plan,
     gathered: &Gathered,
     rows: &Rows,
-    end: &E,
+    work: &W,
     tick: &(dyn Fn(u64) + Sync),
-) -> Result<Option<E::Product>, MergeError> {
+) -> Result<Option<W::Product>, MergeError> {
     let Some(merger) = Merger::of(&plan.reduce) else { return Ok(None) };
     let merging = Merging { due: plan.reduce.due(), gathered, tick };
     if !plan.by.is_empty() {
@@ -126,26 +135,25 @@ fn values<E: End>(
         let key = |item| key(&plan.space, rows, &columns, item);
         let answer = plan.reduce.to_string();
         let grouped = Grouped { reducer: &merger, names: &plan.by, answer: &answer, key: &key };
-        return merging.carry_out(&grouped, end).map(Some);
+        return work.carry_out(&merging, &grouped).map(Some);
     }
     let product = match &plan.reduce {
         // What most plans do goes without the detour over a choice made for each result.
-        Reduction::Sum => merging.carry_out(&Elementwise(Sum), end),
-        Reduction::Product => merging.carry_out(&Elementwise(Product), end),
-        Reduction::Min => merging.carry_out(&Elementwise(Min), end),
-        Reduction::Max => merging.carry_out(&Elementwise(Max), end),
-        _ => merging.carry_out(&merger, end),
+        Reduction::Sum => work.carry_out(&merging, &Elementwise(Sum)),
+        Reduction::Product => work.carry_out(&merging, &Elementwise(Product)),
+        Reduction::Min => work.carry_out(&merging, &Elementwise(Min)),
+        Reduction::Max => work.carry_out(&merging, &Elementwise(Max)),
+        _ => work.carry_out(&merging, &merger),
     };
     product.map(Some)
 }
 
-/// What is made of a reducer's state once all is merged.
-trait End {
+/// What is done with a reducer and the results.
+trait Work {
     /// What comes out.
     type Product;
 
-    fn end<R: Reducer>(&self, merging: &Merging<'_>, reducer: &R, state: R::State)
-    -> Result<Self::Product, MergeError>;
+    fn carry_out<R: Reducer>(&self, merging: &Merging<'_>, reducer: &R) -> Result<Self::Product, MergeError>;
 }
 
 /// The answer.
@@ -154,26 +162,58 @@ struct Answering;
 /// The state itself, as it is written.
 struct Keeping;
 
-impl End for Answering {
+/// The results that the reducer refuses, by their places.
+struct Judging;
+
+impl Work for Answering {
     type Product = Value;
 
-    fn end<R: Reducer>(&self, merging: &Merging<'_>, reducer: &R, state: R::State) -> Result<Value, MergeError> {
-        reducer.finish(state).map_err(|none| match none {
+    fn carry_out<R: Reducer>(&self, merging: &Merging<'_>, reducer: &R) -> Result<Value, MergeError> {
+        reducer.finish(merging.merge(reducer)?).map_err(|none| match none {
             NoAnswer::Nothing => MergeError::NoNumber,
             NoAnswer::Misfit { item, bad } => merging.misfit(item, bad),
         })
     }
 }
 
-impl End for Keeping {
+impl Work for Keeping {
     type Product = Vec<u8>;
 
-    fn end<R: Reducer>(&self, _: &Merging<'_>, _: &R, state: R::State) -> Result<Vec<u8>, MergeError> {
+    fn carry_out<R: Reducer>(&self, merging: &Merging<'_>, reducer: &R) -> Result<Vec<u8>, MergeError> {
         let unwritable = |error: serde_json::Error| MergeError::File {
             doing: "cannot write the merged results".to_owned(),
             source: error.into(),
         };
-        serde_json::to_vec(&state).map_err(unwritable)
+        serde_json::to_vec(&merging.merge(reducer)?).map_err(unwritable)
+    }
+}
+
+impl Work for Judging {
+    type Product = Vec<(usize, BadResult)>;
+
+    fn carry_out<R: Reducer>(&self, merging: &Merging<'_>, reducer: &R) -> Result<Self::Product, MergeError> {
+        let judge = |&at: &usize| {
+            let mut state = reducer.identity();
+            match merging.take(reducer, &mut state, &merging.gathered.results[at]) {
+                Err(MergeError::BadResult { source, .. }) => return Ok(Some((at, source))),
+                taken => taken?,
+            }
+            Ok(match reducer.finish(state) {
+                Err(NoAnswer::Misfit { bad, .. }) => Some((at, bad)),
+                Ok(_) | Err(NoAnswer::Nothing) => None,
+            })
+        };
+        let chosen = &merging.gathered.tiling.chosen;
+        let judged: Result<Vec<_>, MergeError> = chosen.par_iter().map(judge).collect();
+        let alone: Self::Product = judged?.into_iter().flatten().collect();
+        if !alone.is_empty() {
+            return Ok(alone);
+        }
+        // Each would do alone; one may not fit the first.
+        Ok(match reducer.finish(merging.merge(reducer)?) {
+            Err(NoAnswer::Misfit { item, bad }) => merging.place(item).map(|at| (at, bad)).into_iter().collect(),
+            Ok(_) | Err(NoAnswer::Nothing) => Vec::new(),
+        })
     }
 }
 
@@ -234,7 +274,8 @@ struct Merging<'a> {
 }
 
 impl Merging<'_> {
-    fn carry_out<R: Reducer, E: End>(&self, reducer: &R, end: &E) -> Result<E::Product, MergeError> {
+    /// Merges all.
+    fn merge<R: Reducer>(&self, reducer: &R) -> Result<R::State, MergeError> {
         let carry_out = |task: &Task<'_>| {
             let block = match task {
                 Task::Block(block) => block,
@@ -248,15 +289,14 @@ impl Merging<'_> {
             Ok(state)
         };
         // States, which may be large, are merged as soon as they are there. Of errors the first in item order stays.
-        let merged = self.tasks().par_iter().map(carry_out).reduce(
+        self.tasks().par_iter().map(carry_out).reduce(
             || Ok(reducer.identity()),
             |left, right| {
                 let mut left = left?;
                 reducer.merge(&mut left, right?);
                 Ok(left)
             },
-        )?;
-        end.end(self, reducer, merged)
+        )
     }
 
     /// What is merged, in item order.
@@ -277,11 +317,16 @@ impl Merging<'_> {
 
     /// The error for a result that does not fit one of another record.
     fn misfit(&self, item: u128, bad: BadResult) -> MergeError {
-        let chosen: Vec<&Found> = self.gathered.chosen().collect();
-        let place = chosen.partition_point(|found| found.record.header.items.stop() <= item);
-        let Some(found) = chosen.get(place) else { return MergeError::NoNumber };
+        let Some(found) = self.place(item).map(|at| &self.gathered.results[at]) else { return MergeError::NoNumber };
         let of_item = Interval::new(item, item.saturating_add(1)).filter(|_| found.record.header.kind == Kind::Each);
         self.bad(found, of_item.unwrap_or(found.record.header.items), bad)
+    }
+
+    /// The place of the result that covers an item, or comes next.
+    fn place(&self, item: u128) -> Option<usize> {
+        let Gathered { tiling, results, .. } = self.gathered;
+        let next = tiling.chosen.partition_point(|&at| results[at].record.header.items.stop() <= item);
+        tiling.chosen.get(next).copied()
     }
 
     fn bad(&self, found: &Found, items: Interval, source: BadResult) -> MergeError {
@@ -320,7 +365,7 @@ impl Merging<'_> {
 
     fn take_text<R: Reducer>(&self, reducer: &R, state: &mut R::State, entry: &Entry<'_>) -> Result<(), BadResult> {
         // The plan may have had another reducer when the job ran, which took this.
-        if self.due == Due::Numbers && entry.text.iter().all(u8::is_ascii_whitespace) {
+        if self.due != Due::Anything && entry.text.iter().all(u8::is_ascii_whitespace) {
             return Err(BadResult::Nothing);
         }
         reducer.take(state, entry)
@@ -362,7 +407,7 @@ impl Merging<'_> {
                 return Err(Stop::Bad(BadResult::not_a_number(lines + 1, &pending)));
             }
         }
-        if blank && self.due == Due::Numbers { Err(Stop::Bad(BadResult::Nothing)) } else { Ok(()) }
+        if blank && self.due != Due::Anything { Err(Stop::Bad(BadResult::Nothing)) } else { Ok(()) }
     }
 }
 

@@ -57,7 +57,7 @@ pub use integer::Integer;
 pub use items::{Field, ItemResult, each_result};
 pub use mean::{Mean, Means};
 use merge::merge_state;
-pub use merge::{Answer, MergeError, merge, ticks};
+pub use merge::{Answer, MergeError, merge, refused, ticks};
 pub use merger::{Merger, MergerState};
 pub use number::Number;
 pub use product::{Product, Products};

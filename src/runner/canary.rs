@@ -32,6 +32,8 @@ pub enum Way {
     Signal(i32),
     /// Without a result.
     NoResult,
+    /// With a result that the reducer does not take.
+    BadResult,
     /// Without a file that it has to leave.
     Missing,
     /// Before it started.
@@ -52,6 +54,7 @@ impl Way {
             Cause::ExitCode(code) => Some(Self::ExitCode(*code)),
             Cause::Signal(signal) => Some(Self::Signal(*signal)),
             Cause::NoResult => Some(Self::NoResult),
+            Cause::BadResult { .. } => Some(Self::BadResult),
             Cause::Missing(_) => Some(Self::Missing),
             Cause::NotStarted(_) => Some(Self::NotStarted),
             Cause::Setup(_) => Some(Self::Setup),

@@ -120,7 +120,7 @@ impl Outcome {
             Self::Failed { cause, .. } => match cause {
                 Cause::ExitCode(_) => Exit::ProgramFailed,
                 Cause::Signal(_) => Exit::ProgramKilled,
-                Cause::NoResult => Exit::NoResult,
+                Cause::NoResult | Cause::BadResult { .. } => Exit::NoResult,
                 Cause::Missing(_) => Exit::FileMissing,
                 Cause::NotStarted(_) => Exit::NotStarted,
                 Cause::Setup(_) => Exit::SetupFailed,

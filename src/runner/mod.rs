@@ -9,6 +9,7 @@ mod checkpoint;
 mod chunk;
 mod collect;
 mod container;
+mod due;
 mod environment;
 mod exec;
 mod guard;

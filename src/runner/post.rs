@@ -14,7 +14,7 @@ use std::time::SystemTime;
 use super::canary::{Failures, Tally};
 use crate::exit::Exit;
 use crate::plan::{Job, PLAN_FILES};
-use crate::record::{self, Cause, Header, Kind, Listing, Record, last_lines};
+use crate::record::{self, Cause, Header, Kind, Listing, Record, RecordRead, last_lines};
 use crate::store::{self, StoreError};
 
 /// Where the reason is left, relative to the plan's folder.
@@ -70,16 +70,30 @@ pub(super) fn post(status: &str, node: Option<&str>) -> Result<Exit, (Exit, Stri
     {
         return Ok(Exit::StopDag);
     }
-    // Without a tail nothing makes up for a job that was removed.
-    let node = node.filter(|_| status != REMOVED || job().is_some_and(|job| job.retries.is_some()));
+    // Without a tail nothing makes up for a job that ended without a word of its own.
+    let node = node.filter(|_| !is_without_word(status) || job().is_some_and(|job| job.retries.is_some()));
     pass_on(status, node.unwrap_or_default())
 }
 
-/// What DAGMan gives for `$RETURN` where a job was removed.
+/// What DAGMan gives for `$RETURN` where a job was removed, and where it could not be submitted.
 const REMOVED: i64 = -1002;
+const NOT_SUBMITTED: i64 = -1001;
 
-/// The POST script of nodes that nothing is counted for: passes the exit code on, but for a chunk, or a piece of one, whose job
-/// was removed. That is done as far as DAGMan is concerned, since the tail goes by the records. It reads nothing.
+/// The exit code of a runner that was interrupted.
+const INTERRUPTED: i64 = 130;
+
+/// No signal has a greater number.
+const LAST_SIGNAL: i64 = 64;
+
+/// Whether the job ended, or never began, otherwise than by what its runner had to say: removed, killed as by the kernel for
+/// want of memory, not submitted. What of its items is missing shows in the records.
+fn is_without_word(status: i64) -> bool {
+    matches!(status, REMOVED | NOT_SUBMITTED | INTERRUPTED) || (-LAST_SIGNAL..0).contains(&status)
+}
+
+/// The POST script of nodes that nothing is counted for, where there is a tail: passes the exit code on, but for a chunk, or a
+/// piece of one, whose job was removed, killed or not submitted. That is done as far as DAGMan is concerned, since the tail goes
+/// by the records. It reads nothing.
 pub(super) fn left(status: &str, node: &str) -> Result<Exit, (Exit, String)> {
     let status: i64 = status.parse().map_err(|_| (Exit::Usage, "left takes $RETURN and $JOB".to_owned()))?;
     pass_on(status, node)
@@ -89,8 +103,8 @@ pub(super) fn left(status: &str, node: &str) -> Result<Exit, (Exit, String)> {
 fn pass_on(status: i64, node: &str) -> Result<Exit, (Exit, String)> {
     match u8::try_from(status) {
         Ok(0) => Ok(Exit::Success),
+        _ if is_without_word(status) && is_of_chunk(node) => Ok(Exit::Success),
         Ok(code) => std::process::exit(code.into()),
-        Err(_) if status == REMOVED && is_of_chunk(node) => Ok(Exit::Success),
         Err(_) => Ok(Exit::Machine),
     }
 }
@@ -111,9 +125,9 @@ fn has_results(job: &Job, chunk: u64) -> bool {
     let start = record::partial_start(chunk);
     let is_its = |name: &OsString| name.as_encoded_bytes().starts_with(start.as_bytes());
     let holds_results = |path: PathBuf| {
-        let read = File::open(path).and_then(|mut file| record::read(&mut file, &mut Vec::new()));
+        let read = File::open(path).and_then(|mut file| read_of(job, &mut file));
         let records = read.map(|read| read.records).unwrap_or_default();
-        records.iter().any(|record| record.header.plan == job.plan && record.header.kind.is_result())
+        records.iter().any(|record| record.header.kind.is_result())
     };
     let outputs = Path::new("outputs");
     let Listing { partials, mut shards } = Listing::read(outputs).unwrap_or_default();
@@ -159,12 +173,10 @@ pub fn judge(job: &Job, outputs: &Path, since: Since, machine: &str) -> Option<B
         if since.stopped.is_some_and(|stopped| modified <= stopped) {
             continue;
         }
-        let Ok(read) = File::open(&partial).and_then(|mut file| record::read(&mut file, &mut Vec::new())) else {
-            continue;
-        };
+        let Ok(read) = File::open(&partial).and_then(|mut file| read_of(job, &mut file)) else { continue };
         // An attempt counts once, however many of its items failed.
         let mut failed = false;
-        for record in read.records.into_iter().filter(|record| record.header.plan == job.plan) {
+        for record in read.records {
             match &record.header.kind {
                 Kind::Whole | Kind::Each | Kind::Bundle | Kind::Merged | Kind::Segment(_) => tally.add_result(),
                 Kind::Failure(_) if since.started.is_some_and(|started| modified <= started) => {}
@@ -197,6 +209,11 @@ pub fn judge(job: &Job, outputs: &Path, since: Since, machine: &str) -> Option<B
         Ok(())
     });
     Some(Broken { failures: failures.clone(), example: record.header, cause, last_words })
+}
+
+/// What a partial holds of the plan.
+fn read_of(job: &Job, file: &mut File) -> io::Result<RecordRead> {
+    record::read_of(file, &mut Vec::new(), job.plan, job.space.count()).map(|(read, _)| read)
 }
 
 /// A failure, and the partial that it is in.

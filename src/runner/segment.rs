@@ -11,12 +11,13 @@ use std::path::Path;
 
 use super::chunk::{Attempt, Outcome, Place, RunError, Slice, attempt_name, read_failed};
 use super::collect::{Collected, Collector};
+use super::due::judge;
 use super::program::Running;
 use super::records::Records;
-use super::session::{CallFailed, Called, SegmentOf, Session, clear, is_blank};
+use super::session::{CallFailed, Called, SegmentOf, Session, clear};
 use super::shortage;
 use crate::chain::{Link, StateError, clear_state, lay_state};
-use crate::plan::{Chain, Command, Due, Word};
+use crate::plan::{Chain, Command, Word};
 use crate::record::{self, Cause, Header, Kind, Segment};
 use crate::space::Interval;
 use crate::store::{Draft, StoreError};
@@ -141,10 +142,10 @@ impl Step<'_> {
         let failed = |cause| Ok(Err(Ended::Failed(CallFailed { seconds, ..CallFailed::of_items(cause) })));
         let is_finished = finished.exists();
         let is_last = is_finished || number == chain.segments();
-        if is_last && attempt.job.due == Due::Numbers {
-            match is_blank(&mut output.file, output.bytes) {
-                Ok(false) => {}
-                Ok(true) => return failed(Cause::NoResult),
+        if is_last {
+            match judge(attempt.job.due, &mut output.file, output.bytes) {
+                Ok(None) => {}
+                Ok(Some(cause)) => return failed(cause),
                 Err(error) => return failed(shortage::cause_of(&error, "")),
             }
         }

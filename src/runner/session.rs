@@ -14,6 +14,7 @@ use signal_hook::consts::{SIGKILL, SIGTERM};
 
 use super::checkpoint::Keeper;
 use super::chunk::{Attempt, Place};
+use super::due::judge;
 use super::environment::{Base, environment, of_run};
 use super::listing::{Listing, ListingError};
 use super::program::{self, Failed, LAST_WORDS, Limit, Process, Running, Surroundings};
@@ -120,8 +121,8 @@ impl CallFailed {
         !self.is_final
             && match self.cause {
                 Cause::ExitCode(code) => !SHELL_STARTED_NOTHING.contains(&code) && code != SAVED,
-                Cause::Signal(_) | Cause::NoResult | Cause::Missing(_) | Cause::TimedOut(_) => true,
-                Cause::OutOfMemory(_) => true,
+                Cause::Signal(_) | Cause::Missing(_) | Cause::TimedOut(_) | Cause::OutOfMemory(_) => true,
+                Cause::NoResult | Cause::BadResult { .. } => true,
                 Cause::NotStarted(_) | Cause::Setup(_) | Cause::OverBudget(_) => false,
                 Cause::OutOfDisk(_) | Cause::Machine(_) => false,
             }
@@ -419,8 +420,8 @@ impl<'a> Session<'a> {
             false => (self.own.printed.as_path(), ended.printed),
         };
         match output(self.due(), path, length, seconds) {
-            Ok(Some(output)) => Ok(Ran::Done(output)),
-            Ok(None) => Err(failed(self.shortage(false).unwrap_or(Cause::NoResult))),
+            Ok(Ok(output)) => Ok(Ran::Done(output)),
+            Ok(Err(cause)) => Err(failed(self.shortage(false).unwrap_or(cause))),
             Err(error) => Err(failed(shortage::cause_of(&error, ""))),
         }
     }
@@ -523,10 +524,10 @@ pub(super) fn clear(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The first `length` bytes of a file that the program left; `None` where there is no result in it.
-fn output(due: Due, path: &Path, length: u64, seconds: f64) -> io::Result<Option<Output>> {
+/// The first `length` bytes of a file that the program left, or why there is no result in it.
+fn output(due: Due, path: &Path, length: u64, seconds: f64) -> io::Result<Result<Output, Cause>> {
     let mut file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Err(Cause::NoResult)),
         opened => opened?,
     };
     let found = file.metadata()?;
@@ -534,25 +535,10 @@ fn output(due: Due, path: &Path, length: u64, seconds: f64) -> io::Result<Option
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "what the program left as its result is no file"));
     }
     let bytes = found.len().min(length);
-    if due == Due::Numbers && is_blank(&mut file, bytes)? {
-        return Ok(None);
-    }
-    Ok(Some(Output { file, bytes, seconds }))
-}
-
-/// Whether there is nothing but white space in the first `bytes` bytes of a file, which is then read from its start again.
-pub(super) fn is_blank(file: &mut File, bytes: u64) -> io::Result<bool> {
-    let mut buffer = vec![0; 1 << 12];
-    let mut start = (&mut *file).take(bytes);
-    let is_blank = loop {
-        match start.read(&mut buffer)? {
-            0 => break true,
-            got if buffer[..got].iter().all(u8::is_ascii_whitespace) => {}
-            _ => break false,
-        }
-    };
-    file.rewind()?;
-    Ok(is_blank)
+    Ok(match judge(due, &mut file, bytes)? {
+        Some(cause) => Err(cause),
+        None => Ok(Output { file, bytes, seconds }),
+    })
 }
 
 /// What is wrong with the interpreter of a script that is there and cannot be started: the kernel's own answer

@@ -79,6 +79,20 @@ fn long_chunks_have_slices_by_themselves() {
     assert_eq!((slices, budget), (5, Some(1_200_000)));
     let (slices, budget, _) = plan("--cost 1s --target 1h --slices 3 --budget 3h --tail-rounds 0");
     assert_eq!((slices, budget), (3, Some(10_800_000)));
+    // What is done by then is brought back also where the program runs for each item.
+    let per_item = |words: &str| {
+        let ended = dir.split(&format!("plan --force --total 36000 {words} -- true {{item}}")).ok();
+        let plan: serde_json::Value = serde_json::from_str(&dir.read("plan.json")).expect("JSON");
+        (plan["pacing"]["slices"].as_u64().unwrap_or(1), plan["pacing"]["budget"].as_u64(), ended.text())
+    };
+    let (slices, budget, said) = per_item("--cost 1s");
+    assert_eq!((slices, budget), (1, Some(1_200_000)));
+    assert!(said.contains("a job that has worked for 20 min brings back what it has finished"), "{said}");
+    assert_eq!(per_item("--cost 1s --chunk-size 1800").1, Some(3_600_000), "longer chunks were asked for");
+    assert_eq!(per_item("--cost 1s --budget 1h").1, Some(3_600_000));
+    assert_eq!(per_item("--cost 1s --tail-rounds 0").1, None);
+    assert_eq!(per_item("--cost 1s --checkpoint").1, None);
+    assert_eq!(per_item("--chunks 60").1, None, "it is not known how long a chunk takes");
     let (_, budget, _) = plan("--cost 1s --target 1h --tail-rounds 0");
     assert_eq!(budget, None, "without a tail what is yielded would be missing");
 }

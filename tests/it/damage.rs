@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::kit::Dir;
+use crate::kit::{Dir, SPLIT};
 
 /// A folder whose chunk 2 has this partial; the rest is whole.
 struct Damaged {
@@ -226,6 +226,11 @@ fn a_link_in_the_way_is_not_followed() {
     assert_eq!(dir.read("kept/x.txt"), "mine");
 }
 
+/// A reduce that may use two gigabytes of addresses.
+fn within_2_gb(dir: &Dir) -> crate::kit::Ended<'_> {
+    dir.command("sh").args(["-c", "ulimit -v 2000000; exec \"$0\" reduce .", SPLIT]).run()
+}
+
 #[test]
 fn lies_about_lengths_are_found_out_at_bounded_memory() {
     let (dir, path, whole) = collected("out/");
@@ -240,10 +245,34 @@ fn lies_about_lengths_are_found_out_at_bounded_memory() {
         ("0 1\n8 2\n", "0 0\n8 2\n"),
     ] {
         fs::write(&path, forged(&whole, |payload| replace(payload, from, to.as_bytes()))).expect("written");
-        let ended = dir.command("sh").args(["-c", "ulimit -v 2000000; exec split reduce ."]).run();
+        let ended = within_2_gb(&dir);
         assert!(matches!(ended.code, Some(1 | 20..=24)), "{to}: {}", ended.transcript());
         assert!(!ended.err.contains("panicked") && !ended.err.contains("memory"), "{}", ended.transcript());
     }
+}
+
+/// The answer, and how much memory the reduce took, in kilobytes.
+fn measured(dir: &Dir) -> (String, u64) {
+    let script = "import resource, subprocess, sys\n\
+                  ended = subprocess.run([sys.argv[1], 'reduce', 'outputs'], capture_output=True)\n\
+                  print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, ended.stdout.decode(), end='')";
+    let ended = dir.command("python3").args(["-c", script, SPLIT]).ok();
+    let out = String::from_utf8_lossy(&ended.out).into_owned();
+    let (memory, answer) = out.split_once(' ').expect("two words");
+    (answer.to_owned(), memory.parse().expect("a number"))
+}
+
+#[test]
+fn very_many_records_are_refused_at_bounded_memory() {
+    let damaged = Damaged::new();
+    damaged.put(&damaged.whole);
+    let (answer, usual) = measured(&damaged.dir);
+    assert_eq!(answer, "55\n");
+    damaged.put(&damaged.whole.repeat(500_000));
+    let (answer, memory) = measured(&damaged.dir);
+    assert_eq!(answer, "55\n");
+    assert!(memory < usual + (64 << 10), "{memory} kB, and {usual} kB as usual");
+    damaged.dir.split("reduce outputs").answers("55\n").says("far more records than its items can have");
 }
 
 #[test]
@@ -255,7 +284,7 @@ fn results_that_are_deep_or_endless_are_refused_at_bounded_memory() {
         for text in [&deep, &long] {
             dir.write("result", text);
             dir.split("run --force --total 1..=2 --chunks 2 --reduce").args([reduce, "--", "cat", "result"]).run();
-            let ended = dir.command("sh").args(["-c", "ulimit -v 2000000; exec split reduce ."]).run();
+            let ended = within_2_gb(&dir);
             assert!(ended.code.is_some_and(|code| code < 30), "{reduce}: {:?} {}", ended.code, ended.err);
             assert!(!ended.err.contains("panicked") && !ended.err.contains("overflow"), "{reduce}: {}", ended.err);
         }

@@ -148,7 +148,7 @@ fn the_piece_that_was_removed_tells_what_is_missing_of_its_chunk() {
 
 /// The script after every node of a plan: `split-runner left $RETURN $JOB`.
 #[test]
-fn a_node_is_done_where_its_job_was_removed() {
+fn a_node_is_done_where_its_job_was_removed_or_killed() {
     let dir = Dir::new();
     dir.split("plan --total 1..=100 --chunks 5 -- false {first}").ok();
     assert!(dir.read("plan.dag").contains("SCRIPT POST ALL_NODES plan.files/split-runner left $RETURN $JOB"));
@@ -162,14 +162,17 @@ fn a_node_is_done_where_its_job_was_removed() {
             ("20", 20),
             ("70", 70),
             ("255", 255),
-            // By a signal; not submitted; a script before the node failed.
-            ("-9", 1),
-            ("-15", 1),
-            ("-1001", 1),
-            ("-1004", 1),
-            ("256", 1),
-            // Removed.
+            // By a signal; not submitted; removed; interrupted.
+            ("-9", if is_of_chunk { 0 } else { 1 }),
+            ("-15", if is_of_chunk { 0 } else { 1 }),
+            ("-64", if is_of_chunk { 0 } else { 1 }),
+            ("-1001", if is_of_chunk { 0 } else { 1 }),
             ("-1002", if is_of_chunk { 0 } else { 1 }),
+            ("130", if is_of_chunk { 0 } else { 130 }),
+            // A script before the node failed; what is not known.
+            ("-1004", 1),
+            ("-65", 1),
+            ("256", 1),
         ] {
             assert_eq!(left(&[status, node]), Some(code), "{node} {status}");
         }
@@ -182,8 +185,16 @@ fn a_node_is_done_where_its_job_was_removed() {
     // The script of the chunks that start first knows whether there is a tail.
     let post = |words: &[&str]| dir.command(dir.path("plan.files/split-runner")).arg("post").args(words).run().code;
     assert_eq!(post(&["-1002", "chunk-000003-g1"]), Some(0));
-    assert_eq!(post(&["-9", "chunk-000003-g1"]), Some(1));
+    assert_eq!(
+        post(&["-9", "chunk-000003-g1"]),
+        Some(0),
+        "also where the kernel kills each attempt for want of memory"
+    );
+    assert_eq!(post(&["130", "chunk-000003-g1"]), Some(0));
+    assert_eq!(post(&["-9"]), Some(1));
     dir.split("plan --force --tail-rounds 0 --total 1..=100 --chunks 5 -- false {first}").ok();
     assert!(!dir.read("plan.dag").contains(" left "), "nobody would compute what is missing");
-    assert_eq!(post(&["-1002", "chunk-000003-g1"]), Some(1));
+    for (status, code) in [("-1002", 1), ("-9", 1), ("-1001", 1), ("130", 130)] {
+        assert_eq!(post(&[status, "chunk-000003-g1"]), Some(code));
+    }
 }

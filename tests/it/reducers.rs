@@ -179,8 +179,7 @@ fn an_answer_of_many_lines_is_a_file() {
 fn results_that_do_not_fit_are_refused() {
     let mut shown = String::new();
     let mut refused = |reducer: &str, texts: [&str; 5]| {
-        let dir = Dir::with_results(reducer, texts);
-        dir.split("run .").exits(24);
+        let dir = Dir::recorded(reducer, texts);
         shown += &dir.split("reduce .").exits(24).transcript();
     };
     refused("mean", ["1", "2", "x", "4", "5"]);

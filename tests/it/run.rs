@@ -5,7 +5,7 @@ use std::io::Read;
 
 use rustix::process::Signal;
 
-use crate::kit::{Dir, SUM, path_after, until};
+use crate::kit::{Dir, SPLIT, SUM, path_after, until};
 
 /// Notes that it runs in the file `$LOG`, then does what is added.
 const NOTED: &str = "echo $SPLIT_CHUNK >> $LOG\n";
@@ -467,7 +467,7 @@ fn a_program_may_say_on_standard_output_what_went_wrong() {
 fn results_of_other_languages_come_with_their_cure() {
     for (text, cure) in [("[1] 5050", "cat(x"), ("ans = 5050", "disp(x)"), ("sum: 5050", "{result}")] {
         let dir = Dir::new();
-        dir.split("run --total 2 --chunks 1 -- echo").arg(text).exits(24).says(cure);
+        dir.split("run --total 2 --chunks 1 -- echo").arg(text).exits(30).says(cure);
     }
 }
 
@@ -492,4 +492,40 @@ fn lost_outputs_are_computed_again() {
     let dir = Dir::computed();
     fs::remove_dir_all(dir.path("outputs")).expect("removed");
     dir.split("run .").answers("55\n");
+}
+
+/// Runs a shell's script as root, with file systems of its own; none where that cannot be.
+fn with_own_mounts(dir: &Dir, script: &str) -> Option<String> {
+    let can = std::process::Command::new("unshare").args(["--mount", "mount", "-t", "tmpfs", "small", "/mnt"]).output();
+    if !can.is_ok_and(|ended| ended.status.success()) {
+        return None;
+    }
+    let ended = dir.command("unshare").args(["--mount", "bash", "-c", script, SPLIT]).run();
+    Some(ended.text() + &ended.err)
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+fn a_disk_that_is_full_is_named_and_costs_what_was_not_written() {
+    let dir = Dir::new();
+    let script = "\
+        mkdir small && mount -t tmpfs -o size=2m small small || exit\n\
+        TMPDIR=$PWD/small $0 run --dir a --total 1..=2 --chunks 2 --jobs 1 --retries 0 -- \
+            sh -c 'head -c 4000000 /dev/zero >fill && echo $0' {first}\n\
+        echo \"exit code $?\"; ls -A small\n\
+        $0 plan --dir b --total 1..=4 --chunks 4 --reduce concat -- \
+            sh -c 'head -c 40000 /dev/zero | tr \"\\0\" x; echo; echo $0' {first}\n\
+        cp b/outputs/plan.json . && mount -t tmpfs -o size=100k small b/outputs && cp plan.json b/outputs\n\
+        $0 run b --jobs 1 | wc -c; echo \"exit code ${PIPESTATUS[0]}\"\n\
+        mount -o remount,size=2m b/outputs && $0 run b --jobs 1 | grep -v x | tr '\\n' ' '\n";
+    let Some(said) = with_own_mounts(&dir, script) else {
+        println!("skipped: a small file system takes root");
+        return;
+    };
+    let here = |text: &str| assert!(said.contains(text), "no {text:?} in: {said}");
+    here("chunk 0, item 1: the disk is full");
+    here("exit code 30\n");
+    here("No space left on device");
+    here("0\nexit code 1\n");
+    here("1 2 3 4 ");
 }

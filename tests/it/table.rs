@@ -303,6 +303,25 @@ fn an_archive_is_finished_where_it_was_cut_short() {
 }
 
 #[test]
+fn an_archive_tells_how_far_the_plan_is_and_that_it_is_gone() {
+    let dir = Dir::computed();
+    dir.split("reduce . --archive kept.zip").answers("55\n");
+    let status = dir.split("status").ok();
+    status.says("5 chunks: 5 done").says("the partials are in an archive, kept.zip\nnext: split reduce kept.zip\n");
+    let names = dir.names("");
+    dir.split("why").ok().says("nothing is wrong");
+    assert_eq!(dir.names(""), names, "nothing is left of what was unpacked");
+    fs::remove_file(dir.path("kept.zip")).expect("removed");
+    for command in ["resume", "status", "reduce .", "run ."] {
+        let gone = dir.split(command).exits(20);
+        gone.says("were packed into kept.zip, which is not there any more").is_silent_on("unzip");
+        gone.says("rm ./outputs/archived.txt, and after it the same command once more");
+    }
+    fs::remove_file(dir.path("outputs/archived.txt")).expect("removed");
+    dir.split("run .").answers("55\n");
+}
+
+#[test]
 fn an_archive_that_nothing_tells_of_yet_is_known_by_what_it_holds() {
     let dir = Dir::computed();
     let before: Vec<_> = dir.partials().iter().map(|path| (path.clone(), fs::read(path).expect("read"))).collect();

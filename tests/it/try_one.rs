@@ -86,7 +86,7 @@ fn negative_items_and_folders_elsewhere() {
     dir.split("plan --dir there --total -5..=5 --chunks 2 -- echo {first} {count}")
         .ok()
         .says("first: split try --dir there ");
-    dir.split("try -5 --dir there").exits(24).says("then: split try -5 --dir there");
+    dir.split("try -5 --dir there").exits(30).says("then: split try -5 --dir there");
     dir.split("plan --dir text --total -5..=5 --chunks 2 --reduce concat -- echo {first} {count}").ok();
     dir.split("try -5 --dir text").answers("-5 1\n");
     dir.split("try").refuses(5);
@@ -106,7 +106,7 @@ fn results_as_they_would_be_merged() {
     }
     let dir = Dir::new();
     planned(&dir, "", &["echo", "x = 5"]);
-    insta::assert_snapshot!(account(&tried(&dir, "", 24)));
+    insta::assert_snapshot!(account(&tried(&dir, "", 30)));
     let dir = Dir::new();
     planned(&dir, "", &["true"]);
     tried(&dir, "", 30).says("the program printed nothing");

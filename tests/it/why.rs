@@ -28,6 +28,30 @@ fn failures_are_grouped_by_cause() {
     dir.split("why chunk-5").ok().says("| no room").says("here: split try chunk-5").is_silent_on("no data");
 }
 
+#[test]
+fn a_chunk_tells_what_the_program_said_and_each_cause() {
+    let dir = Dir::new();
+    let run = |words: &[&str]| {
+        dir.split("run --force --chunks 1 --retries 0").args(words).run();
+    };
+    run(&["--total", "1..=10", "--", "sh", "-c", "echo boom $0 >&2; exit 3", "{item}"]);
+    let said = dir.split("why").ok();
+    said.says("chunk 0, items 1..=10: the program ended with exit code 3\n  tried once, on ").says("| boom 1\n");
+    said.is_silent_on("not run");
+    dir.split("reduce .").refuses(20).says("exit code 3 (on ").says("| boom 1\n").is_silent_on("not run");
+    let script = "case $0 in 3|7) echo no data for $0 >&2; exit 3;; 41) exit 4;; 5) echo no room >&2; exit 3;; *) echo $0;; esac";
+    run(&["--total", "1..=50", "--", "sh", "-c", script, "{item}"]);
+    for said in [dir.split("why").ok(), dir.split("why 0").ok()] {
+        said.says("chunk 0, items 1..=50: the program ended with exit code 3\n  it failed on items 3, 7\n");
+        said.says("| no data for 3\n  here: split try 3\n").is_silent_on("no data for 7");
+        said.says("exit code 3\n  it failed on item 5\n").says("| no room\n");
+        said.says("exit code 4\n  it failed on item 41\n").says("here: split try 41\n");
+    }
+    // What came back last counts, once for each item.
+    dir.split("run .").run();
+    dir.split("why").ok().says("  tried twice, on ").says("it failed on items 3, 7\n");
+}
+
 /// Gives the failure in a partial another cause.
 fn recast(partial: &std::path::Path, cause: &str) {
     let whole = fs::read_to_string(partial).expect("read");

@@ -1,4 +1,4 @@
-//! Faults of every kind while a plan runs, chosen by a seed that is printed: the answer is exact to the byte.
+//! Faults of every kind while a plan runs, each kind once and then chosen by a seed that is printed: the answer is exact to the byte.
 //!
 //! `SPLIT_CHAOS_FAULTS=200 cargo test --test pool -- chaos` is the long form; `SPLIT_CHAOS_SEED=N` repeats what a seed chose
 //! (machines have a mind of their own, so that it is not the same run).
@@ -99,6 +99,7 @@ pub(crate) fn chaos_leaves_the_answer_exact(other: &Pool) {
         chaos.holds, chaos.made
     );
     assert!(total >= wanted);
+    assert!(wanted < FAULTS.len() || chaos.made.len() == FAULTS.len(), "each kind: {:?}", chaos.made);
     pool.stop();
 }
 
@@ -166,6 +167,9 @@ impl Chaos<'_> {
             let stuck = || folder.run(["condor_q", "-nobatch", "-allusers"]).out;
             assert!(start.elapsed() < PATIENCE, "a chunk is stuck: {}", stuck());
             if last.elapsed() >= PAUSE && self.made.values().sum::<usize>() < wanted {
+                // Each kind once, and then by chance.
+                let unmade: Vec<Fault> =
+                    FAULTS.into_iter().map(|(fault, _)| fault).filter(|fault| !self.made.contains_key(fault)).collect();
                 let sum: usize = FAULTS.iter().map(|(_, weight)| weight).sum();
                 let mut place = self.chance.usize(..sum);
                 let chosen = FAULTS.into_iter().find(|(_, weight)| {
@@ -173,7 +177,8 @@ impl Chaos<'_> {
                     place = place.saturating_sub(*weight);
                     here
                 });
-                let (fault, _) = chosen.expect("below the sum");
+                let (by_chance, _) = chosen.expect("below the sum");
+                let fault = self.chance.choice(unmade).unwrap_or(by_chance);
                 if self.make(folder, fault) {
                     *self.made.entry(fault).or_default() += 1;
                     last = Instant::now();

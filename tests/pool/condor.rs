@@ -42,6 +42,11 @@ impl Event {
         matches!(self.code, 4 | 7 | 22)
     }
 
+    /// When it happened, to the second: `2026-11-22 15:53:05`.
+    pub(crate) fn time(&self) -> &str {
+        self.text.split_once(") ").and_then(|(_, rest)| rest.get(..19)).unwrap_or_default()
+    }
+
     /// Whether these words are in it.
     pub(crate) fn says(&self, words: &str) -> bool {
         self.text.contains(words)

@@ -1,6 +1,6 @@
 //! Jobs that are taken away: what they had finished counts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use crate::condor::events;
@@ -31,13 +31,38 @@ fn attempts(folder: &Folder<'_>, chunk: u64) -> Vec<String> {
     headers.map(|line| attempt(line).expect("each has one")).collect()
 }
 
+/// When each run over a slice ended, by the slice's first item: `2026-11-22 15:53:05`.
+fn ends(pool: &Pool, log: &str) -> BTreeMap<usize, Vec<String>> {
+    let mut ends: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    for line in pool.as_root(&format!("cat {log}")).ok().lines() {
+        let (first, time) = line.split_once(' ').expect("two words");
+        ends.entry(first.parse().expect("a number")).or_default().push(time.to_owned());
+    }
+    ends
+}
+
+/// When a chunk's job carried something for the last time before it lost its machine for the last time.
+fn carried_before_loss(folder: &Folder<'_>, chunk: u64) -> String {
+    let number = folder.jobs().into_iter().find(|job| job.chunk() == Some(chunk)).expect("it has run").number;
+    let log: Vec<_> = events(&folder.path("logs/events.log")).into_iter().filter(|event| event.is_of(number)).collect();
+    let loss = log.iter().rposition(|event| event.is_loss()).expect("it was evicted");
+    let carry = log[..loss].iter().rfind(|event| event.says("Finished transferring output files"));
+    carry.expect("it has carried").time().to_owned()
+}
+
 /// A graceful eviction keeps each slice that is finished; a hard one, and a starter that is killed, all that was carried.
 pub(crate) fn an_evicted_job_goes_on_where_it_was(pool: &Pool) {
     let folder = pool.folder("evicted");
+    // All machines see it.
+    let here = "/srv/evicted";
+    pool.root(&format!("mkdir -m 1777 {here} && touch {here}/ended && chmod 666 {here}/ended"));
     folder.write(
         "sum.sh",
-        "trap 'kill $!; exit 143' TERM\nsleep 2 & wait $!\ntotal=0\n\
-         for item in $(seq $1 $2); do total=$((total + item)); done\necho $total\n",
+        format!(
+            "trap 'kill $!; exit 143' TERM\nsleep 2 & wait $!\ntotal=0\n\
+             for item in $(seq $1 $2); do total=$((total + item)); done\necho $total\n\
+             echo \"$1 $(date '+%F %T')\" >>{here}/ended\n"
+        ),
     );
     let plan = format!(
         "plan --total 1..=84 --chunks 3 --slices {SLICES} --eviction-every 5s --submit job_lease_duration={LEASE} \
@@ -65,6 +90,15 @@ pub(crate) fn an_evicted_job_goes_on_where_it_was(pool: &Pool) {
         assert_eq!(attempts.len(), SLICES, "chunk {chunk}");
         let different: BTreeSet<_> = attempts.iter().collect();
         assert!(different.len() > 1, "chunk {chunk} was computed in one go");
+    }
+    let ends = ends(pool, &format!("{here}/ended"));
+    assert_eq!(ends.len(), 3 * SLICES, "{ends:?}");
+    let again = |chunk: usize| ends.iter().filter(move |(first, times)| (**first - 1) / 28 == chunk && times.len() > 1);
+    assert_eq!(again(0).count(), 0, "what is finished is kept: {ends:?}");
+    for chunk in [1, 2] {
+        // At most what was finished since the last carry.
+        let carried = carried_before_loss(&folder, chunk as u64);
+        assert!(again(chunk).all(|(_, times)| *times[0] >= *carried), "chunk {chunk}, carried {carried}: {ends:?}");
     }
     assert!(!folder.exists("outputs/carried"));
 }
