@@ -16,6 +16,7 @@ use super::attention::{Attention, Termination};
 use super::error::CheckpointError;
 use super::format::{FORMAT, Header};
 use super::interval::interval;
+use super::printed;
 use super::settings::{Old, OnTermination, Prepared, When};
 use super::slots::{Found, SaveError, Slots};
 use crate::store::{StoreError, in_place};
@@ -102,6 +103,7 @@ impl Engine {
             version: *version,
             generation: 0,
             position: None,
+            printed: None,
             done: false,
         };
         if let Some(found) = &contents.found {
@@ -162,6 +164,9 @@ impl Engine {
                 return Err(CheckpointError::Version { path, found, expected: self.header.version });
             }
         };
+        if let Some(length) = found.header.printed {
+            printed::go_back(length)?;
+        }
         match found.header.done {
             true => self.end(),
             false => self.phase = Phase::Going,
@@ -329,7 +334,8 @@ impl Engine {
 
     fn next(&self, position: Option<u64>, done: bool) -> Header {
         // A generation a nanosecond would last for five centuries.
-        Header { generation: self.header.generation.saturating_add(1), position, done, ..self.header.clone() }
+        let generation = self.header.generation.saturating_add(1);
+        Header { generation, position, printed: printed::length(), done, ..self.header.clone() }
     }
 
     fn saved(&mut self, header: Header, start: Instant) {

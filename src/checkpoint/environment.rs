@@ -18,6 +18,14 @@ pub const INTERRUPTION: &str = "SPLIT_INTERRUPTION_SECONDS";
 /// items of a chunk. A checkpoint with another one is refused.
 pub const IDENTITY: &str = "SPLIT_CHECKPOINT_KEY";
 
+/// The file that the program's standard output goes to, if whoever started the program keeps what is printed from one of its runs
+/// to the next.
+pub const OUTPUT: &str = "SPLIT_CHECKPOINT_OUTPUT";
+
+/// The file with what earlier runs had printed when the state was saved that this run goes on from, if there was anything. [`OUTPUT`]
+/// begins with a copy of it.
+pub const PRINTED: &str = "SPLIT_CHECKPOINT_PRINTED";
+
 /// What a machine of a campus pool gives a job, on the average.
 pub(super) const USUAL_INTERRUPTION: Duration = Duration::from_secs(4 * 3600);
 

@@ -274,6 +274,67 @@ class _Sigterm:
 _sigterm = _Sigterm()
 
 
+# What is printed
+
+
+class _Printed:
+    """Standard output, where whoever started the program keeps what is printed from run to run.
+
+    A save notes how much had been printed by then, and a loop that goes on from there has exactly that before it: what this run has
+    printed on its way to the loop, and what an earlier one printed after its save, is cut off. One loop may go on where it was
+    done, and the next one later: what is cut off comes back from the file with what was printed before.
+    """
+
+    def __init__(self):
+        # Up to here it is what it was in earlier runs; all of it, as long as nothing was cut off.
+        self.kept = math.inf
+
+    def is_kept(self):
+        named = os.environ.get('SPLIT_CHECKPOINT_OUTPUT')
+        if not named:
+            return False
+        for stream in (sys.stdout, sys.__stdout__):
+            try:
+                stream.flush()
+            except (OSError, ValueError, AttributeError):
+                # What cannot be written is an error for whoever prints.
+                pass
+        try:
+            return os.path.samestat(os.stat(named), os.fstat(1))
+        except OSError:
+            return False
+
+    def length(self):
+        """How much has been printed; None where nobody keeps it."""
+        return os.fstat(1).st_size if self.is_kept() else None
+
+    def go_back(self, length):
+        """Goes back to where so many bytes had been printed."""
+        if not self.is_kept():
+            return
+        start = min(self.kept, length)
+        before = os.environ.get('SPLIT_CHECKPOINT_PRINTED', '')
+        try:
+            os.ftruncate(1, start)
+            os.lseek(1, start, os.SEEK_SET)
+            if start < length:
+                with open(before, 'rb') as file:
+                    file.seek(start)
+                    while start < length:
+                        part = file.read(min(_BUFFER, length - start))
+                        if not part:
+                            raise CheckpointError('%s ends too early' % before)
+                        _write(1, part, start)
+                        start += len(part)
+                os.lseek(1, start, os.SEEK_SET)
+        except OSError as error:
+            raise CheckpointError('cannot read %s: %s' % (error.filename or before, error.strerror)) from error
+        self.kept = length
+
+
+_printed = _Printed()
+
+
 # When to save
 
 
@@ -371,6 +432,8 @@ class _Engine:
                     '%s holds version %d of the state, and the program\'s is %d; migrate reads older ones, rm %s starts anew'
                     % (self.slots.path(), found['version'], self.header['version'], self.slots.shown()))
             state = self.chosen['migrate'](found['version'], state)
+        if found.get('printed') is not None:
+            _printed.go_back(found['printed'])
         self.is_resumed = True
         self.header['done'] = found['done']
         if found['done']:
@@ -502,6 +565,9 @@ class _Engine:
         header['generation'] += 1
         if position is not None:
             header['position'] = position
+        printed = _printed.length()
+        if printed is not None:
+            header['printed'] = printed
         header['done'] = done
         return header
 
