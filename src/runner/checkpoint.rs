@@ -27,9 +27,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::chunk::{Attempt, Place};
-use crate::checkpoint::{
-    FOLDER, IDENTITY, INTERRUPTION, OUTPUT, PRINTED as PRINTED_BEFORE, PYTHON, interval, progress,
-};
+use crate::checkpoint::{FOLDER, IDENTITY, INTERRUPTION, OUTPUT, PRINTED as PRINTED_BEFORE, interval, progress};
 use crate::plan::{INTERRUPTION as USUAL, Identity, Keeping, Word};
 use crate::space::Interval;
 use crate::store::{self, Draft, StoreError};
@@ -112,7 +110,6 @@ pub(super) struct Keeper<'a> {
     old: Option<u64>,
     /// The name of the folder that a snapshot is written into. A program that outlived an earlier runner has another one.
     new: String,
-    python: PathBuf,
     started: Instant,
     /// Whether files come back beside the result.
     has_files: bool,
@@ -201,9 +198,6 @@ impl<'a> Keeper<'a> {
     ) -> Result<Option<Self>, StoreError> {
         let pacing = &attempt.job.pacing;
         let Some((keeping, checkpoints)) = pacing.checkpoint.zip(place.checkpoints) else { return Ok(None) };
-        let python = place.scratch.join("python");
-        store::make_folder(&python)?;
-        store::write(&python.join("split_checkpoint.py"), PYTHON.as_bytes())?;
         store::make_folder(checkpoints.folder)?;
         let name = name(attempt, items);
         let ledger = fs::read(ledger(checkpoints.folder, &name)).ok();
@@ -226,7 +220,6 @@ impl<'a> Keeper<'a> {
             attempt: attempt.retry,
             old: None,
             new: format!("new-{}", super::chunk::attempt_name(attempt.retry)),
-            python,
             started,
             has_files: attempt.job.yields.has_files(),
             is_laid_out: false,
@@ -391,20 +384,13 @@ impl<'a> Keeper<'a> {
         if found == manifest.files { Ok(()) } else { Err("is not what was written".to_owned()) }
     }
 
-    /// What the program finds in its environment; `path` is what it would find as PYTHONPATH, `printed` the file that it prints to.
-    pub(super) fn variables(&self, path: Option<OsString>, printed: &Path) -> Vec<(OsString, Word)> {
+    /// What the program finds in its environment; `printed` is the file that it prints to.
+    pub(super) fn variables(&self, printed: &Path) -> Vec<(OsString, Word)> {
         let word = |path: PathBuf| Word::from(path.into_os_string());
-        // Behind the user's own, which comes first.
-        let mut python = path.filter(|path| !path.is_empty()).map_or_else(OsString::new, |mut path| {
-            path.push(":");
-            path
-        });
-        python.push(&self.python);
         let interruption = self.interruption.unwrap_or(USUAL).as_secs_f64();
         let mut variables = vec![
             (IDENTITY.into(), Word::from(self.key.as_str())),
             (INTERRUPTION.into(), Word::from(interruption.to_string().as_str())),
-            ("PYTHONPATH".into(), Word::from(python)),
         ];
         match self.keeping {
             Keeping::Signal => {

@@ -21,13 +21,17 @@ use super::program::{self, Failed, LAST_WORDS, Limit, Process, Running, Surround
 use super::records::Output;
 use super::setup::{self, SetupFailed};
 use super::shortage::{self, Kills};
+use crate::checkpoint::PYTHON;
 use crate::plan::{Bindings, Command, Due, Run, SAVED, SEGMENT_NAMES, Slot, Word, variables};
 use crate::record::Cause;
 use crate::space::{Interval, Space};
-use crate::store::StoreError;
+use crate::store::{self, StoreError};
 
 /// How much is kept of what the run of one item writes on standard error: there may be many.
 const LAST_WORDS_OF_ITEM: usize = 1 << 13;
+
+/// The folder with the checkpoint library for Python.
+const LIBRARY: &str = "python";
 
 /// A shell's exit codes where it could not start the program.
 const SHELL_STARTED_NOTHING: [i32; 2] = [126, 127];
@@ -161,6 +165,12 @@ impl<'a> Session<'a> {
             && let Err(error) = fs::create_dir_all(&temporary)
         {
             return Called::Failed(CallFailed::on(&temporary)(error));
+        }
+        let library = place.scratch.join(LIBRARY);
+        let written = store::make_folder(&library)
+            .and_then(|()| store::write_anew(&library.join("split_checkpoint.py"), PYTHON.as_bytes()));
+        if let Err(StoreError { source, path, .. }) = written {
+            return Called::Failed(CallFailed::on(&path)(source));
         }
         let variables = environment(place.base, job, place.start_in, &temporary);
         let variables = match place.setup {
@@ -361,13 +371,19 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// What a run of the program would find as PYTHONPATH.
-    fn python_path(&self) -> Option<OsString> {
+    /// Where a run of the program finds Python's modules: the checkpoint library among them, behind the user's own.
+    fn python_path(&self) -> Word {
         let (variables, own) = match &self.variables {
             Variables::OnTop(variables) => (variables, std::env::var_os("PYTHONPATH")),
             Variables::Whole(variables) => (variables, None),
         };
-        variables.iter().rev().find(|(name, _)| name == "PYTHONPATH").map(|(_, value)| value.clone()).or(own)
+        let set = variables.iter().rev().find(|(name, _)| name == "PYTHONPATH").map(|(_, value)| value.clone());
+        let mut path = set.or(own).filter(|path| !path.is_empty()).unwrap_or_default();
+        if !path.is_empty() {
+            path.push(":");
+        }
+        path.push(self.place.scratch.join(LIBRARY));
+        Word::from(path)
     }
 
     fn run_once(
@@ -393,7 +409,8 @@ impl<'a> Session<'a> {
         // What others were killed for before is not this run's.
         self.kills.borrow_mut().more();
         let mut of_run = of_run(&self.names, bindings);
-        let kept = keeper.map(|keeper| keeper.variables(self.python_path(), path)).unwrap_or_default();
+        let mut kept = vec![("PYTHONPATH".into(), self.python_path())];
+        kept.extend(keeper.map(|keeper| keeper.variables(path)).unwrap_or_default());
         of_run.extend(kept.iter().map(|(name, value)| (name, value)));
         let surroundings = match &self.variables {
             Variables::OnTop(variables) => Surroundings::OnTop(variables),

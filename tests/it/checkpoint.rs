@@ -530,21 +530,39 @@ fn each_item_and_slice_has_a_folder_of_its_own() {
 
 #[test]
 fn the_library_is_found_where_it_is_wanted_and_not_in_place_of_the_users_own() {
-    let check = |more: &str, answer: Option<&str>| {
+    let check = |more: &str, answer: &str| {
         let dir = Dir::new();
         dir.write("own/split_checkpoint.py", "__doc__ = 'own'\n");
         dir.write("ask.py", "import split_checkpoint\nprint('own' if split_checkpoint.__doc__ == 'own' else 'ours')\n");
         let own = format!("PYTHONPATH={}", dir.path("own").display());
         let more = more.replace("OWN", &own);
         let run = dir.split(&format!("run --total 1 --chunks 1 --retries 0 --reduce concat {more} -- python3 ask.py"));
-        match answer {
-            Some(answer) => drop(run.answers(answer)),
-            None => drop(run.exits(30).says("split_checkpoint")),
-        }
+        run.answers(answer);
     };
-    check("", None);
-    check("--checkpoint", Some("ours\n"));
-    check("--checkpoint --env OWN", Some("own\n"));
+    check("", "ours\n");
+    check("--checkpoint", "ours\n");
+    check("--env OWN", "own\n");
+    check("--checkpoint --env OWN", "own\n");
+}
+
+#[test]
+fn who_keeps_a_state_in_vain_is_told_so() {
+    let dir = Dir::new();
+    LIBRARY.lay(&dir);
+    let note =
+        "sum.py keeps its own state by split_checkpoint, of which nothing outlives its job: --checkpoint carries it";
+    let env = format!("--env STEP=0 --env LOG={}", dir.path("log").display());
+    let plan = |more: &str| {
+        dir.split(&format!("plan --force --total 1..=9 --chunks 1 {more} {env} -- python3 sum.py {{first}} {{last}}"))
+            .ok()
+    };
+    plan("").says(note);
+    dir.split("try chunk-0").ok().says("nothing that is saved here outlives the job");
+    let planned = plan("--checkpoint");
+    assert!(!planned.transcript().contains("in vain") && !planned.transcript().contains(note));
+    // A Python that does not look where it is told to.
+    dir.split(&format!("plan --force --total 1..=9 --chunks 1 {env} -- python3 -E sum.py {{first}} {{last}}")).ok();
+    dir.split("try chunk-0").exits(30).says("split_checkpoint is found where split plan is given --checkpoint");
 }
 
 #[test]
