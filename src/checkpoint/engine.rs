@@ -103,6 +103,7 @@ impl Engine {
             version: *version,
             generation: 0,
             position: None,
+            layout: None,
             printed: None,
             done: false,
         };

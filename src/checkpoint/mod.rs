@@ -73,7 +73,8 @@
 //! {"format":1,"key":"sum/1","loop":"range 1..101","version":0,"generation":7,"position":37,"done":false}
 //! the state, as MessagePack with names
 //! ```
-//! Behind the position there may be `"printed":1234`, so many bytes of standard output.
+//! Behind the position there may be `"layout":["total"]`, the keys that a state of Python's began with, and `"printed":1234`, so many
+//! bytes of standard output.
 //! Before the first save of a process the file that it found is synced: its writer may have been killed while it waited for the disk.
 //! The checksum is zlib's CRC-32 of the header, the payload and the two lengths as they are written. `head -n 2` explains a file to a person.
 //! Nothing in it is ever executed.
