@@ -11,6 +11,7 @@ Run again after a kill, it goes on from what was saved last; run again after the
 
     Checkpoint(key)                a loop of one's own: resume(first), tick(state), finish(state)
     steps(key, range, state)       a loop over a range; state is changed in place: a dict, a list, a numpy array
+    seed(key, item)                a seed for an item's own random numbers
     until(key, state, step)        calls step(state) until it returns Done(answer)
 
 A key is a name and, after the first slash, everything else that the state depends on: 'ising/beta=0.44/seed=7'. The name gives the
@@ -61,7 +62,7 @@ import threading
 import time
 import zlib
 
-__all__ = ['Checkpoint', 'CheckpointError', 'Done', 'EXIT_SAVED', 'Interrupted', 'interval', 'steps', 'until']
+__all__ = ['Checkpoint', 'CheckpointError', 'Done', 'EXIT_SAVED', 'Interrupted', 'interval', 'seed', 'steps', 'until']
 
 _is = operator.is_
 
@@ -91,6 +92,19 @@ def interval(cost, interruption):
         return interruption
     share = cost / (2 * interruption)
     return math.sqrt(2 * cost * interruption) * (1 + math.sqrt(share) / 3 + share / 9) - cost
+
+
+def seed(key, item):
+    """64 random bits for an item of the loop `key`, the same whenever it is computed: a seed for the item's own random numbers,
+    random.Random(seed(key, i)), where one generator for all would have to be part of the state. Output number `item`, from 0, of SplitMix64
+    whose state starts at the CRC-32 of the key, twice one behind the other; the same as split::checkpoint::seed in Rust."""
+    if type(item) is not int or not 0 <= item < 1 << 64:
+        raise CheckpointError('an item that has a seed is a number from 0 to 18446744073709551615, and not %r' % (item,))
+    last = (1 << 64) - 1
+    bits = (zlib.crc32(key.encode()) * 0x100000001 + (item + 1) * 0x9e3779b97f4a7c15) & last
+    bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9 & last
+    bits = (bits ^ bits >> 27) * 0x94d049bb133111eb & last
+    return bits ^ bits >> 31
 
 
 def steps(key, items, state, **settings):
@@ -331,7 +345,15 @@ class _Sigterm:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
+    def begin_child(self):
+        """A child ends at once, as it would without this: a handler of Python's waits until Python runs."""
+        self.restore()
+        self.loops, self.told = 0, False
+
+
 _sigterm = _Sigterm()
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_sigterm.begin_child)
 
 
 # What is printed

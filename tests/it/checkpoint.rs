@@ -377,15 +377,15 @@ fn is_in_a_partial(dir: &Dir, written: &str) -> bool {
 fn what_was_printed_and_written_until_a_save_is_carried_with_it() {
     for program in TALKATIVES {
         let dir = Dir::new();
-        let words = talkative(&dir, "plan", program, 0.03, "--eviction-every 500ms --collect out.txt");
+        let words = talkative(&dir, "plan", program, 0.03, "--eviction-every 1s --collect out.txt");
         dir.command(SPLIT).args(words).ok();
         let mut carries = 0;
         sandbox(&dir, "0");
         let done = loop {
-            let at_work = job(&dir, &carries.to_string()).start();
+            let mut at_work = job(&dir, &carries.to_string()).start();
             if carries == 1 {
                 let before = log(&dir).len();
-                until("some items are done", || log(&dir).len() > before + 3);
+                until("some items are done", || at_work.has_ended() || log(&dir).len() > before + 3);
                 at_work.signal(Signal::TERM);
             }
             let ended = at_work.wait();
@@ -398,7 +398,7 @@ fn what_was_printed_and_written_until_a_save_is_carried_with_it() {
                 false => carry(&dir, &carries.to_string(), &next),
             }
             carries += 1;
-            assert!(carries < 50, "{program:?} does not come to an end: {}", ended.transcript());
+            assert!(carries < 100, "{program:?} does not come to an end: {}", ended.transcript());
         };
         assert!(carries > 1, "{program:?} was carried {carries} times");
         assert_eq!(done.code, Some(0), "{}", done.transcript());
@@ -557,7 +557,6 @@ fn who_keeps_a_state_in_vain_is_told_so() {
             .ok()
     };
     plan("").says(note);
-    dir.split("try chunk-0").ok().says("nothing that is saved here outlives the job");
     let planned = plan("--checkpoint");
     assert!(!planned.transcript().contains("in vain") && !planned.transcript().contains(note));
     // A Python that does not look where it is told to.
