@@ -79,6 +79,13 @@
 //! The checksum is zlib's CRC-32 of the header, the payload and the two lengths as they are written. `head -n 2` explains a file to a person.
 //! Nothing in it is ever executed.
 //!
+//! MessagePack has one word for nothing, so that `Some(())` and `Some(None)` would come back as `None`: a state that holds one is refused when it
+//! is saved. A field with `#[serde(default)]` comes back as its default from a checkpoint that was written without it, silently, as serde has
+//! it; without the attribute that is an error, and [`Settings::version`] with [`Settings::migrate`] is the way to say what it is to be.
+//!
+//! A state is saved by whoever calls [`Checkpoint::tick`], between two steps. What other threads change meanwhile (an `Arc<Mutex<_>>`, atomics) is
+//! written as it is found, part by part, and may be torn: lock it around the tick, or use [`threads`] or [`par_fold`].
+//!
 //! MessagePack has no whole numbers of more than 64 bits and no arrays of numbers; both languages write them as extensions. A
 //! Rust field of type `i128` is written as such a number with [`wide`], a `Vec` of numbers as numpy's array with [`numbers`].
 
@@ -95,8 +102,10 @@ mod loops;
 mod own;
 mod parallel;
 mod printed;
+mod seed;
 mod settings;
 mod slots;
+mod something;
 mod values;
 
 use serde::Serialize;
@@ -108,6 +117,7 @@ pub use error::CheckpointError;
 pub use interval::interval;
 pub use loops::{Counted, Items, Number, Step};
 pub use own::Checkpoint;
+pub use seed::seed;
 pub use settings::{Old, Settings};
 #[doc(hidden)]
 pub use slots::{find, progress};
