@@ -91,6 +91,9 @@ struct Ledger {
     /// How often in a row it did not save in time when it was told to.
     #[serde(default)]
     unheard: u32,
+    /// Whether SIGTERM ends it without its having said that all is saved, where that matters.
+    #[serde(default)]
+    is_deaf: bool,
 }
 
 /// The folder of one run.
@@ -234,7 +237,8 @@ impl<'a> Keeper<'a> {
 
     /// Starts from the beginning in another folder.
     fn leave_behind(&mut self) -> Result<(), StoreError> {
-        self.ledger = Ledger::new(self.ledger.left_behind + 1, self.attempt);
+        let is_deaf = self.ledger.is_deaf;
+        self.ledger = Ledger { is_deaf, ..Ledger::new(self.ledger.left_behind + 1, self.attempt) };
         self.old = None;
         self.write_ledger()?;
         store::make_folder(&self.folder())
@@ -414,7 +418,7 @@ impl<'a> Keeper<'a> {
         let every = self.interruption.map(|time| interval(self.cost, time.as_secs_f64()).max(0.05));
         let every = every.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         let from = if self.checkpoints.lasts { Instant::now() } else { self.started };
-        let at = every.and_then(|every| from.checked_add(every));
+        let at = every.and_then(|every| from.checked_add(every)).filter(|_| !self.ledger.is_deaf);
         // A step may take longer than that, and with it the next save: twice as long each time.
         let within = SAVING.saturating_mul(1 << self.ledger.unheard.min(10));
         let nudge = Nudge { at, unless_empty: None, once_printed: None, within, flag: None };
@@ -451,14 +455,18 @@ impl<'a> Keeper<'a> {
         // What it was given to go on with has been used up.
         self.started = Instant::now();
         let is_unmatched = match self.keeping {
-            // The library's state says how much had been printed by then, and ends the program at once.
+            // The library's state says how much had been printed by then; of files nobody does but exit code 85.
             Keeping::Signal => {
-                let is_at_a_save = ending.whole || (!ending.was_unheard && has_progress(&self.state()));
-                !is_at_a_save && (left.bytes > self.printed_before() || left.result.exists() || self.has_files)
+                let has_files = left.result.exists() || self.has_files;
+                let is_known = !ending.was_unheard && has_progress(&self.state());
+                !ending.whole && (has_files || (left.bytes > self.printed_before() && !is_known))
             }
             Keeping::Files => ending.was_unheard && self.has_files,
         };
         if is_unmatched {
+            // Telling it again would end as this did.
+            self.ledger.is_deaf |= !ending.was_unheard;
+            self.write_ledger()?;
             return Ok(Saved::Unmatched);
         }
         let there = match self.keeping {
@@ -595,7 +603,7 @@ pub(super) const UNMATCHED: &str = "the program was ended by SIGTERM after it ha
 
 impl Ledger {
     fn new(left_behind: u32, attempt: u32) -> Self {
-        Self { left_behind, failures: 0, attempt, unasked: Default::default(), unheard: 0 }
+        Self { left_behind, failures: 0, attempt, unasked: Default::default(), unheard: 0, is_deaf: false }
     }
 }
 

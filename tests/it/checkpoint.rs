@@ -377,7 +377,7 @@ fn is_in_a_partial(dir: &Dir, written: &str) -> bool {
 fn what_was_printed_and_written_until_a_save_is_carried_with_it() {
     for program in TALKATIVES {
         let dir = Dir::new();
-        let words = talkative(&dir, "plan", program, 0.03, "--eviction-every 1s --collect out.txt");
+        let words = talkative(&dir, "plan", program, 0.04, "--eviction-every 700ms --collect out.txt");
         dir.command(SPLIT).args(words).ok();
         let mut carries = 0;
         sandbox(&dir, "0");
@@ -457,6 +457,20 @@ fn a_state_that_may_be_older_than_what_was_printed_is_not_gone_on_from() {
     let partial = dir.names("two").into_iter().find(|name| name.ends_with(".part")).expect("a partial");
     fs::copy(dir.path("two").join(&partial), dir.path("outputs").join(&partial)).expect("brought back");
     dir.split("reduce .").answers(&(1..=20).map(|item| format!("{item}\n")).collect::<String>());
+}
+
+/// A shell ends at SIGTERM and does not say whether all is saved, so nobody knows which lines of the file belong to the state.
+#[test]
+fn a_shell_that_hides_the_exit_code_makes_the_next_try_start_where_files_and_state_agree() {
+    let dir = Dir::new();
+    let program = ("--checkpoint", "sh wrap.sh");
+    dir.write("wrap.sh", "python3 talk.py\nexit $?\n");
+    let run = talkative(&dir, "run", program, 0.02, "--retries 1 --eviction-every 300ms --collect out.txt");
+    let (printed, written) = all_that_is_due();
+    dir.command(SPLIT).args(run).answers(&printed);
+    assert!(is_in_a_partial(&dir, &written));
+    // It was told once.
+    assert!(log(&dir).len() > 60 && log(&dir).ends_with(&(1..=60).collect::<Vec<_>>()), "{:?}", log(&dir));
 }
 
 /// Each step waits for programs and processes that it has started: they are not told to end.
