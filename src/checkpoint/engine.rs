@@ -16,8 +16,10 @@ use super::attention::{Attention, Termination};
 use super::error::CheckpointError;
 use super::format::{FORMAT, Header};
 use super::interval::interval;
+use super::printed;
 use super::settings::{Old, OnTermination, Prepared, When};
 use super::slots::{Found, SaveError, Slots};
+use super::something;
 use crate::store::{StoreError, in_place};
 
 /// The exit code of a program that was told to stop, has saved, and wants to be started again. HTCondor's manual
@@ -102,6 +104,8 @@ impl Engine {
             version: *version,
             generation: 0,
             position: None,
+            layout: None,
+            printed: None,
             done: false,
         };
         if let Some(found) = &contents.found {
@@ -162,6 +166,9 @@ impl Engine {
                 return Err(CheckpointError::Version { path, found, expected: self.header.version });
             }
         };
+        if let Some(length) = found.header.printed {
+            printed::go_back(length)?;
+        }
         match found.header.done {
             true => self.end(),
             false => self.phase = Phase::Going,
@@ -173,6 +180,10 @@ impl Engine {
     pub(super) fn answer<T: DeserializeOwned>(&mut self) -> Result<Option<T>, CheckpointError> {
         match &self.phase {
             Phase::Found(Some(found)) if found.header.done => {
+                let (there, expected) = (found.header.version, self.header.version);
+                if there != expected {
+                    return Err(CheckpointError::Answer { path: found.path.clone(), found: there, expected });
+                }
                 self.resume(None).map(|found| found.map(|(answer, _)| answer))
             }
             _ => Ok(None),
@@ -329,7 +340,8 @@ impl Engine {
 
     fn next(&self, position: Option<u64>, done: bool) -> Header {
         // A generation a nanosecond would last for five centuries.
-        Header { generation: self.header.generation.saturating_add(1), position, done, ..self.header.clone() }
+        let generation = self.header.generation.saturating_add(1);
+        Header { generation, position, printed: printed::length(), done, ..self.header.clone() }
     }
 
     fn saved(&mut self, header: Header, start: Instant) {
@@ -396,7 +408,16 @@ impl Drop for Engine {
     fn drop(&mut self) {
         // What is being saved is saved to its end before the lock is given back.
         if let Writer::Away(thread, _) = std::mem::replace(&mut self.writer, Writer::Between) {
-            let _ = thread.join();
+            let failed = thread.join().ok().flatten().and_then(|saved| saved.result.err());
+            if let Some(failed) = failed {
+                // Nobody may be there to read it.
+                let key = &self.header.key;
+                let _ = writeln!(
+                    std::io::stderr().lock(),
+                    "checkpoint {key}: the last save failed: {}",
+                    CheckpointError::from(failed)
+                );
+            }
         }
     }
 }
@@ -424,6 +445,7 @@ impl Policy {
 
 fn encode<P: Serialize + ?Sized>(out: &mut dyn Write, state: &P) -> Result<(), String> {
     let mut out = out;
+    something::check(state).map_err(|error| error.to_string())?;
     rmp_serde::encode::write_named(&mut out, state).map_err(|error| error.to_string())
 }
 

@@ -3,7 +3,9 @@
 //! Whoever starts the program sets them; a program that is started by hand needs none.
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Once;
 use std::time::Duration;
 
 use super::error::CheckpointError;
@@ -17,6 +19,14 @@ pub const INTERRUPTION: &str = "SPLIT_INTERRUPTION_SECONDS";
 /// What is computed, as whoever started the program knows it: any text of one line, such as the identity of a plan and the
 /// items of a chunk. A checkpoint with another one is refused.
 pub const IDENTITY: &str = "SPLIT_CHECKPOINT_KEY";
+
+/// The file that the program's standard output goes to, if whoever started the program keeps what is printed from one of its runs
+/// to the next.
+pub const OUTPUT: &str = "SPLIT_CHECKPOINT_OUTPUT";
+
+/// The file with what earlier runs had printed when the state was saved that this run goes on from, if there was anything. [`OUTPUT`]
+/// begins with a copy of it.
+pub const PRINTED: &str = "SPLIT_CHECKPOINT_PRINTED";
 
 /// What a machine of a campus pool gives a job, on the average.
 pub(super) const USUAL_INTERRUPTION: Duration = Duration::from_secs(4 * 3600);
@@ -34,6 +44,22 @@ pub(super) struct Environment {
 impl Environment {
     pub(super) fn read() -> Result<Self, CheckpointError> {
         Self::from(|name| std::env::var_os(name))
+    }
+
+    /// Says, once, that nothing is carried, where the folder is the environment's: in a job of HTCondor's that was not told of it.
+    pub(super) fn say_in_vain() {
+        static SAID: Once = Once::new();
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        if is_set("_CONDOR_SCRATCH_DIR") && !is_set(FOLDER) {
+            SAID.call_once(|| {
+                // Nobody may be there to read it.
+                let _ = writeln!(
+                    io::stderr(),
+                    "split::checkpoint: {FOLDER} is not set, so nothing that is saved here outlives the job; split plan \
+                     --checkpoint carries it"
+                );
+            });
+        }
     }
 
     fn from(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, CheckpointError> {

@@ -90,6 +90,17 @@ pub enum CheckpointError {
         /// The program's.
         expected: u32,
     },
+    /// The answer has another version than the program's.
+    #[error("{} holds version {found} of the answer, and the program's is {expected}; version({found}) gives it, as answers are not migrated, rm {} starts anew",
+        path.display(), quoted_pair(path))]
+    Answer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The program's.
+        expected: u32,
+    },
     /// The state is not laid out as the program's type.
     #[error("{} does not hold what the program's state is made of: {wrong}; version() and migrate() read older layouts, rm {} starts anew",
         path.display(), quoted_pair(path))]

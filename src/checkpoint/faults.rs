@@ -228,6 +228,8 @@ fn header(generation: u64) -> Header {
         kind: "range 1..101".into(),
         version: 0,
         generation,
+        layout: None,
+        printed: None,
         position: Some(generation),
         done: false,
     }

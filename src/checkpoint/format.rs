@@ -47,6 +47,12 @@ pub(super) struct Header {
     /// The item of a range that comes next, from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) position: Option<u64>,
+    /// In Python, the keys that the state began with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) layout: Option<Vec<String>>,
+    /// How many bytes had been printed, where that is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) printed: Option<u64>,
     /// Whether the payload is the answer, and nothing is left to do.
     pub(super) done: bool,
 }

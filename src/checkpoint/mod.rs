@@ -60,6 +60,11 @@
 //! | [`SPLIT_CHECKPOINT_DIR`](FOLDER) | the folder of the checkpoints | `checkpoints` |
 //! | [`SPLIT_INTERRUPTION_SECONDS`](INTERRUPTION) | the expected time between interruptions | 14400 |
 //! | [`SPLIT_CHECKPOINT_KEY`](IDENTITY) | what is computed, as whoever started the program knows it: plan, chunk, range | nothing |
+//! | [`SPLIT_CHECKPOINT_OUTPUT`](OUTPUT) | the file that is standard output, if what is printed is kept from run to run | it is not |
+//! | [`SPLIT_CHECKPOINT_PRINTED`](PRINTED) | what earlier runs had printed there | nothing |
+//!
+//! Where standard output is kept from run to run, as under `split plan --checkpoint`, a save notes how much had been printed by then, and
+//! what goes on from there has exactly that before it: nothing that is printed is lost, or there twice.
 //!
 //! # The files
 //! `NAME.a.checkpoint` and `NAME.b.checkpoint`, of which each save overwrites the older:
@@ -68,9 +73,18 @@
 //! {"format":1,"key":"sum/1","loop":"range 1..101","version":0,"generation":7,"position":37,"done":false}
 //! the state, as MessagePack with names
 //! ```
+//! Behind the position there may be `"layout":["total"]`, the keys that a state of Python's began with, and `"printed":1234`, so many
+//! bytes of standard output.
 //! Before the first save of a process the file that it found is synced: its writer may have been killed while it waited for the disk.
 //! The checksum is zlib's CRC-32 of the header, the payload and the two lengths as they are written. `head -n 2` explains a file to a person.
 //! Nothing in it is ever executed.
+//!
+//! MessagePack has one word for nothing, so that `Some(())` and `Some(None)` would come back as `None`: a state that holds one is refused when it
+//! is saved. A field with `#[serde(default)]` comes back as its default from a checkpoint that was written without it, silently, as serde has
+//! it; without the attribute that is an error, and [`Settings::version`] with [`Settings::migrate`] is the way to say what it is to be.
+//!
+//! A state is saved by whoever calls [`Checkpoint::tick`], between two steps. What other threads change meanwhile (an `Arc<Mutex<_>>`, atomics) is
+//! written as it is found, part by part, and may be torn: lock it around the tick, or use [`threads`] or [`par_fold`].
 //!
 //! MessagePack has no whole numbers of more than 64 bits and no arrays of numbers; both languages write them as extensions. A
 //! Rust field of type `i128` is written as such a number with [`wide`], a `Vec` of numbers as numpy's array with [`numbers`].
@@ -87,22 +101,26 @@ mod key;
 mod loops;
 mod own;
 mod parallel;
+mod printed;
+mod seed;
 mod settings;
 mod slots;
+mod something;
 mod values;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use engine::EXIT_SAVED;
-pub use environment::{FOLDER, IDENTITY, INTERRUPTION};
+pub use environment::{FOLDER, IDENTITY, INTERRUPTION, OUTPUT, PRINTED};
 pub use error::CheckpointError;
 pub use interval::interval;
 pub use loops::{Counted, Items, Number, Step};
 pub use own::Checkpoint;
+pub use seed::seed;
 pub use settings::{Old, Settings};
 #[doc(hidden)]
-pub use slots::find;
+pub use slots::{find, progress};
 pub use values::{Element, numbers, wide};
 
 /// The library for Python, one file.

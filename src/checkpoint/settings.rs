@@ -175,8 +175,9 @@ impl<S> Settings<S> {
             return Err(CheckpointError::Setting(wrong));
         }
         let mut environment = Environment::read()?;
-        if let Some(folder) = self.folder {
-            environment.folder = folder;
+        match self.folder {
+            Some(folder) => environment.folder = folder,
+            None => Environment::say_in_vain(),
         }
         match self.interruption {
             Some(Duration::ZERO) => {

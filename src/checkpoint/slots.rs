@@ -94,6 +94,16 @@ pub fn find(paths: [PathBuf; 2]) -> Result<Option<(PathBuf, Vec<u8>)>, Checkpoin
     Ok(contents.found.map(|found| (found.path, found.payload)))
 }
 
+/// How far the checkpoint is that `path` is one of the two files of, in a few words that are the same again where it has been saved
+/// again and has come no further; none where it is none.
+#[doc(hidden)]
+#[must_use]
+pub fn progress(path: &Path) -> Option<String> {
+    let (_, contents) = Slots::open(Disk, pair(path), "").ok()?;
+    let Found { header, payload, .. } = contents.found?;
+    Some(format!("{:?} {} {:08x}", header.position, header.done, crc32fast::hash(&payload)))
+}
+
 impl<M: Medium> Slots<M> {
     /// Looks at both files. Nothing is written.
     ///

@@ -11,6 +11,7 @@ Run again after a kill, it goes on from what was saved last; run again after the
 
     Checkpoint(key)                a loop of one's own: resume(first), tick(state), finish(state)
     steps(key, range, state)       a loop over a range; state is changed in place: a dict, a list, a numpy array
+    seed(key, item)                a seed for an item's own random numbers
     until(key, state, step)        calls step(state) until it returns Done(answer)
 
 A key is a name and, after the first slash, everything else that the state depends on: 'ising/beta=0.44/seed=7'. The name gives the
@@ -34,14 +35,23 @@ On SIGTERM, which HTCondor sends before it takes a machine away, the next step s
 85 (SystemExit: "saved, start me again"), or raises Interrupted where return_when_stopped is set. Signals reach Python's
 main thread alone: a loop in another thread saves by time.
 
-A state is made of None, bool, int, float, str, bytes, list, tuple, dict, and numpy's arrays and numbers. Nothing else is
+A state is made of None, bool, int, float, str, bytes, bytearray, list, tuple, dict, and numpy's arrays and numbers. Nothing else is
 guessed at. The files are those of the Rust library split::checkpoint, whose documentation has their format; either reads
-the other's, but for tuples, which are Python's alone.
+the other's, but for tuples and bytearrays, which are Python's alone.
+
+The state is brought to where it was in place, and so are the lists, dicts and arrays in it. What a loop changes has to be in the
+state: `state += i`, and not `state = state + i`, which makes another object (an error), and no counter beside it (a state
+that has not changed at all in ten steps or more is told of on standard error). A dict has to begin with the keys that it began with when it was
+saved; version and migrate are for other layouts.
+
+Where other threads change the state, they do so `with checkpoint.lock:`, and no save comes between. Without the lock a save that a thread
+changed the state under is done again, and an error after three times.
 """
 
 import fcntl
 import json
 import math
+import operator
 import os
 import re
 import shlex
@@ -52,7 +62,9 @@ import threading
 import time
 import zlib
 
-__all__ = ['Checkpoint', 'CheckpointError', 'Done', 'EXIT_SAVED', 'Interrupted', 'interval', 'steps', 'until']
+__all__ = ['Checkpoint', 'CheckpointError', 'Done', 'EXIT_SAVED', 'Interrupted', 'interval', 'seed', 'steps', 'until']
+
+_is = operator.is_
 
 #: The exit code of a program that was told to stop, has saved, and wants to be started again.
 EXIT_SAVED = 85
@@ -82,6 +94,19 @@ def interval(cost, interruption):
     return math.sqrt(2 * cost * interruption) * (1 + math.sqrt(share) / 3 + share / 9) - cost
 
 
+def seed(key, item):
+    """64 random bits for an item of the loop `key`, the same whenever it is computed: a seed for the item's own random numbers,
+    random.Random(seed(key, i)), where one generator for all would have to be part of the state. Output number `item`, from 0, of SplitMix64
+    whose state starts at the CRC-32 of the key, twice one behind the other; the same as split::checkpoint::seed in Rust."""
+    if type(item) is not int or not 0 <= item < 1 << 64:
+        raise CheckpointError('an item that has a seed is a number from 0 to 18446744073709551615, and not %r' % (item,))
+    last = (1 << 64) - 1
+    bits = (zlib.crc32(key.encode()) * 0x100000001 + (item + 1) * 0x9e3779b97f4a7c15) & last
+    bits = (bits ^ bits >> 30) * 0xbf58476d1ce4e5b9 & last
+    bits = (bits ^ bits >> 27) * 0x94d049bb133111eb & last
+    return bits ^ bits >> 31
+
+
 def steps(key, items, state, **settings):
     """Goes through a range, each item once, however often it is interrupted; `state` is brought to where it was, in place."""
     if type(items) is not range:
@@ -93,6 +118,7 @@ def steps(key, items, state, **settings):
     name = 'range %d..%d' % (items.start, items.stop) + ('' if items.step == 1 else ':%d' % items.step)
     engine = _Engine(key, name, settings)
     try:
+        engine.begin(state)
         there, position = engine.resume()
         if position is None:
             position = 0
@@ -104,10 +130,13 @@ def steps(key, items, state, **settings):
     except BaseException:
         engine.close()
         raise
-    return _steps(engine, items, state, position)
+    # What the caller names the state by.
+    caller = sys._getframe(1)
+    names = [name for name, value in list(caller.f_locals.items()) if value is state]
+    return _steps(engine, items, state, position, (caller.f_code, names))
 
 
-def _steps(engine, items, state, position):
+def _steps(engine, items, state, position, named):
     try:
         count, now = len(items), time.monotonic
         while position < count:
@@ -115,10 +144,23 @@ def _steps(engine, items, state, position):
             position += 1
             engine.countdown -= 1
             if _sigterm.told or not engine.countdown or now() >= engine.due:
+                _check_names(engine, state, named, sys._getframe(1))
                 engine.attend(position, state)
+        _check_names(engine, state, named, sys._getframe(1))
         engine.finish(position, state)
     finally:
         engine.close()
+
+
+def _check_names(engine, state, named, caller):
+    """Refuses to save a state that the loop does not change any more, as it has made another one."""
+    code, names = named
+    if not names or caller is None or caller.f_code is not code:
+        return
+    there = caller.f_locals
+    if not any(there.get(name) is state for name in names):
+        raise CheckpointError('`%s` is another object than the state of `%s`, so that what the loop did would be lost: change it in place, '
+                              'such as %s += ... or %s[...] = ...' % ((names[0], engine.header['key']) + 2 * (names[0],)))
 
 
 def until(key, state, step, **settings):
@@ -129,6 +171,8 @@ def until(key, state, step, **settings):
     engine = _Engine(key, 'until', settings)
     try:
         done = engine.is_done()
+        if not done:
+            engine.begin(state)
         there, _ = engine.resume(migrated=not done)
         if done:
             return there
@@ -167,10 +211,14 @@ class Checkpoint:
 
     def __init__(self, key, **settings):
         self._engine = _Engine(key, 'own', settings)
+        #: Held by each save: a thread that changes the state holds it meanwhile.
+        self.lock = self._engine.lock
 
     def resume(self, first=None):
         """What was saved last, or `first` where this is the first run."""
         fresh = not self._engine.header['generation']
+        if first is not None:
+            self._engine.begin(first)
         there, _ = self._engine.resume()
         return first if fresh else there
 
@@ -207,20 +255,14 @@ class Checkpoint:
 
 def _restore(state):
     """What brings this container to another's content, in place."""
-    def into_dict(there):
-        if type(there) is not dict:
-            raise TypeError('a %s, and no dict' % type(there).__name__)
-        state.clear()
-        state.update(there)
-
-    def into_list(there):
-        if type(there) is not list:
-            raise TypeError('a %s, and no list' % type(there).__name__)
-        state[:] = there
+    def into_container(there):
+        if type(there) is not type(state):
+            raise TypeError('a %s, and no %s' % (type(there).__name__, type(state).__name__))
+        _fill(state, there, {})
 
     def into_bytearray(there):
-        if type(there) is not bytes:
-            raise TypeError('a %s, and no bytes' % type(there).__name__)
+        if type(there) not in (bytes, bytearray):
+            raise TypeError('a %s, and no bytearray' % type(there).__name__)
         state[:] = there
 
     def into_array(there):
@@ -230,7 +272,39 @@ def _restore(state):
 
     if _is_array(state):
         return into_array
-    return {dict: into_dict, list: into_list, bytearray: into_bytearray}.get(type(state))
+    return {dict: into_container, list: into_container, bytearray: into_bytearray}.get(type(state))
+
+
+def _fill(old, there, filled):
+    """Brings `old` and what is in it to `there`, in place where types and shapes allow it, for whoever holds a part of it. Gives what is
+    to be there in its place."""
+    kind = type(old)
+    if _is_array(old):
+        is_alike = _is_array(there) and there.dtype == old.dtype and there.shape == old.shape and old.flags.writeable
+    else:
+        is_alike = type(there) is kind and kind in (dict, list, tuple, bytearray)
+    if not is_alike:
+        return there
+    if id(old) in filled:
+        # The same object at two places, which may be two in what was saved.
+        return old if _amount(filled[id(old)][1], True) == _amount(there, True) else there
+    # Kept, so that its number is no other's.
+    filled[id(old)] = old, there
+    if kind is dict:
+        before = dict(old)
+        old.clear()
+        old.update((key, _fill(before.get(key), item, filled)) for key, item in there.items())
+    elif kind is list:
+        before = list(old)
+        old[:] = [_fill(before[place], item, filled) if place < len(before) else item for place, item in enumerate(there)]
+    elif kind is tuple:
+        items = tuple(_fill(old[place], item, filled) if place < len(old) else item for place, item in enumerate(there))
+        return old if len(items) == len(old) and all(map(_is, items, old)) else items
+    elif kind is bytearray:
+        old[:] = there
+    else:
+        old[...] = there
+    return old
 
 
 # SIGTERM
@@ -271,7 +345,76 @@ class _Sigterm:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
+    def begin_child(self):
+        """A child ends at once, as it would without this: a handler of Python's waits until Python runs."""
+        self.restore()
+        self.loops, self.told = 0, False
+
+
 _sigterm = _Sigterm()
+if hasattr(os, 'register_at_fork'):
+    os.register_at_fork(after_in_child=_sigterm.begin_child)
+
+
+# What is printed
+
+
+class _Printed:
+    """Standard output, where whoever started the program keeps what is printed from run to run.
+
+    A save notes how much had been printed by then, and a loop that goes on from there has exactly that before it: what this run has
+    printed on its way to the loop, and what an earlier one printed after its save, is cut off. One loop may go on where it was
+    done, and the next one later: what is cut off comes back from the file with what was printed before.
+    """
+
+    def __init__(self):
+        # Up to here it is what it was in earlier runs; all of it, as long as nothing was cut off.
+        self.kept = math.inf
+
+    def is_kept(self):
+        named = os.environ.get('SPLIT_CHECKPOINT_OUTPUT')
+        if not named:
+            return False
+        for stream in (sys.stdout, sys.__stdout__):
+            try:
+                stream.flush()
+            except (OSError, ValueError, AttributeError):
+                # What cannot be written is an error for whoever prints.
+                pass
+        try:
+            return os.path.samestat(os.stat(named), os.fstat(1))
+        except OSError:
+            return False
+
+    def length(self):
+        """How much has been printed; None where nobody keeps it."""
+        return os.fstat(1).st_size if self.is_kept() else None
+
+    def go_back(self, length):
+        """Goes back to where so many bytes had been printed."""
+        if not self.is_kept():
+            return
+        start = min(self.kept, length)
+        before = os.environ.get('SPLIT_CHECKPOINT_PRINTED', '')
+        try:
+            os.ftruncate(1, start)
+            os.lseek(1, start, os.SEEK_SET)
+            if start < length:
+                with open(before, 'rb') as file:
+                    file.seek(start)
+                    while start < length:
+                        part = file.read(min(_BUFFER, length - start))
+                        if not part:
+                            raise CheckpointError('%s ends too early' % before)
+                        _write(1, part, start)
+                        start += len(part)
+                os.lseek(1, start, os.SEEK_SET)
+        except OSError as error:
+            raise CheckpointError('cannot read %s: %s' % (error.filename or before, error.strerror)) from error
+        self.kept = length
+
+
+_printed = _Printed()
 
 
 # When to save
@@ -285,6 +428,11 @@ class _Engine:
 
     def __init__(self, key, kind, settings):
         self.closed = True
+        self.lock = threading.RLock()
+        # What the state amounted to after the first step, as long as it has not changed since, and the steps that were attended to.
+        self.unchanged = None
+        self.is_tried = False
+        self.ticks = 0
         # The thread of a save that is under way, and what was wrong with it.
         self.thread = None
         self.failed = None
@@ -309,10 +457,14 @@ class _Engine:
         identity = _line('SPLIT_CHECKPOINT_KEY')
         if identity:
             self.header['identity'] = identity
+        self.layout = None
         self.header.update({'loop': kind, 'version': chosen['version'], 'generation': 0, 'done': False})
         folder = chosen['folder']
         if folder is None:
-            folder = os.environ.get('SPLIT_CHECKPOINT_DIR') or 'checkpoints'
+            folder = os.environ.get('SPLIT_CHECKPOINT_DIR')
+            if not folder:
+                folder = 'checkpoints'
+                _say_in_vain()
         # The program may change its working folder later on.
         folder = os.path.abspath(str(folder))
         try:
@@ -339,6 +491,23 @@ class _Engine:
         # The first tick finds out whether all is well.
         self.due = 0.0
 
+    def begin(self, state):
+        """Notes the keys that the state begins with."""
+        self.layout = None
+        if type(state) is dict and len(state) <= 100 and all(type(key) is str for key in state):
+            layout = sorted(state)
+            if len(json.dumps(layout)) <= 4096:
+                self.layout = layout
+
+    def check_layout(self, found):
+        """Refuses a state that began with other keys than that of the program."""
+        there, here = found.get('layout'), self.layout
+        if there is None or here is None or there == here or found['version'] != self.header['version'] or found['done']:
+            return
+        lacks = [('the program\'s has no %r', sorted(set(there) - set(here))), ('it has no %r', sorted(set(here) - set(there)))]
+        wrong = ', '.join(text % keys[0] for text, keys in lacks if keys)
+        raise self.wrong_layout('a dict with other keys, as ' + wrong)
+
     def check(self, found):
         for what in ('key', 'identity', 'loop'):
             there, here = found.get(what, ''), self.header.get(what, '')
@@ -359,6 +528,7 @@ class _Engine:
         if self.is_resumed or found is None:
             self.is_resumed = True
             return None, None
+        self.check_layout(found)
         data = self.slots.payload()
         self.slots.found = None
         try:
@@ -367,10 +537,17 @@ class _Engine:
             raise self.wrong_layout(str(error) or type(error).__name__) from error
         if found['version'] != self.header['version']:
             if self.chosen['migrate'] is None or found['version'] > self.header['version'] or not migrated:
+                what, helps = 'of the state', 'migrate reads older ones'
+                if not migrated:
+                    what, helps = 'of the answer', 'version=%d gives it, as answers are not migrated' % found['version']
+                elif found['version'] > self.header['version']:
+                    helps = 'a later program wrote it, which goes on from it'
                 raise CheckpointError(
-                    '%s holds version %d of the state, and the program\'s is %d; migrate reads older ones, rm %s starts anew'
-                    % (self.slots.path(), found['version'], self.header['version'], self.slots.shown()))
+                    '%s holds version %d %s, and the program\'s is %d; %s, rm %s starts anew'
+                    % (self.slots.path(), found['version'], what, self.header['version'], helps, self.slots.shown()))
             state = self.chosen['migrate'](found['version'], state)
+        if found.get('printed') is not None:
+            _printed.go_back(found['printed'])
         self.is_resumed = True
         self.header['done'] = found['done']
         if found['done']:
@@ -396,6 +573,11 @@ class _Engine:
     def attend(self, position, state):
         """What a tick does when something may be due."""
         self.going()
+        if not self.is_tried:
+            # What cannot be saved is refused now, and not only when a save is due.
+            self.is_tried = True
+            self.unchanged = _amount(state, self.chosen['pickle'])
+            self.first = position
         if _sigterm.told:
             # What was wrong with a save before matters less now than whether this one goes well.
             self.settle()
@@ -443,22 +625,55 @@ class _Engine:
     def save(self, position, state, done):
         """Saves now, and waits for the disk."""
         self.check_background()
+        self.warn_of_unchanged(position, state)
         start = time.monotonic()
-        header = self.next(position, done)
-        try:
-            self.slots.save(header, state, self.chosen['pickle'])
-        except OSError as error:
-            raise self.cannot_write(error) from error
+        with self.lock:
+            header = self.next(position, done)
+            try:
+                self.slots.save(header, self.of_one_moment(state), self.chosen['pickle'])
+            except OSError as error:
+                raise self.cannot_write(error) from error
         self.saved(start, done)
+
+    def of_one_moment(self, state):
+        """The state; a copy where another thread may change it meanwhile."""
+        if threading.active_count() == 1:
+            return state
+        for _ in range(3):
+            copy, checksum = _Packed(), None
+            try:
+                _pack(copy.put, state, self.chosen['pickle'], 'the state', 0)
+                checksum = _amount(state, self.chosen['pickle'])
+            except RuntimeError as error:
+                # A dict that has become longer.
+                if isinstance(error, RecursionError):
+                    raise
+            if checksum == zlib.crc32(copy.data):
+                return copy
+        raise CheckpointError('another thread changes the state of `%s` while it is saved: with checkpoint.lock: around what changes '
+                              'it keeps saves out' % self.header['key'])
+
+    def warn_of_unchanged(self, position, state):
+        """Tells of a loop whose state stays as it was: it may be kept somewhere else."""
+        if self.unchanged is None or position is None or position - self.first < 10:
+            return
+        unchanged, self.unchanged = self.unchanged, None
+        if state is not None and _is_something(state) and _amount(state, self.chosen['pickle']) == unchanged:
+            self.slots.say('checkpoint %s: the state has not changed in %d steps; what the loop changes has to be in it, for all else is lost by '
+                           'a kill' % (self.header['key'], position - self.first))
 
     def save_in_background(self, position, state):
         """Takes a copy of the state, as the bytes that are to be written, and has them written while the loop goes on."""
         # Before the clock starts: this may wait for the disk.
         self.check_background()
+        self.warn_of_unchanged(position, state)
         start = time.monotonic()
-        header = self.next(position, False)
-        copy = _Packed()
-        _pack(copy.put, state, self.chosen['pickle'], 'the state', 0)
+        with self.lock:
+            header = self.next(position, False)
+            copy = self.of_one_moment(state)
+            if copy is state:
+                copy = _Packed()
+                _pack(copy.put, state, self.chosen['pickle'], 'the state', 0)
         thread = threading.Thread(target=self.write, args=(header, copy))
         try:
             thread.start()
@@ -502,6 +717,11 @@ class _Engine:
         header['generation'] += 1
         if position is not None:
             header['position'] = position
+        if self.layout is not None and not done:
+            header['layout'] = self.layout
+        printed = _printed.length()
+        if printed is not None:
+            header['printed'] = printed
         header['done'] = done
         return header
 
@@ -548,6 +768,33 @@ class _Engine:
 
     def __del__(self):
         self.close()
+
+
+def _say_in_vain():
+    """In a job of HTCondor's that carries nothing."""
+    global _is_said
+    if os.environ.get('_CONDOR_SCRATCH_DIR') and not _is_said:
+        _is_said = True
+        _Slots.say('split_checkpoint: SPLIT_CHECKPOINT_DIR is not set, so nothing that is saved here outlives the job; '
+                   'split plan --checkpoint carries it')
+
+
+_is_said = False
+
+
+def _amount(state, pickled):
+    """A checksum of a state: the same where it is the same."""
+    checksum = [0]
+
+    def put(data):
+        checksum[0] = zlib.crc32(data, checksum[0])
+
+    _pack(put, state, pickled, 'the state', 0)
+    return checksum[0]
+
+
+def _is_something(state):
+    return _is_array(state) or bool(state)
 
 
 def _name(key):
@@ -816,7 +1063,7 @@ def _sync_folder(folder):
 
 # The payload: MessagePack
 
-_WIDE, _TUPLE, _HEAD, _SCALAR, _PICKLE = 1, 2, 3, 4, 5
+_WIDE, _TUPLE, _HEAD, _SCALAR, _PICKLE, _BYTEARRAY = 1, 2, 3, 4, 5, 6
 
 #: Deeper is taken for a container that contains itself.
 _DEEPEST = 200
@@ -901,8 +1148,10 @@ def _pack(put, value, pickled, where, depth):
         put(b'\xc0')
     elif kind is bool:
         put(b'\xc3' if value else b'\xc2')
-    elif kind is bytes or kind is bytearray:
+    elif kind is bytes:
         _pack_bytes(put, value, where)
+    elif kind is bytearray:
+        _pack_extension(put, _BYTEARRAY, value, where)
     elif depth > _DEEPEST:
         raise CheckpointError('%s... cannot be saved: it is nested too deeply, or contains itself' % where[:60])
     elif kind is list:
@@ -930,8 +1179,8 @@ def _pack(put, value, pickled, where, depth):
         _pack_extension(put, _PICKLE, pickle.dumps(value, protocol=4), where)
     else:
         raise CheckpointError(
-            '%s is a %s, which cannot be saved; a state is made of None, bool, int, float, str, bytes, list, tuple, dict and '
-            'numpy arrays, or pickle=True keeps objects as well' % (where, kind.__name__))
+            '%s is a %s, which cannot be saved; a state is made of None, bool, int, float, str, bytes, bytearray, list, tuple, '
+            'dict and numpy arrays, or pickle=True keeps objects as well' % (where, kind.__name__))
 
 
 def _pack_items(put, items, pickled, where, depth):
@@ -1132,6 +1381,8 @@ class _Reader:
                 raise _Unreadable('an object that was kept with pickle=True, which runs code when it is read')
             import pickle
             return pickle.loads(data)
+        if tag == _BYTEARRAY:
+            return bytearray(data)
         if tag not in (_TUPLE, _HEAD, _SCALAR):
             raise _Unreadable('the extension %d, which this library does not know' % tag)
         inner = _Reader(data, self.pickled)

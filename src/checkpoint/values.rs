@@ -6,7 +6,7 @@
 //! | 3 | the head of an array of numbers: MessagePack of `[dtype, shape, order]` as numpy has them |
 //!
 //! An array is a MessagePack array: first the head, then its bytes, in parts (`bin`), so that neither side needs all of them at once.
-//! Python alone writes and reads 2 (a tuple), 4 (a number of numpy's) and 5 (a pickle, if asked for).
+//! Python alone writes and reads 2 (a tuple), 4 (a number of numpy's), 5 (a pickle, if asked for) and 6 (a bytearray).
 
 use std::fmt;
 

@@ -27,6 +27,9 @@ for line in (place, sys.executable, sys.prefix, sys.base_prefix, site.getusersit
     print(line)
 ";
 
+/// The module that programs keep their own state with.
+pub(super) const LIBRARY: &str = "split_checkpoint";
+
 /// The other way to a Python that has a module.
 const SETUP: &str = "or give --setup a file that activates one";
 
@@ -114,6 +117,11 @@ fn module(trial: &Trial<'_>, said: &str) -> Option<String> {
     let name: String = rest.trim_start_matches(['\'', '"']).chars().take_while(is_of_name).collect();
     if name.is_empty() {
         return None;
+    }
+    if name == LIBRARY && trial.plan.pacing.checkpoint.is_none() {
+        return Some(format!(
+            "{LIBRARY} is found where split plan is given --checkpoint, which also carries what it saves"
+        ));
     }
     let base = base(trial);
     let shared = trial.plan.resources.shared_filesystem;

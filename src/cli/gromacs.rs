@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::arguments::{ItemsOption, WhatOptions};
@@ -32,21 +32,28 @@ pub(super) fn expand(options: &mut WhatOptions, segments: u32, script: &mut Scri
         ));
     }
     let gmx = std::env::var_os("GMX").unwrap_or_else(|| "gmx".into());
-    let first = options.tpr.first().and_then(|pattern| glob::glob(pattern.to_str()?).ok()?.find_map(Result::ok));
-    if let Some(tpr) = first {
+    let patterns = options.tpr.iter().filter_map(|pattern| glob::glob(pattern.to_str()?).ok());
+    // Those of which the same is to be said.
+    let mut alike: Vec<(Parameters, PathBuf, usize)> = Vec::new();
+    for tpr in patterns.flatten().flatten() {
         let asked =
             ask(&gmx, &tpr).map_err(|error| Failure::new(Exit::Machine, format!("{} dump: {error}", gmx.display())))?;
-        let lines = match asked {
+        match asked {
             None => {
-                vec![format!("note: {} is not here, so that nothing says what is in {}", gmx.display(), tpr.display())]
+                let (gmx, tpr) = (gmx.display(), tpr.display());
+                say(&format!("note: {gmx} is not here, so that nothing says what is in {tpr}"));
+                break;
             }
             Some(Err(error)) => return Err(usage(format!("--tpr {}: {error}", tpr.display()))),
-            Some(Ok(parameters)) => {
-                let lines = parameters.describe(segments);
-                std::iter::once(format!("{}:", tpr.display())).chain(lines).collect()
-            }
-        };
-        say(&lines.join("\n"));
+            Some(Ok(parameters)) => match alike.iter_mut().find(|(known, ..)| *known == parameters) {
+                Some((_, _, more)) => *more += 1,
+                None => alike.push((parameters, tpr, 0)),
+            },
+        }
+    }
+    for (parameters, tpr, more) in alike {
+        let others = if more > 0 { format!(", and {more} more like it") } else { String::new() };
+        say(&format!("{}{others}:\n{}", tpr.display(), parameters.describe(segments).join("\n")));
     }
     options.items.ordered.insert(0, ItemsOption::Files(std::mem::take(&mut options.tpr)));
     script.compute(options, SEGMENT, "{file}", STATE, vec![FILES.to_owned()])

@@ -110,10 +110,12 @@ impl Input {
 
     /// The steps after which neighbours are searched and atoms sorted at once.
     fn together(&self) -> u64 {
-        let every = [("neigh_modify", "every"), ("atom_modify", "sort")].into_iter().flat_map(|(command, option)| {
-            let pairs = self.named(command).flat_map(|words| words.windows(2));
-            pairs.filter(move |pair| pair[0] == option).filter_map(|pair| pair[1].parse::<u64>().ok())
-        });
+        let every = [("neigh_modify", "every"), ("neigh_modify", "delay"), ("atom_modify", "sort")]
+            .into_iter()
+            .flat_map(|(command, option)| {
+                let pairs = self.named(command).flat_map(|words| words.windows(2));
+                pairs.filter(move |pair| pair[0] == option).filter_map(|pair| pair[1].parse::<u64>().ok())
+            });
         every.filter(|every| *every > 0).fold(1, least_common_multiple)
     }
 
@@ -172,7 +174,9 @@ impl Input {
         if !has("atom_modify", "sort", "0") {
             lacks.push("atom_modify sort 0 0.0");
         }
-        if !has("neigh_modify", "check", "no") {
+        // Without the option the delay is that of the version: 10 steps before 2022.
+        let has_delay = self.named("neigh_modify").any(|words| words.iter().any(|word| word == "delay"));
+        if !has("neigh_modify", "check", "no") || !has_delay {
             lacks.push("neigh_modify every 20 delay 0 check no");
         }
         if !lacks.is_empty() {
@@ -239,6 +243,8 @@ mod tests {
         let lacks = said(&MELT.replace("atom_modify", "#"));
         assert!(lacks.contains("atom_modify sort 0 0.0") && !lacks.contains("neigh_modify"), "{lacks}");
         assert!(said(&MELT.replace("check no", "check yes")).contains("neigh_modify every 20 delay 0 check no"));
+        assert!(said(&MELT.replace("delay 0", "")).contains("neigh_modify every 20 delay 0 check no"));
+        assert_eq!(Input::read(&MELT.replace("delay 0", "delay 60")).together(), 3 * Input::read(MELT).together());
         assert!(said(&MELT.replace("all nve", "all nvt temp 1 1 0.5")).contains("nvt goes on"));
         let random = format!("{MELT}fix 2 all langevin 1 1 1 482\n");
         assert!(said(&random).contains("langevin draws the same random numbers"));

@@ -12,7 +12,7 @@ use super::outlook::outlook;
 use super::output::{bytes, count, say, seconds, tell};
 use super::probe::{self, Probed};
 use super::request::{Knowledge, Known, Request};
-use super::{access_point, chain, learn, progress, reduce, travel, yields};
+use super::{access_point, chain, cure, learn, progress, reduce, travel, yields};
 use crate::dag::Text;
 use crate::exit::Exit;
 use crate::folder::{FolderError, Laid, LayDown, Layout, Programs, lay_down};
@@ -353,8 +353,34 @@ fn notes(request: &Request) -> Vec<String> {
             _ => {}
         }
     }
+    notes.extend(keeps_in_vain(plan));
     notes.extend(may_miss(request));
     notes
+}
+
+/// A program that keeps its own state, of which nobody was told.
+fn keeps_in_vain(plan: &Plan) -> Option<String> {
+    /// Programs are no longer, data may be.
+    const LONGEST: u64 = 1 << 20;
+    if plan.pacing.checkpoint.is_some() {
+        return None;
+    }
+    let sources = plan.files.files.iter().map(|file| Path::new(file.source.as_os_str()));
+    let scripts = sources.filter(|path| path.extension().is_some_and(|end| end == "py"));
+    let mut scripts = scripts.filter(|path| path.metadata().is_ok_and(|found| found.len() <= LONGEST));
+    let imports = |line: &str| {
+        let mut words = line.split(|letter: char| letter.is_whitespace() || letter == ',');
+        matches!(words.next(), Some("import" | "from")) && words.any(|word| word == cure::LIBRARY)
+    };
+    let script = scripts.find(|path| {
+        let text = std::fs::read(path).unwrap_or_default();
+        String::from_utf8_lossy(&text).lines().any(|line| imports(line.trim_start()))
+    })?;
+    Some(format!(
+        "note: {} keeps its own state by {}, of which nothing outlives its job: --checkpoint carries it",
+        script.display(),
+        cure::LIBRARY
+    ))
 }
 
 /// What is here, and jobs may miss.

@@ -9,6 +9,12 @@
 //! behind: it stays where it is, and the next run starts from the beginning in another folder. How often is known from the
 //! number of the attempt, which HTCondor counts, as a job that fails brings nothing of its sandbox to the next attempt.
 //!
+//! What a program prints, and the files that come back, belong to its state: without what was printed until then, a state would
+//! give half an answer, and with what was printed afterwards some of it twice. So each time that a program ends because it has saved, a
+//! snapshot is made of what it has left until then. A run that goes on from there has it again. A run that was killed saved its
+//! state at some moment by itself: where it has printed anything since the last snapshot, or files come back, nobody knows what
+//! belongs to that moment, and the next run goes on from the snapshot.
+//!
 //! Invariant: a snapshot counts only if all of it is there and is what was written.
 
 use std::collections::BTreeSet;
@@ -21,13 +27,32 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::chunk::{Attempt, Place};
-use crate::checkpoint::{FOLDER, IDENTITY, INTERRUPTION, PYTHON, interval};
+use crate::checkpoint::{FOLDER, IDENTITY, INTERRUPTION, OUTPUT, PRINTED as PRINTED_BEFORE, interval, progress};
 use crate::plan::{INTERRUPTION as USUAL, Identity, Keeping, Word};
 use crate::space::Interval;
 use crate::store::{self, Draft, StoreError};
 
 /// After so many failures a checkpoint is left behind.
 pub(super) const POISONED: u32 = 2;
+
+/// How long a program may take to save its state once it was told to. A minute less than chunk.sub asks HTCondor for
+/// (`job_max_vacate_time`), so that what is saved can still be packed.
+const SAVING: Duration = Duration::from_secs(540);
+
+/// So often in a row a program may end because it has saved, without having been told to, and have saved the same.
+const STALLED: u32 = 3;
+
+/// In the folder of a run, what a program that is told by SIGTERM keeps; in a snapshot, what it had then.
+const STATE: &str = "state";
+
+/// In a snapshot, what the program had printed; in the folder of a run that lasts, what it prints.
+const PRINTED: &str = "printed";
+
+/// In a snapshot, what the program had written to `{result}`.
+const RESULT: &str = "result";
+
+/// In a snapshot, the files that come back.
+const FILES: &str = "files";
 
 /// The folder with the last snapshot; empty where there is none.
 const OLD: &str = "SPLIT_CHECKPOINT_OLD";
@@ -60,6 +85,15 @@ struct Ledger {
     failures: u32,
     /// The number of the attempt when something was saved.
     attempt: u32,
+    /// What was saved last by a program that had not been told to, and how often in a row.
+    #[serde(default)]
+    unasked: (String, u32),
+    /// How often in a row it did not save in time when it was told to.
+    #[serde(default)]
+    unheard: u32,
+    /// Whether SIGTERM ends it without its having said that all is saved, where that matters.
+    #[serde(default)]
+    is_deaf: bool,
 }
 
 /// The folder of one run.
@@ -79,8 +113,46 @@ pub(super) struct Keeper<'a> {
     old: Option<u64>,
     /// The name of the folder that a snapshot is written into. A program that outlived an earlier runner has another one.
     new: String,
-    python: PathBuf,
     started: Instant,
+    /// Whether files come back beside the result.
+    has_files: bool,
+    /// Whether the files of the snapshot are where the program had them.
+    is_laid_out: bool,
+}
+
+/// What a run of the program has left beside its state.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left<'a> {
+    pub(super) printed: &'a Path,
+    /// So much of that file counts.
+    pub(super) bytes: u64,
+    pub(super) result: &'a Path,
+    /// The files that come back, by their names.
+    pub(super) files: &'a [(Vec<u8>, PathBuf)],
+}
+
+/// How a run ended that had something to save.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ending {
+    /// Whether the program says that all is saved.
+    pub(super) whole: bool,
+    /// Whether it was told to save.
+    pub(super) was_told: bool,
+    /// Whether it did not do so in time.
+    pub(super) was_unheard: bool,
+}
+
+/// What came of a save.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Saved {
+    /// There is something to go on from.
+    There,
+    /// There is not.
+    Nothing,
+    /// It is the same again, as so often in a row.
+    Stalled,
+    /// There is a state, and nobody knows which part of what was printed and written belongs to it.
+    Unmatched,
 }
 
 /// When a program is told to save, and how.
@@ -90,6 +162,10 @@ pub(super) struct Nudge {
     pub(super) at: Option<Instant>,
     /// The folder that has to hold something by then: a program that never saves would be told in vain.
     pub(super) unless_empty: Option<PathBuf>,
+    /// The file that has to hold something by then: as long as nothing is printed each save counts by itself.
+    pub(super) once_printed: Option<PathBuf>,
+    /// How long it may take: then SIGTERM ends it and its children.
+    pub(super) within: Duration,
     /// The file that tells it; else SIGTERM does.
     pub(super) flag: Option<PathBuf>,
 }
@@ -125,15 +201,11 @@ impl<'a> Keeper<'a> {
     ) -> Result<Option<Self>, StoreError> {
         let pacing = &attempt.job.pacing;
         let Some((keeping, checkpoints)) = pacing.checkpoint.zip(place.checkpoints) else { return Ok(None) };
-        let python = place.scratch.join("python");
-        store::make_folder(&python)?;
-        store::write(&python.join("split_checkpoint.py"), PYTHON.as_bytes())?;
         store::make_folder(checkpoints.folder)?;
         let name = name(attempt, items);
         let ledger = fs::read(ledger(checkpoints.folder, &name)).ok();
         let ledger = ledger.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let fresh = Ledger { left_behind: 0, failures: 0, attempt: attempt.retry };
-        let mut ledger: Ledger = ledger.unwrap_or(fresh);
+        let mut ledger = ledger.unwrap_or_else(|| Ledger::new(0, attempt.retry));
         // Somebody started all over, and counts anew.
         ledger.attempt = ledger.attempt.min(attempt.retry);
         let carried = place.carried.filter(|_| !checkpoints.lasts);
@@ -151,16 +223,30 @@ impl<'a> Keeper<'a> {
             attempt: attempt.retry,
             old: None,
             new: format!("new-{}", super::chunk::attempt_name(attempt.retry)),
-            python,
             started,
+            has_files: attempt.job.yields.has_files(),
+            is_laid_out: false,
         };
-        let is_poisoned = keeper.failures() >= POISONED;
-        if is_poisoned && !is_empty(&keeper.folder()) {
-            keeper.ledger = Ledger { left_behind: keeper.ledger.left_behind + 1, failures: 0, attempt: attempt.retry };
+        if keeper.failures() >= POISONED && keeper.has_any() {
+            keeper.leave_behind()?;
         }
         keeper.write_ledger()?;
         store::make_folder(&keeper.folder())?;
         Ok(Some(keeper))
+    }
+
+    /// Starts from the beginning in another folder.
+    fn leave_behind(&mut self) -> Result<(), StoreError> {
+        let is_deaf = self.ledger.is_deaf;
+        self.ledger = Ledger { is_deaf, ..Ledger::new(self.ledger.left_behind + 1, self.attempt) };
+        self.old = None;
+        self.write_ledger()?;
+        store::make_folder(&self.folder())
+    }
+
+    /// Whether there is anything to go on from.
+    fn has_any(&self) -> bool {
+        !snapshots(&self.folder()).is_empty() || holds_files(&self.state())
     }
 
     /// How often runs failed since something was saved.
@@ -181,8 +267,23 @@ impl<'a> Keeper<'a> {
         self.checkpoints.folder.join(name)
     }
 
+    /// What a program that is told by SIGTERM keeps.
+    fn state(&self) -> PathBuf {
+        self.folder().join(STATE)
+    }
+
     fn new_snapshot(&self) -> PathBuf {
         self.folder().join(&self.new)
+    }
+
+    /// The snapshot to go on from.
+    fn old_snapshot(&self) -> Option<PathBuf> {
+        self.old.map(|number| self.folder().join(number.to_string()))
+    }
+
+    /// Where the program prints to, if that is to outlive this process.
+    pub(super) fn printed(&self) -> Option<PathBuf> {
+        self.checkpoints.lasts.then(|| self.folder().join(PRINTED))
     }
 
     fn flag(&self) -> PathBuf {
@@ -194,30 +295,85 @@ impl<'a> Keeper<'a> {
     /// # Errors
     /// Where files cannot be written.
     pub(super) fn before(&mut self) -> Result<(), StoreError> {
-        if self.keeping == Keeping::Signal {
-            return Ok(());
-        }
-        let flag = self.flag();
+        let (folder, flag) = (self.folder(), self.flag());
         if flag.symlink_metadata().is_ok() {
             fs::remove_file(&flag).map_err(StoreError::on("remove", &flag))?;
         }
-        for entry in self.folder().read_dir().into_iter().flatten().flatten() {
+        for entry in folder.read_dir().into_iter().flatten().flatten() {
             if entry.file_name().as_encoded_bytes().starts_with(b"new-") {
                 store::remove_folder(&entry.path())?;
             }
         }
-        store::make_folder(&self.new_snapshot())?;
-        let snapshots = snapshots(&self.folder());
+        let snapshots = snapshots(&folder);
         self.old = snapshots.iter().rev().copied().find(|number| {
             let wrong = self.look(*number).err();
             if let Some(wrong) = &wrong {
-                // Nobody may be there to read it.
-                let _ =
-                    writeln!(io::stderr(), "checkpoint {}: snapshot {number} {wrong}; it does not count", self.name);
+                self.say(&format!("snapshot {number} {wrong}; it does not count"));
             }
             wrong.is_none()
         });
-        Ok(())
+        match self.keeping {
+            Keeping::Files => store::make_folder(&self.new_snapshot().join(STATE)),
+            Keeping::Signal => {
+                store::make_folder(&self.state())?;
+                self.after_a_kill()
+            }
+        }
+    }
+
+    /// Takes account of a run that was killed, or failed, and may have saved by itself: what it has printed since the last snapshot, and
+    /// the files that it wrote, do not belong to that.
+    fn after_a_kill(&self) -> Result<(), StoreError> {
+        let Some(printed) = self.printed().filter(|printed| printed.exists()) else { return Ok(()) };
+        let is_unmatched = self.has_files || length(&printed) > self.printed_before();
+        if is_unmatched && holds_files(&self.state()) {
+            store::remove_folder(&self.state())?;
+            store::make_folder(&self.state())?;
+            let from = match self.old_snapshot() {
+                Some(old) => {
+                    copy_files(&old.join(STATE), &self.state())?;
+                    "going on from the last snapshot"
+                }
+                None => "starting from the beginning",
+            };
+            let what =
+                if self.has_files { "files that come back may not be" } else { "something was printed that is not" };
+            self.say(&format!("the run before was killed, and {what} as they were when it saved; {from}"));
+        }
+        fs::remove_file(&printed).map_err(StoreError::on("remove", &printed))
+    }
+
+    fn say(&self, what: &str) {
+        // Nobody may be there to read it.
+        let _ = writeln!(io::stderr(), "checkpoint {}: {what}", self.name);
+    }
+
+    /// How much had been printed when the snapshot was made.
+    fn printed_before(&self) -> u64 {
+        self.old_snapshot().map_or(0, |old| length(&old.join(PRINTED)))
+    }
+
+    /// Puts what the program had left by the snapshot where it had it: what it printed into the new file that is its standard
+    /// output, and the files into the folder that it starts in.
+    ///
+    /// # Errors
+    /// Where files cannot be written.
+    pub(super) fn lay_out(&mut self, printed: &mut File, result: &Path, folder: &Path) -> Result<(), StoreError> {
+        let is_laid_out = std::mem::replace(&mut self.is_laid_out, true);
+        let Some(old) = self.old_snapshot() else { return Ok(()) };
+        let open = |path: &Path| match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            opened => opened.map(Some),
+        };
+        let before = old.join(PRINTED);
+        let again = open(&before).and_then(|file| file.map_or(Ok(0), |mut file| io::copy(&mut file, printed)));
+        again.map_err(StoreError::on("read", &before))?;
+        let before = old.join(RESULT);
+        if before.exists() {
+            fs::copy(&before, result).map_err(StoreError::on("write", result))?;
+        }
+        // After a save they are as they were.
+        if is_laid_out { Ok(()) } else { copy_files(&old.join(FILES), folder) }
     }
 
     /// Whether the snapshot is whole.
@@ -232,27 +388,25 @@ impl<'a> Keeper<'a> {
         if found == manifest.files { Ok(()) } else { Err("is not what was written".to_owned()) }
     }
 
-    /// What the program finds in its environment; `path` is what it would find as PYTHONPATH.
-    pub(super) fn variables(&self, path: Option<OsString>) -> Vec<(OsString, Word)> {
+    /// What the program finds in its environment; `printed` is the file that it prints to.
+    pub(super) fn variables(&self, printed: &Path) -> Vec<(OsString, Word)> {
         let word = |path: PathBuf| Word::from(path.into_os_string());
-        // Behind the user's own, which comes first.
-        let mut python = path.filter(|path| !path.is_empty()).map_or_else(OsString::new, |mut path| {
-            path.push(":");
-            path
-        });
-        python.push(&self.python);
         let interruption = self.interruption.unwrap_or(USUAL).as_secs_f64();
         let mut variables = vec![
             (IDENTITY.into(), Word::from(self.key.as_str())),
             (INTERRUPTION.into(), Word::from(interruption.to_string().as_str())),
-            ("PYTHONPATH".into(), Word::from(python)),
         ];
         match self.keeping {
-            Keeping::Signal => variables.push((FOLDER.into(), word(self.folder()))),
+            Keeping::Signal => {
+                let before = self.old_snapshot().map(|old| old.join(PRINTED)).filter(|before| before.exists());
+                variables.push((FOLDER.into(), word(self.state())));
+                variables.push((OUTPUT.into(), word(printed.to_owned())));
+                variables.push((PRINTED_BEFORE.into(), before.map_or_else(|| Word::from(""), word)));
+            }
             Keeping::Files => {
-                let old = self.old.map(|number| word(self.folder().join(number.to_string())));
+                let old = self.old_snapshot().map(|old| word(old.join(STATE)));
                 variables.push((OLD.into(), old.unwrap_or_else(|| Word::from(""))));
-                variables.push((NEW.into(), word(self.new_snapshot())));
+                variables.push((NEW.into(), word(self.new_snapshot().join(STATE))));
                 variables.push((STOP.into(), word(self.flag())));
             }
         }
@@ -264,15 +418,18 @@ impl<'a> Keeper<'a> {
         let every = self.interruption.map(|time| interval(self.cost, time.as_secs_f64()).max(0.05));
         let every = every.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         let from = if self.checkpoints.lasts { Instant::now() } else { self.started };
-        let at = every.and_then(|every| from.checked_add(every));
+        let at = every.and_then(|every| from.checked_add(every)).filter(|_| !self.ledger.is_deaf);
+        // A step may take longer than that, and with it the next save: twice as long each time.
+        let within = SAVING.saturating_mul(1 << self.ledger.unheard.min(10));
+        let nudge = Nudge { at, unless_empty: None, once_printed: None, within, flag: None };
         match self.keeping {
             Keeping::Signal => Nudge {
-                // In a folder that lasts each of its saves does.
-                at: at.filter(|_| !self.checkpoints.lasts),
-                unless_empty: Some(self.folder()),
-                flag: None,
+                unless_empty: Some(self.state()),
+                // In a folder that lasts each of its saves does, unless something else has to be as it was then.
+                once_printed: self.printed().filter(|_| !self.has_files),
+                ..nudge
             },
-            Keeping::Files => Nudge { at, unless_empty: None, flag: Some(self.flag()) },
+            Keeping::Files => Nudge { flag: Some(self.flag()), ..nudge },
         }
     }
 
@@ -286,31 +443,96 @@ impl<'a> Keeper<'a> {
         !self.checkpoints.lasts
     }
 
-    /// Takes account of a run that ended and had something to save, `whole` if it says so. Gives whether there is anything to
-    /// go on from.
+    /// Takes account of a run that ended and had something to save.
     ///
     /// # Errors
     /// Where files cannot be written; what was saved before is as it was.
-    pub(super) fn saved(&mut self, whole: bool) -> Result<bool, StoreError> {
-        let there = match self.keeping {
-            Keeping::Signal => !is_empty(&self.folder()),
-            Keeping::Files => whole && self.commit()?,
-        };
-        if there {
-            self.ledger.failures = 0;
-            self.ledger.attempt = self.attempt;
+    pub(super) fn saved(&mut self, ending: Ending, left: Left<'_>) -> Result<Saved, StoreError> {
+        if ending.was_unheard {
+            self.ledger.unheard += 1;
             self.write_ledger()?;
         }
-        Ok(there)
+        // What it was given to go on with has been used up.
+        self.started = Instant::now();
+        let is_unmatched = match self.keeping {
+            // The library's state says how much had been printed by then; of files nobody does but exit code 85.
+            Keeping::Signal => {
+                let has_files = left.result.exists() || self.has_files;
+                let is_known = !ending.was_unheard && has_progress(&self.state());
+                !ending.whole && (has_files || (left.bytes > self.printed_before() && !is_known))
+            }
+            Keeping::Files => ending.was_unheard && self.has_files,
+        };
+        if is_unmatched {
+            // Telling it again would end as this did.
+            self.ledger.is_deaf |= !ending.was_unheard;
+            self.write_ledger()?;
+            return Ok(Saved::Unmatched);
+        }
+        let there = match self.keeping {
+            Keeping::Signal => self.commit(left)?,
+            // Where it did not hear, what it had before is there still.
+            Keeping::Files if ending.was_unheard => None,
+            Keeping::Files => {
+                if ending.whole {
+                    self.commit(left)?
+                } else {
+                    None
+                }
+            }
+        };
+        let Some(what) = there else { return Ok(if ending.was_unheard { Saved::There } else { Saved::Nothing }) };
+        if ending.was_told {
+            self.ledger.unasked = Default::default();
+        } else if self.ledger.unasked.0 == what {
+            self.ledger.unasked.1 += 1;
+        } else {
+            self.ledger.unasked = (what, 0);
+        }
+        if self.ledger.unasked.1 >= STALLED {
+            self.ledger.unasked = Default::default();
+            return Ok(Saved::Stalled);
+        }
+        if !ending.was_unheard {
+            self.ledger.unheard = 0;
+            self.ledger.failures = 0;
+            self.ledger.attempt = self.attempt;
+        }
+        self.write_ledger()?;
+        Ok(Saved::There)
     }
 
-    /// Makes a snapshot of what the program wrote, if it wrote anything.
-    fn commit(&self) -> Result<bool, StoreError> {
+    /// Makes a snapshot of what the program has left, if it has saved anything. Gives what its state amounts to: the same again where
+    /// nothing has changed.
+    fn commit(&self, left: Left<'_>) -> Result<Option<String>, StoreError> {
         let (folder, new) = (self.folder(), self.new_snapshot());
-        let files = list(&new).map_err(StoreError::on("read", &new))?;
-        if files.is_empty() {
-            return Ok(false);
+        let state = if self.keeping == Keeping::Files { new.join(STATE) } else { self.state() };
+        let saved = list(&state).map_err(StoreError::on("read", &state))?;
+        if saved.iter().all(|file| file.bytes == 0) {
+            return Ok(None);
         }
+        let what = format!("{} {}", left.bytes, amount(&state, &saved));
+        store::make_folder(&new)?;
+        // What is carried is a snapshot by itself, and has the state once.
+        if self.keeping == Keeping::Signal && self.checkpoints.lasts {
+            copy_files(&state, &new.join(STATE))?;
+        }
+        let copy = |from: &Path, to: PathBuf, bytes: u64| {
+            let copied = File::open(from).and_then(|from| io::copy(&mut from.take(bytes), &mut File::create(&to)?));
+            copied.map_err(StoreError::on("copy", from))
+        };
+        if left.bytes > 0 {
+            copy(left.printed, new.join(PRINTED), left.bytes)?;
+        }
+        if left.result.is_file() {
+            copy(left.result, new.join(RESULT), u64::MAX)?;
+        }
+        for (name, path) in left.files {
+            let to = new.join(FILES).join(Word::from(name.clone()).as_os_str());
+            store::make_folder(to.parent().unwrap_or(&new))?;
+            copy(path, to, u64::MAX)?;
+        }
+        let files = list(&new).map_err(StoreError::on("read", &new))?;
         if self.checkpoints.lasts {
             for file in &files {
                 let path = new.join(file.path.as_os_str());
@@ -325,13 +547,36 @@ impl<'a> Keeper<'a> {
         store::move_to(&new, &to)?;
         let bytes = serde_json::to_vec(&Manifest { format: 1, key: self.key.clone(), files }).expect("plain values");
         store::write(&manifest(&to), &bytes)?;
-        // The one before stays, in case that this one is damaged.
-        for old in before.iter().rev().skip(1) {
+        // The one before stays, in case that this one is damaged, if it has a state of its own.
+        let stay = usize::from(self.keeping == Keeping::Files || self.checkpoints.lasts);
+        for old in before.iter().rev().skip(stay) {
             let old = folder.join(old.to_string());
             let _ = fs::remove_file(manifest(&old));
             store::remove_folder(&old)?;
         }
-        Ok(true)
+        // What was printed is in the snapshot: that no run was killed is known from there being no such file.
+        if let Some(printed) = self.printed() {
+            fs::remove_file(&printed).map_err(StoreError::on("remove", &printed))?;
+        }
+        Ok(Some(what))
+    }
+
+    /// Where a run that everything is stopped with has left what does not belong together: the next one is not to go on from it.
+    ///
+    /// # Errors
+    /// Where files cannot be written.
+    pub(super) fn give_up(&mut self) -> Result<(), StoreError> {
+        // In a folder that lasts the next run goes back to the snapshot.
+        if self.checkpoints.lasts {
+            return Ok(());
+        }
+        self.say(UNMATCHED);
+        let (folder, state) = (self.folder(), self.state());
+        self.leave_behind()?;
+        // It is carried in vain.
+        store::remove_folder(&state)?;
+        store::remove_folder(&folder)?;
+        store::make_folder(&self.folder())
     }
 
     /// Takes account of a run that failed; gives what is to be said of it.
@@ -341,11 +586,7 @@ impl<'a> Keeper<'a> {
     pub(super) fn failed(&mut self) -> Result<String, StoreError> {
         self.ledger.failures = self.failures() + 1;
         self.write_ledger()?;
-        let has_any = match self.keeping {
-            Keeping::Signal => !is_empty(&self.folder()),
-            Keeping::Files => self.old.is_some(),
-        };
-        Ok(match has_any && self.ledger.failures >= POISONED {
+        Ok(match self.has_any() && self.ledger.failures >= POISONED {
             true => format!(
                 "split: it failed {} times since its last checkpoint; the next attempt leaves that behind and starts from the \
                  beginning\n",
@@ -353,6 +594,16 @@ impl<'a> Keeper<'a> {
             ),
             false => String::new(),
         })
+    }
+}
+
+/// What is said of a state that is of no use.
+pub(super) const UNMATCHED: &str = "the program was ended by SIGTERM after it had printed something or written files, and only exit \
+    code 85 says that its state is as far as these; starting from the beginning";
+
+impl Ledger {
+    fn new(left_behind: u32, attempt: u32) -> Self {
+        Self { left_behind, failures: 0, attempt, unasked: Default::default(), unheard: 0, is_deaf: false }
     }
 }
 
@@ -532,6 +783,58 @@ fn snapshots(folder: &Path) -> Vec<u64> {
     let mut numbers: Vec<u64> = entries.filter_map(number).collect();
     numbers.sort_unstable();
     numbers
+}
+
+/// How long a file is; 0 where there is none.
+fn length(path: &Path) -> u64 {
+    path.metadata().map_or(0, |found| found.len())
+}
+
+/// Whether there is a file that holds anything in a folder or in those below it.
+fn holds_files(folder: &Path) -> bool {
+    list(folder).is_ok_and(|files| files.iter().any(|file| file.bytes > 0))
+}
+
+/// Copies the files of a folder, which need not be there, and of those below it into another. What is there of the same name is
+/// replaced by a new file.
+fn copy_files(from: &Path, to: &Path) -> Result<(), StoreError> {
+    if !from.is_dir() {
+        return Ok(());
+    }
+    for file in list(from).map_err(StoreError::on("read", from))? {
+        let (from, to) = (from.join(file.path.as_os_str()), to.join(file.path.as_os_str()));
+        store::make_folder(to.parent().unwrap_or(&to))?;
+        let copied = match fs::remove_file(&to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => fs::copy(&from, &to),
+        };
+        copied.map_err(StoreError::on("write", &to))?;
+    }
+    Ok(())
+}
+
+/// What is saved, in a few words: the same where it is the same. A checkpoint of the library's counts its saves, which is no progress.
+fn amount(state: &Path, files: &[Listed]) -> String {
+    let mut text = String::new();
+    for file in files {
+        let (name, path) = (file.path.quoted(), state.join(file.path.as_os_str()));
+        if name.ends_with(".b.checkpoint") {
+            continue;
+        }
+        match progress(&path) {
+            Some(far) if name.ends_with(".a.checkpoint") => text.push_str(&format!("{name} {far}\n")),
+            _ => text.push_str(&format!("{name} {} {:08x}\n", file.bytes, file.checksum)),
+        }
+    }
+    Identity::of_bytes(text.as_bytes()).to_string()
+}
+
+/// Whether a state is the library's.
+fn has_progress(state: &Path) -> bool {
+    let files = state.read_dir().into_iter().flatten().flatten();
+    files
+        .map(|file| file.path())
+        .any(|path| path.extension().is_some_and(|end| end == "checkpoint") && progress(&path).is_some())
 }
 
 fn manifest(snapshot: &Path) -> PathBuf {

@@ -579,7 +579,7 @@ impl<'a> Slice<'a> {
             Err(failed) => return Called::Failed(failed),
         };
         let Some(collector) = collector else {
-            return match session.call(items, &bindings, limit, running) {
+            return match session.call(items, &bindings, limit, running, None) {
                 Called::Done(output) => Called::Done((output, None)),
                 Called::Failed(failed) => Called::Failed(failed),
                 Called::Stopped => Called::Stopped,
@@ -593,7 +593,7 @@ impl<'a> Slice<'a> {
         if let Err(error) = collector.before(&expected) {
             return Called::Failed(read_failed(place, &error));
         }
-        let failed = match session.call(items, &bindings, limit, running) {
+        let failed = match session.call(items, &bindings, limit, running, Some((&*collector, &expected))) {
             Called::Stopped => return Called::Stopped,
             Called::Saved => return Called::Saved,
             Called::Failed(failed) => failed,

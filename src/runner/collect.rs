@@ -129,6 +129,18 @@ impl<'a> Collector<'a> {
         Ok(written)
     }
 
+    /// The files that the run at hand has written so far, by their names.
+    pub(super) fn so_far(&self, expected: &[Word]) -> io::Result<Vec<(Vec<u8>, PathBuf)>> {
+        let mut found = self.find()?;
+        for name in expected {
+            if let Some(state) = self.state(name.as_bytes())? {
+                found.insert(name.as_bytes().to_owned(), state);
+            }
+        }
+        found.retain(|name, state| self.known.get(name) != Some(state));
+        Ok(found.into_keys().map(|name| (name.clone(), self.path(&name))).collect())
+    }
+
     /// After a run that failed: what it wrote is nobody's.
     pub(super) fn discard(&mut self, expected: &[Word]) -> io::Result<()> {
         let mut found = self.find()?;

@@ -7,6 +7,7 @@ use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,9 +25,6 @@ pub(super) const LAST_WORDS: usize = 1 << 16;
 
 /// How long a program that took too long may take to end itself.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// How long a program may take to save its state, once a file has told it that everything stops: then SIGTERM ends it.
-const SAVING: Duration = Duration::from_secs(30);
 
 /// How often a program that is to save is looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -47,9 +45,31 @@ pub struct Running {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Those of the programs, each with the file that tells it to save its state, where SIGTERM does not.
-    groups: HashMap<Pid, Option<PathBuf>>,
+    /// Those of the programs, each with the way to tell it to save its state, if it keeps one.
+    groups: HashMap<Pid, Option<Arc<Telling>>>,
     stopped: bool,
+}
+
+/// How a program is told to save its state, and whether it was.
+#[derive(Debug)]
+struct Telling {
+    /// The file that tells it; else SIGTERM does.
+    flag: Option<PathBuf>,
+    is_told: AtomicBool,
+}
+
+impl Telling {
+    /// Tells it. SIGTERM reaches the program's own process alone, as it would be with HTCondor: its children are at work for the
+    /// step that it finishes before it saves.
+    fn tell(&self, leader: Pid) {
+        // Before it may end for that.
+        self.is_told.store(true, Ordering::SeqCst);
+        match &self.flag {
+            Some(flag) => drop(std::fs::write(flag, b"")),
+            // One that has just ended is no failure.
+            None => drop(rustix::process::kill_process(leader, Signal::TERM)),
+        }
+    }
 }
 
 /// What a program's environment is made of.
@@ -107,6 +127,8 @@ pub(super) struct Ended {
     pub(super) was_ended: bool,
     /// Whether it was told to save its state.
     pub(super) was_nudged: bool,
+    /// Whether it was ended because it had not saved its state in time.
+    pub(super) was_unheard: bool,
 }
 
 /// Why there is no end to tell of.
@@ -135,14 +157,15 @@ impl Running {
         Ok(Self { guard: Some(Guard::start()?), ..Self::default() })
     }
 
-    /// Sends `signal` to every program and its children, and starts no more.
+    /// Sends `signal` to every program and its children, and starts no more. A program that keeps its own state is told to save
+    /// it.
     pub fn stop(&self, signal: Signal) {
         let mut state = self.lock();
         let again = std::mem::replace(&mut state.stopped, true);
-        for (&group, flag) in &state.groups {
-            match flag {
+        for (&group, telling) in &state.groups {
+            match telling {
                 // It is given time, unless it is told once more.
-                Some(flag) if !again => drop(std::fs::write(flag, b"")),
+                Some(telling) if !again => telling.tell(group),
                 // One that has just ended is no failure.
                 _ => drop(rustix::process::kill_process_group(group, signal)),
             }
@@ -160,7 +183,7 @@ impl Running {
     }
 
     /// Starts `command` unless everything was told to stop; both under one lock, so that none slips through.
-    fn start(&self, command: &mut Command, flag: Option<PathBuf>) -> Result<(Child, Pid), Failed> {
+    fn start(&self, command: &mut Command, telling: Option<&Arc<Telling>>) -> Result<(Child, Pid), Failed> {
         command.envs(self.guard.as_ref().map(Guard::mark));
         let started = Instant::now();
         loop {
@@ -171,7 +194,7 @@ impl Running {
             match command.spawn() {
                 Ok(child) => {
                     let pid = Pid::from_child(&child);
-                    state.groups.insert(pid, flag);
+                    state.groups.insert(pid, telling.cloned());
                     if let Some(guard) = &self.guard {
                         guard.started(pid);
                     }
@@ -222,9 +245,12 @@ pub(super) fn run(process: Process<'_>, running: &Running) -> Result<Ended, Fail
         // A group of its own: its children are reached with it, and a Ctrl-C at the keyboard comes to us first.
         .process_group(0);
     let started = Instant::now();
-    let (mut child, pid) = running.start(&mut command, process.nudge.as_ref().and_then(|nudge| nudge.flag.clone()))?;
-    let keeps = process.nudge.is_some();
-    let nudger = process.nudge.map(|nudge| Nudger::start(nudge, pid));
+    let telling = process.nudge.as_ref().map(|nudge| {
+        let flag = nudge.flag.clone();
+        Arc::new(Telling { flag, is_told: AtomicBool::new(false) })
+    });
+    let (mut child, pid) = running.start(&mut command, telling.as_ref())?;
+    let nudger = process.nudge.zip(telling).map(|(nudge, telling)| Nudger::start(nudge, telling, pid));
     let last_words = child.stderr.take().map(LastWords::listen);
     let watchdog = process.until.map(|until| Watchdog::start(until, pid));
     // Waits without reaping, so that the number belongs to no other process while it is in the list.
@@ -234,12 +260,14 @@ pub(super) fn run(process: Process<'_>, running: &Running) -> Result<Ended, Fail
             other => break other,
         }
     };
-    // What it left running ends with it, as in a job, and what that prints from here on is no result of the program's.
-    let was_nudged = nudger.is_some_and(Nudger::stop);
-    // A shell between it and us ends at once, and the program is still saving.
-    if keeps && (was_nudged || running.stopped()) {
-        wait_for_others(pid);
+    // A shell between it and us ends at once, and the program was not told yet.
+    if let Some(nudger) = &nudger
+        && nudger.telling.is_told.load(Ordering::SeqCst)
+    {
+        wait_for_others(pid, nudger.within);
     }
+    // What it left running ends with it, as in a job, and what that prints from here on is no result of the program's.
+    let Nudged { was_nudged, was_unheard } = nudger.map(Nudger::stop).unwrap_or_default();
     let was_ended = watchdog.is_some_and(Watchdog::stop);
     let printed = printed.metadata().map(|found| found.len());
     let _ = rustix::process::kill_process_group(pid, Signal::KILL);
@@ -250,6 +278,7 @@ pub(super) fn run(process: Process<'_>, running: &Running) -> Result<Ended, Fail
     Ok(Ended {
         was_ended,
         was_nudged,
+        was_unheard,
         printed,
         status,
         last_words: last_words.map(LastWords::get).unwrap_or_default(),
@@ -288,52 +317,69 @@ impl Watchdog {
     }
 }
 
-/// Tells a program to save its state when that is due.
+/// Tells a program to save its state when that is due, and ends one that was told and does not.
 struct Nudger {
+    telling: Arc<Telling>,
+    within: Duration,
     done: mpsc::Sender<()>,
-    thread: std::thread::JoinHandle<bool>,
+    thread: std::thread::JoinHandle<Nudged>,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Nudged {
+    was_nudged: bool,
+    was_unheard: bool,
 }
 
 impl Nudger {
-    fn start(nudge: Nudge, group: Pid) -> Self {
+    fn start(nudge: Nudge, telling: Arc<Telling>, group: Pid) -> Self {
         let (done, ended) = mpsc::channel();
+        let within = nudge.within;
+        let same = Arc::clone(&telling);
         let thread = std::thread::spawn(move || {
             let is_over = |time: Duration| ended.recv_timeout(time) == Err(mpsc::RecvTimeoutError::Timeout);
             let is_due = || nudge.at.is_some_and(|at| Instant::now() >= at);
-            let is_ready = || nudge.unless_empty.as_ref().is_none_or(|folder| !checkpoint::is_empty(folder));
-            let mut stopping: Option<Instant> = None;
-            let mut was_nudged = false;
+            let is_ready = || {
+                nudge.unless_empty.as_ref().is_none_or(|folder| !checkpoint::is_empty(folder))
+                    && nudge.once_printed.as_ref().is_none_or(|path| path.metadata().is_ok_and(|file| file.len() > 0))
+            };
+            let mut since: Option<Instant> = None;
+            let mut nudged = Nudged::default();
             while is_over(LOOK) {
-                if !was_nudged && is_due() && is_ready() {
-                    was_nudged = true;
-                    match &nudge.flag {
-                        Some(flag) => drop(std::fs::write(flag, b"")),
-                        // One that has just ended is no failure.
-                        None => drop(rustix::process::kill_process_group(group, Signal::TERM)),
+                if !telling.is_told.load(Ordering::SeqCst) {
+                    if !(is_due() && is_ready()) {
+                        continue;
                     }
+                    nudged.was_nudged = true;
+                    telling.tell(group);
                 }
-                let is_stopping = !was_nudged && nudge.flag.as_ref().is_some_and(|flag| flag.exists());
-                let since = is_stopping.then(|| *stopping.get_or_insert_with(Instant::now));
-                if since.is_some_and(|since| since.elapsed() > SAVING) {
-                    let _ = rustix::process::kill_process_group(group, Signal::TERM);
+                let since = since.get_or_insert_with(Instant::now).elapsed();
+                if since > within {
+                    nudged.was_unheard = true;
+                    let signal = if since > within + GRACE { Signal::KILL } else { Signal::TERM };
+                    let _ = rustix::process::kill_process_group(group, signal);
                 }
             }
-            was_nudged
+            nudged
         });
-        Self { done, thread }
+        Self { telling: same, within, done, thread }
     }
 
-    /// Whether the program was told. It has ended, and its number is still its own.
-    fn stop(self) -> bool {
+    /// Whether the program was told, and heard it. It has ended, and its number is still its own.
+    fn stop(self) -> Nudged {
         drop(self.done);
-        self.thread.join().unwrap_or(false)
+        self.thread.join().unwrap_or_default()
     }
 }
 
-/// Waits until no process of the group is left but its leader, which has ended; not for ever.
-fn wait_for_others(leader: Pid) {
+/// Tells the processes of a group whose leader has ended, too, and waits until none of them is left; not for ever.
+fn wait_for_others(leader: Pid, within: Duration) {
     let started = Instant::now();
-    while started.elapsed() < SAVING && has_others(leader) {
+    if has_others(leader) {
+        let _ = rustix::process::kill_process_group(leader, Signal::TERM);
+    }
+    while started.elapsed() < within && has_others(leader) {
         std::thread::sleep(LOOK / 4);
     }
 }
@@ -399,6 +445,40 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    /// How a shell ends that is told to save, and how long that takes.
+    fn told(script: &str, within: Duration) -> (Ended, Duration) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let words = ["sh", "-c", script].map(Word::from);
+        let printed = File::create(folder.path().join("printed")).expect("created");
+        let process = Process::new(&words, folder.path(), Surroundings::OnTop(&[]), printed);
+        let nudge = Nudge { at: Some(Instant::now()), unless_empty: None, once_printed: None, within, flag: None };
+        let started = Instant::now();
+        let ended = run(Process { nudge: Some(nudge), ..process }, &Running::new()).expect("started");
+        (ended, started.elapsed())
+    }
+
+    #[test]
+    fn a_program_that_is_told_to_save_goes_on_with_its_children() {
+        let long = Duration::from_secs(600);
+        // The child is not told, and comes to its end.
+        let (ended, _) = told("trap 'exit 85' TERM; sleep 1 && exit 3", long);
+        assert_eq!((ended.status.code(), ended.was_nudged, ended.was_unheard), (Some(85), true, false));
+        let (ended, _) = told("trap : TERM; sleep 1 || exit 4; exit 85", long);
+        assert_eq!(ended.status.code(), Some(85));
+        // A shell that ends at once has a child that is told then, and is waited for.
+        let (_, took) = told("(trap 'sleep 1; echo saved; exit 85' TERM; while :; do sleep 0.1; done) & wait", long);
+        assert!(took > Duration::from_secs(1), "{took:?}");
+    }
+
+    #[test]
+    fn a_program_that_does_not_save_in_time_is_ended() {
+        for script in ["trap '' TERM; while :; do sleep 0.1; done", "trap : TERM; sleep 8640"] {
+            let (ended, took) = told(script, Duration::from_millis(300));
+            assert!(ended.was_nudged && ended.was_unheard, "{ended:?}");
+            assert!(took < Duration::from_secs(60), "{took:?}");
+        }
+    }
 
     #[test]
     fn a_program_that_is_still_being_written_is_waited_for() {

@@ -12,8 +12,9 @@ use std::time::Instant;
 use rustix::io::Errno;
 use signal_hook::consts::{SIGKILL, SIGTERM};
 
-use super::checkpoint::Keeper;
+use super::checkpoint::{Ending, Keeper, Left, Saved, UNMATCHED};
 use super::chunk::{Attempt, Place};
+use super::collect::Collector;
 use super::due::judge;
 use super::environment::{Base, environment, of_run};
 use super::listing::{Listing, ListingError};
@@ -21,13 +22,17 @@ use super::program::{self, Failed, LAST_WORDS, Limit, Process, Running, Surround
 use super::records::Output;
 use super::setup::{self, SetupFailed};
 use super::shortage::{self, Kills};
+use crate::checkpoint::PYTHON;
 use crate::plan::{Bindings, Command, Due, Run, SAVED, SEGMENT_NAMES, Slot, Word, variables};
 use crate::record::Cause;
 use crate::space::{Interval, Space};
-use crate::store::StoreError;
+use crate::store::{self, StoreError};
 
 /// How much is kept of what the run of one item writes on standard error: there may be many.
 const LAST_WORDS_OF_ITEM: usize = 1 << 13;
+
+/// The folder with the checkpoint library for Python.
+const LIBRARY: &str = "python";
 
 /// A shell's exit codes where it could not start the program.
 const SHELL_STARTED_NOTHING: [i32; 2] = [126, 127];
@@ -162,6 +167,12 @@ impl<'a> Session<'a> {
         {
             return Called::Failed(CallFailed::on(&temporary)(error));
         }
+        let library = place.scratch.join(LIBRARY);
+        let written = store::make_folder(&library)
+            .and_then(|()| store::write_anew(&library.join("split_checkpoint.py"), PYTHON.as_bytes()));
+        if let Err(StoreError { source, path, .. }) = written {
+            return Called::Failed(CallFailed::on(&path)(source));
+        }
         let variables = environment(place.base, job, place.start_in, &temporary);
         let variables = match place.setup {
             None => Variables::OnTop(variables),
@@ -284,15 +295,16 @@ impl<'a> Session<'a> {
 
     /// Runs the program once, over `items`. What an earlier run left in the attempt's own files goes first.
     ///
-    /// A run that goes on until its limit is ended.
+    /// A run that goes on until its limit is ended. `files` are those that come back, and the names that are due.
     pub(super) fn call(
         &self,
         items: Interval,
         bindings: &Bindings,
         limit: Option<Limit>,
         running: &Running,
+        files: Option<(&Collector<'_>, &[Word])>,
     ) -> Called<Output> {
-        match self.run(items, bindings, limit, running) {
+        match self.run(items, bindings, limit, running, files) {
             Ok(Ran::Done(output)) => Called::Done(output),
             Ok(Ran::Stopped) => Called::Stopped,
             Ok(Ran::Saved { .. }) => Called::Saved,
@@ -307,6 +319,7 @@ impl<'a> Session<'a> {
         bindings: &Bindings,
         limit: Option<Limit>,
         running: &Running,
+        files: Option<(&Collector<'_>, &[Word])>,
     ) -> Result<Ran, CallFailed> {
         let within = |error: StoreError| CallFailed::machine("the program's checkpoint", &error);
         let keeper = Keeper::open(self.attempt, self.place, items, self.started).map_err(within)?;
@@ -315,38 +328,63 @@ impl<'a> Session<'a> {
         };
         loop {
             keeper.before().map_err(within)?;
-            match self.run_once(items, bindings, limit.clone(), running, Some(&keeper)) {
-                Ok(ended @ (Ran::Done(_) | Ran::Stopped)) => return Ok(ended),
-                Ok(Ran::Saved { whole }) => {
-                    let there = keeper.saved(whole).map_err(within)?;
+            let mut failed = match self.run_once(items, bindings, limit.clone(), running, Some(&mut keeper)) {
+                Ok(Ran::Saved { ending, printed, last_words }) => {
+                    let files = files.map_or(Ok(Vec::new()), |(collector, expected)| collector.so_far(expected));
+                    let files = files.map_err(CallFailed::on(self.folder))?;
+                    let path = keeper.printed().unwrap_or_else(|| self.own.printed.clone());
+                    let result = Path::new(self.own.result.as_os_str());
+                    let left = Left { printed: &path, bytes: printed, result, files: &files };
+                    let saved = keeper.saved(ending, left).map_err(within)?;
                     if running.stopped() {
+                        if saved == Saved::Unmatched {
+                            keeper.give_up().map_err(within)?;
+                        }
                         return Ok(Ran::Stopped);
                     }
-                    if there && keeper.is_carried() {
-                        return Ok(Ran::Saved { whole });
-                    }
-                    if !there {
-                        let what = format!("split: exit code {SAVED} says that its state is saved, and nothing was\n");
-                        let failed = CallFailed::of_items(Cause::ExitCode(SAVED));
-                        return Err(CallFailed { last_words: what.into(), ..failed });
-                    }
+                    let what = match saved {
+                        Saved::There if keeper.is_carried() && !ending.was_unheard => {
+                            return Ok(Ran::Saved { ending, printed, last_words });
+                        }
+                        Saved::There => continue,
+                        Saved::Nothing => format!("exit code {SAVED} says that its state is saved, and nothing was"),
+                        Saved::Stalled => format!(
+                            "exit code {SAVED} says that its state is saved, and it is the same again, although nobody told it to save"
+                        ),
+                        Saved::Unmatched if ending.was_unheard => {
+                            "it was told to save and did not do so in time".to_owned()
+                        }
+                        Saved::Unmatched => UNMATCHED.to_owned(),
+                    };
+                    let cause = match ending.whole {
+                        true => Cause::ExitCode(SAVED),
+                        false => Cause::Signal(SIGTERM),
+                    };
+                    let last_words = [last_words, format!("split: {what}\n").into_bytes()].concat();
+                    CallFailed { last_words, ..CallFailed::of_items(cause) }
                 }
-                Err(mut failed) => {
-                    let more = keeper.failed().map_err(within)?;
-                    failed.last_words.extend(more.into_bytes());
-                    return Err(failed);
-                }
-            }
+                Ok(ended) => return Ok(ended),
+                Err(failed) => failed,
+            };
+            let more = keeper.failed().map_err(within)?;
+            failed.last_words.extend(more.into_bytes());
+            return Err(failed);
         }
     }
 
-    /// What a run of the program would find as PYTHONPATH.
-    fn python_path(&self) -> Option<OsString> {
+    /// Where a run of the program finds Python's modules: the checkpoint library among them, behind the user's own.
+    fn python_path(&self) -> Word {
         let (variables, own) = match &self.variables {
             Variables::OnTop(variables) => (variables, std::env::var_os("PYTHONPATH")),
             Variables::Whole(variables) => (variables, None),
         };
-        variables.iter().rev().find(|(name, _)| name == "PYTHONPATH").map(|(_, value)| value.clone()).or(own)
+        let set = variables.iter().rev().find(|(name, _)| name == "PYTHONPATH").map(|(_, value)| value.clone());
+        let mut path = set.or(own).filter(|path| !path.is_empty()).unwrap_or_default();
+        if !path.is_empty() {
+            path.push(":");
+        }
+        path.push(self.place.scratch.join(LIBRARY));
+        Word::from(path)
     }
 
     fn run_once(
@@ -355,17 +393,25 @@ impl<'a> Session<'a> {
         bindings: &Bindings,
         limit: Option<Limit>,
         running: &Running,
-        keeper: Option<&Keeper<'_>>,
+        mut keeper: Option<&mut Keeper<'_>>,
     ) -> Result<Ran, CallFailed> {
         let result = Path::new(self.own.result.as_os_str());
         clear(result).map_err(CallFailed::on(result))?;
-        let printed = fresh(&self.own.printed)?;
+        let of_keeper = keeper.as_ref().and_then(|keeper| keeper.printed());
+        let path = of_keeper.as_deref().unwrap_or(&self.own.printed);
+        let mut printed = fresh(path)?;
+        if let Some(keeper) = &mut keeper {
+            let laid_out = keeper.lay_out(&mut printed, result, self.folder);
+            laid_out.map_err(|error| CallFailed::machine("the program's checkpoint", &error))?;
+        }
+        let keeper = keeper.as_deref();
         let stdin = self.list(items)?;
         let words = self.command.fill(bindings);
         // What others were killed for before is not this run's.
         self.kills.borrow_mut().more();
         let mut of_run = of_run(&self.names, bindings);
-        let kept = keeper.map(|keeper| keeper.variables(self.python_path())).unwrap_or_default();
+        let mut kept = vec![("PYTHONPATH".into(), self.python_path())];
+        kept.extend(keeper.map(|keeper| keeper.variables(path)).unwrap_or_default());
         of_run.extend(kept.iter().map(|(name, value)| (name, value)));
         let surroundings = match &self.variables {
             Variables::OnTop(variables) => Surroundings::OnTop(variables),
@@ -379,7 +425,11 @@ impl<'a> Session<'a> {
         let process = Process { of_run: &of_run, stdin, stderr: said, until, nudge, ..process };
         let ended = match program::run(process, running) {
             Ok(ended) if keeper.is_some_and(|keeper| has_saved(keeper, &ended, running)) => {
-                return Ok(Ran::Saved { whole: ended.status.code() == Some(SAVED) });
+                let whole = ended.status.code() == Some(SAVED);
+                let was_told = ended.was_nudged || running.stopped();
+                let ending = Ending { whole, was_told, was_unheard: ended.was_unheard && !whole };
+                let said = if self.per_item { end_of(&self.own.said, LAST_WORDS_OF_ITEM) } else { ended.last_words };
+                return Ok(Ran::Saved { ending, printed: ended.printed, last_words: said });
             }
             Ok(_) | Err(Failed::Stopped) if running.stopped() => return Ok(Ran::Stopped),
             Ok(ended) => ended,
@@ -399,7 +449,7 @@ impl<'a> Session<'a> {
             }
             if last_words.is_empty() {
                 // Many programs say on standard output what went wrong.
-                last_words = end_of(&self.own.printed, kept);
+                last_words = end_of(path, kept);
             }
             CallFailed { cause, seconds, last_words, is_final: false }
         };
@@ -417,7 +467,7 @@ impl<'a> Session<'a> {
         // What is written to {result} is the result; else what is printed, unless the program was told of {result}.
         let (path, length) = match self.command.mentions_result() || result.symlink_metadata().is_ok() {
             true => (result, u64::MAX),
-            false => (self.own.printed.as_path(), ended.printed),
+            false => (path, ended.printed),
         };
         match output(self.due(), path, length, seconds) {
             Ok(Ok(output)) => Ok(Ran::Done(output)),
@@ -477,9 +527,12 @@ impl<'a> Session<'a> {
 enum Ran {
     Done(Output),
     Stopped,
-    /// It has saved its state and is not done; `whole` if it says so.
+    /// It has saved its state and is not done.
     Saved {
-        whole: bool,
+        ending: Ending,
+        /// So many bytes had been printed.
+        printed: u64,
+        last_words: Vec<u8>,
     },
 }
 
@@ -488,6 +541,9 @@ enum Ran {
 fn has_saved(keeper: &Keeper<'_>, ended: &program::Ended, running: &Running) -> bool {
     if ended.was_ended {
         return false;
+    }
+    if ended.was_unheard {
+        return ended.status.code() != Some(0);
     }
     let was_told = ended.was_nudged || running.stopped();
     let by_signal = ended.status.signal() == Some(SIGTERM) || ended.status.code() == Some(128 + SIGTERM);

@@ -62,6 +62,98 @@ struct Newer {
     squares: u64,
 }
 
+/// With every loop: an older state is migrated, and an answer is given by its own version alone.
+pub(crate) fn older_states_in_every_loop() {
+    fn settings(dir: &Dir, version: u32) -> Settings<Newer> {
+        let settings = dir.settings("sum/1").version(version).every_steps(1).return_when_stopped();
+        settings.migrate(|_, old| old.read().map(|Older { total }| Newer { total, squares: 0 }))
+    }
+
+    for form in ["range", "until", "threads"] {
+        let dir = Dir::new();
+        let older = || dir.settings::<Older>("sum/1").every_steps(1);
+        // Interrupted after five items.
+        let stopped = std::panic::catch_unwind(|| match form {
+            "until" => older()
+                .until(Older { total: 0 }, |state| {
+                    assert!(state.total < 15, "on purpose");
+                    state.total += [1, 2, 0, 3, 0, 0, 4, 0, 0, 0, 5][state.total as usize];
+                    Step::Continue::<u64>
+                })
+                .map(|_| ()),
+            "threads" => older()
+                .threads(
+                    1..=10,
+                    1,
+                    Older { total: 0 },
+                    |item: u64| item,
+                    |state, item| {
+                        assert!(item < 6, "on purpose");
+                        state.total += item;
+                    },
+                )
+                .map(|_| ()),
+            _ => older()
+                .range(1..=10, Older { total: 0 }, |state, item: u64| {
+                    assert!(item < 6, "on purpose");
+                    state.total += item;
+                })
+                .map(|_| ()),
+        });
+        assert!(stopped.is_err());
+        let add = |state: &mut Newer, item: u64| {
+            state.total += item;
+            state.squares += item * item;
+        };
+        let ended = match form {
+            "until" => settings(&dir, 1).until(Newer { total: 0, squares: 0 }, |state| {
+                assert_eq!(state.total, 15);
+                add(state, 6);
+                Step::Done(state.total)
+            }),
+            "threads" => settings(&dir, 1)
+                .threads(1..=10, 2, Newer { total: 0, squares: 0 }, |item| item, add)
+                .map(|state| state.total),
+            _ => settings(&dir, 1).range(1..=10, Newer { total: 0, squares: 0 }, add).map(|state| state.total),
+        };
+        assert_eq!(ended.expect("migrated"), if form == "until" { 21 } else { 55 }, "{form}");
+    }
+    let dir = Dir::new();
+    let until = |version| settings(&dir, version).until(Newer { total: 0, squares: 0 }, |_| Step::Done(5u64));
+    assert_eq!(until(1).expect("done"), 5);
+    let refused = text(&dir, until(2));
+    assert!(refused.contains("version 1 of the answer, and the program's is 2; version(1) gives it"), "{refused}");
+    assert_eq!(until(1).expect("done"), 5);
+}
+
+/// MessagePack has no word for it.
+pub(crate) fn a_some_of_nothing() {
+    let dir = Dir::new();
+    let mut checkpoint = dir.settings::<(u8, Option<Option<u8>>)>("odd/1").open().expect("opened");
+    checkpoint.resume().expect("nothing there");
+    checkpoint.save(&(1, None)).expect("saved");
+    let refused = text(&dir, checkpoint.save(&(1, Some(None))));
+    assert!(refused.contains("would come back as None"), "{refused}");
+    checkpoint.save(&(1, Some(Some(2)))).expect("saved");
+}
+
+/// A save in the background that fails, and nobody ticks any more.
+pub(crate) fn a_failure_that_no_tick_is_left_to_tell_of() {
+    let dir = Dir::new();
+    let output = dir.worker(&["background"]).output().expect("started");
+    let said = said(&output);
+    assert!(output.status.success() && said.contains("checkpoint sum/1: the last save failed: cannot"), "{said}");
+}
+
+pub(crate) fn in_vain() -> Result<(), CheckpointError> {
+    let mut checkpoint = Settings::<u64>::new("sum/1").every_steps(1).in_background().open()?;
+    checkpoint.resume()?;
+    // There the second save is to go.
+    fs::create_dir("checkpoints/sum.b.checkpoint").expect("made");
+    checkpoint.tick(&1)?;
+    checkpoint.tick(&2)
+}
+
 pub(crate) fn older_layouts() {
     let dir = Dir::new();
     let mut checkpoint = dir.settings::<Older>("sum/1").version(1).open().expect("opened");

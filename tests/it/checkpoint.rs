@@ -276,6 +276,238 @@ fn exit_code_85_without_anything_saved_is_a_failure() {
     }
 }
 
+/// Says the same again at each start, although nobody tells it to save.
+#[test]
+fn a_program_that_saves_the_same_again_and_again_is_a_failure() {
+    let dir = Dir::new();
+    dir.write("files.sh", "echo 1 > \"$SPLIT_CHECKPOINT_NEW/state\"\necho start >> \"$LOG\"\nexit 85\n");
+    dir.write("signal.sh", "echo 1 > \"$SPLIT_CHECKPOINT_DIR/state\"\necho start >> \"$LOG\"\nexit 85\n");
+    dir.write("empty.py", "import os, sys, split_checkpoint\nprint('start', file=open(os.environ['LOG'], 'a'))\nsplit_checkpoint.Checkpoint('x/1')\nsys.exit(85)\n");
+    dir.write("same.py", "import os, sys, split_checkpoint\nprint('start', file=open(os.environ['LOG'], 'a'))\ncheckpoint = split_checkpoint.Checkpoint('x/1')\ncheckpoint.resume()\ncheckpoint.save(7)\nsys.exit(85)\n");
+    let log = format!("LOG={}", dir.path("log").display());
+    for (how, words, starts, why) in [
+        ("files", "sh files.sh", 4, "the same again"),
+        ("signal", "sh signal.sh", 4, "the same again"),
+        ("signal", "python3 empty.py", 1, "nothing was"),
+        ("signal", "python3 same.py", 4, "the same again"),
+    ] {
+        fs::write(dir.path("log"), "").expect("written");
+        let words = format!("run --force --total 2 --chunks 1 --retries 0 --checkpoint={how} --env {log} -- {words}");
+        dir.split(&words).exits(30).says(why);
+        assert_eq!(dir.read("log").lines().count(), starts, "{words}");
+    }
+}
+
+/// Prints a line on its way to the loop and at each tenth item, and notes each item in a file.
+const TALKATIVE: &str = "import os, sys, time
+from split_checkpoint import steps
+print('# the sum')
+state = {'total': 0}
+for item in steps('first', range(3), {}):
+    print('before', item)
+print('between')
+for item in steps('sum/1', range(1, 61), state, every=0.02):
+    with open(os.environ['LOG'], 'a') as log:
+        log.write('%d\\n' % item)
+    with open('out.txt', 'a') as out:
+        out.write('%d\\n' % item)
+    time.sleep(float(os.environ['STEP']))
+    state['total'] += item
+    if item % 10 == 0:
+        print(item, state['total'])
+print('sum', state['total'])
+";
+
+/// The same in a shell, told by a file or by SIGTERM.
+const TALKATIVE_SHELL: &str = "next=1 total=0 stop=$SPLIT_CHECKPOINT_STOP new=$SPLIT_CHECKPOINT_NEW
+if [ -z \"$new\" ]; then
+    new=$SPLIT_CHECKPOINT_DIR SPLIT_CHECKPOINT_OLD=$new stop=told-$$
+    trap ': > $stop' TERM
+fi
+if [ -e \"$SPLIT_CHECKPOINT_OLD/state\" ]; then
+    read -r next total < \"$SPLIT_CHECKPOINT_OLD/state\"
+else
+    printf '# the sum\\nbefore 0\\nbefore 1\\nbefore 2\\nbetween\\n'
+fi
+while [ $next -le 60 ]; do
+    if [ -e $stop ]; then
+        echo $next $total > \"$new/state\"
+        exit 85
+    fi
+    echo $next >> \"$LOG\"
+    echo $next >> out.txt
+    sleep $STEP
+    total=$((total + next))
+    [ $((next % 10)) -gt 0 ] || echo $next $total
+    next=$((next + 1))
+    [ $new = \"$SPLIT_CHECKPOINT_NEW\" ] || echo $next $total > \"$new/state\"
+done
+echo sum $total
+";
+
+const TALKATIVES: [(&str, &str); 3] =
+    [("--checkpoint", "python3 talk.py"), ("--checkpoint=files", "sh talk.sh"), ("--checkpoint", "sh talk.sh")];
+
+fn talkative(dir: &Dir, task: &str, (how, words): (&str, &str), step: f64, more: &str) -> Vec<String> {
+    dir.write("talk.py", TALKATIVE);
+    dir.write("talk.sh", TALKATIVE_SHELL);
+    let log = dir.path("log").display().to_string();
+    let words = format!(
+        "{task} --total 1..=100 --chunks 1 --input talk.py --reduce concat {how} {more} --env LOG={log} --env STEP={step} -- {words}"
+    );
+    words.split_whitespace().map(str::to_owned).collect()
+}
+
+/// What it prints, and what it writes, as if nothing had interrupted it.
+fn all_that_is_due() -> (String, String) {
+    let rows = (1..=6).map(|ten: u32| format!("{} {}\n", 10 * ten, 10 * ten * (10 * ten + 1) / 2));
+    let printed = format!("# the sum\nbefore 0\nbefore 1\nbefore 2\nbetween\n{}sum 1830\n", rows.collect::<String>());
+    (printed, (1..=60).map(|item| format!("{item}\n")).collect())
+}
+
+/// Whether `out.txt` came back, and holds this and nothing else.
+fn is_in_a_partial(dir: &Dir, written: &str) -> bool {
+    let find = |bytes: &[u8]| bytes.windows(written.len()).any(|window| window == written.as_bytes());
+    let partials: Vec<_> = dir.partials().iter().map(|partial| fs::read(partial).expect("readable")).collect();
+    let size = format!("out.txt ({} bytes)", written.len());
+    partials.iter().any(|bytes| find(bytes)) && dir.split("show 0").ok().text().contains(&size)
+}
+
+#[test]
+fn what_was_printed_and_written_until_a_save_is_carried_with_it() {
+    for program in TALKATIVES {
+        let dir = Dir::new();
+        let words = talkative(&dir, "plan", program, 0.04, "--eviction-every 700ms --collect out.txt");
+        dir.command(SPLIT).args(words).ok();
+        let mut carries = 0;
+        sandbox(&dir, "0");
+        let done = loop {
+            let mut at_work = job(&dir, &carries.to_string()).start();
+            if carries == 1 {
+                let before = log(&dir).len();
+                until("some items are done", || at_work.has_ended() || log(&dir).len() > before + 3);
+                at_work.signal(Signal::TERM);
+            }
+            let ended = at_work.wait();
+            if !matches!(ended.code, Some(85 | 130)) {
+                break ended;
+            }
+            let next = (carries + 1).to_string();
+            match carries % 2 == 0 && ended.code == Some(85) {
+                true => fs::rename(dir.path(carries.to_string()), dir.path(&next)).expect("renamed"),
+                false => carry(&dir, &carries.to_string(), &next),
+            }
+            carries += 1;
+            assert!(carries < 100, "{program:?} does not come to an end: {}", ended.transcript());
+        };
+        assert!(carries > 1, "{program:?} was carried {carries} times");
+        assert_eq!(done.code, Some(0), "{}", done.transcript());
+        let name = carries.to_string();
+        let names = dir.names(&name);
+        let partial = names.iter().find(|name| name.ends_with(".part")).expect("a partial");
+        fs::copy(dir.path(&name).join(partial), dir.path("outputs").join(partial)).expect("brought back");
+        let (printed, written) = all_that_is_due();
+        dir.split("reduce .").answers(&printed);
+        assert!(is_in_a_partial(&dir, &written), "{program:?}");
+    }
+}
+
+#[test]
+fn what_was_printed_and_written_until_a_save_is_there_after_a_kill() {
+    let (printed, written) = all_that_is_due();
+    for (program, collect) in TALKATIVES.into_iter().flat_map(|program| [(program, ""), (program, "--collect out.txt")])
+    {
+        let dir = Dir::new();
+        let run = talkative(&dir, "run", program, 0.02, &format!("--retries 0 --eviction-every 2s {collect}"));
+        for (number, signal) in [Signal::TERM, Signal::KILL, Signal::KILL].into_iter().enumerate() {
+            let at_work = dir.command(SPLIT).args(&run).start();
+            let before = log(&dir).len();
+            until("some items are done", || log(&dir).len() >= before + 14);
+            at_work.signal(signal);
+            let ended = at_work.wait();
+            assert!(ended.code != Some(0), "{number}: {}", ended.transcript());
+            end_all_with(&dir.path("log").display().to_string());
+        }
+        dir.command(SPLIT).args(&run).answers(&printed);
+        if !collect.is_empty() {
+            assert!(is_in_a_partial(&dir, &written), "{program:?}");
+        }
+    }
+}
+
+/// It saves now and then and does not know SIGTERM: what it has printed since its last save is printed again.
+#[test]
+fn a_state_that_may_be_older_than_what_was_printed_is_not_gone_on_from() {
+    let program = "next=1\n[ -e $SPLIT_CHECKPOINT_DIR/state ] && next=$(cat $SPLIT_CHECKPOINT_DIR/state)\n\
+        while [ $next -le 20 ]; do\necho $next | tee -a \"$LOG\"\nnext=$((next + 1))\n\
+        [ $((next % 5)) -gt 0 ] || echo $next > $SPLIT_CHECKPOINT_DIR/state\nsleep 0.05\ndone\n";
+    let dir = Dir::new();
+    dir.write("count.sh", program);
+    let log_is = format!("LOG={}", dir.path("log").display());
+    dir.split(&format!("plan --total 1..=100 --chunks 1 --reduce concat --checkpoint --env {log_is} -- sh count.sh"))
+        .ok();
+    sandbox(&dir, "one");
+    let at_work = job(&dir, "one").start();
+    until("some items are done", || log(&dir).len() > 11);
+    at_work.signal(Signal::TERM);
+    assert_eq!(at_work.wait().says("only exit code 85 says").code, Some(130));
+    carry(&dir, "one", "two");
+    let done = job(&dir, "two").run();
+    assert_eq!(done.code, Some(0), "{}", done.transcript());
+    let partial = dir.names("two").into_iter().find(|name| name.ends_with(".part")).expect("a partial");
+    fs::copy(dir.path("two").join(&partial), dir.path("outputs").join(&partial)).expect("brought back");
+    dir.split("reduce .").answers(&(1..=20).map(|item| format!("{item}\n")).collect::<String>());
+}
+
+/// A shell ends at SIGTERM and does not say whether all is saved, so nobody knows which lines of the file belong to the state.
+#[test]
+fn a_shell_that_hides_the_exit_code_makes_the_next_try_start_where_files_and_state_agree() {
+    let dir = Dir::new();
+    let program = ("--checkpoint", "sh wrap.sh");
+    dir.write("wrap.sh", "python3 talk.py\nexit $?\n");
+    let run = talkative(&dir, "run", program, 0.02, "--retries 1 --eviction-every 300ms --collect out.txt");
+    let (printed, written) = all_that_is_due();
+    dir.command(SPLIT).args(run).answers(&printed);
+    assert!(is_in_a_partial(&dir, &written));
+    // It was told once.
+    assert!(log(&dir).len() > 60 && log(&dir).ends_with(&(1..=60).collect::<Vec<_>>()), "{:?}", log(&dir));
+}
+
+/// Each step waits for programs and processes that it has started: they are not told to end.
+#[test]
+fn what_a_step_has_started_goes_on_when_its_program_is_told_to_save() {
+    let program = "import subprocess, multiprocessing
+from split_checkpoint import steps
+state = {'total': 0}
+if __name__ == '__main__':
+    for item in steps('sum/1', range(1, 21), state):
+        if item % 2:
+            subprocess.run(['sleep', '0.1'], check=True)
+            state['total'] += item
+        else:
+            with multiprocessing.Pool(2) as pool:
+                state['total'] += sum(pool.map(int, [item, 0]))
+    print(state['total'])
+";
+    let dir = Dir::new();
+    dir.write("sum.py", program);
+    dir.split("plan --total 1..=100 --chunks 1 --checkpoint --eviction-every 600ms --input sum.py -- python3 sum.py")
+        .ok();
+    sandbox(&dir, "0");
+    let mut carries = 0;
+    let done = loop {
+        let ended = job(&dir, &carries.to_string()).run();
+        if ended.code != Some(85) {
+            break ended;
+        }
+        carry(&dir, &carries.to_string(), &(carries + 1).to_string());
+        carries += 1;
+        assert!(carries < 50, "it does not come to an end");
+    };
+    assert!(carries > 0);
+    assert_eq!(done.code, Some(0), "{}", done.transcript());
+}
+
 #[test]
 fn what_another_version_of_the_program_saved_is_not_gone_on_from() {
     let dir = Dir::new();
@@ -312,21 +544,38 @@ fn each_item_and_slice_has_a_folder_of_its_own() {
 
 #[test]
 fn the_library_is_found_where_it_is_wanted_and_not_in_place_of_the_users_own() {
-    let check = |more: &str, answer: Option<&str>| {
+    let check = |more: &str, answer: &str| {
         let dir = Dir::new();
         dir.write("own/split_checkpoint.py", "__doc__ = 'own'\n");
         dir.write("ask.py", "import split_checkpoint\nprint('own' if split_checkpoint.__doc__ == 'own' else 'ours')\n");
         let own = format!("PYTHONPATH={}", dir.path("own").display());
         let more = more.replace("OWN", &own);
         let run = dir.split(&format!("run --total 1 --chunks 1 --retries 0 --reduce concat {more} -- python3 ask.py"));
-        match answer {
-            Some(answer) => drop(run.answers(answer)),
-            None => drop(run.exits(30).says("split_checkpoint")),
-        }
+        run.answers(answer);
     };
-    check("", None);
-    check("--checkpoint", Some("ours\n"));
-    check("--checkpoint --env OWN", Some("own\n"));
+    check("", "ours\n");
+    check("--checkpoint", "ours\n");
+    check("--env OWN", "own\n");
+    check("--checkpoint --env OWN", "own\n");
+}
+
+#[test]
+fn who_keeps_a_state_in_vain_is_told_so() {
+    let dir = Dir::new();
+    LIBRARY.lay(&dir);
+    let note =
+        "sum.py keeps its own state by split_checkpoint, of which nothing outlives its job: --checkpoint carries it";
+    let env = format!("--env STEP=0 --env LOG={}", dir.path("log").display());
+    let plan = |more: &str| {
+        dir.split(&format!("plan --force --total 1..=9 --chunks 1 {more} {env} -- python3 sum.py {{first}} {{last}}"))
+            .ok()
+    };
+    plan("").says(note);
+    let planned = plan("--checkpoint");
+    assert!(!planned.transcript().contains("in vain") && !planned.transcript().contains(note));
+    // A Python that does not look where it is told to.
+    dir.split(&format!("plan --force --total 1..=9 --chunks 1 {env} -- python3 -E sum.py {{first}} {{last}}")).ok();
+    dir.split("try chunk-0").exits(30).says("split_checkpoint is found where split plan is given --checkpoint");
 }
 
 #[test]

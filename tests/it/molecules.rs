@@ -110,6 +110,20 @@ fn gromacs_goes_on_from_segment_to_segment() {
 }
 
 #[test]
+fn each_run_of_gromacs_is_looked_at() {
+    let dir = Dir::new();
+    for (name, steps) in [("water-0.tpr", "1000"), ("water-1.tpr", "1000"), ("water-2.tpr", "300")] {
+        dir.write(name, TPR.replace("1000", steps));
+    }
+    let planned = split(&dir, "plan --template gromacs --tpr water-*.tpr --segments 4").ok();
+    planned.says("water-0.tpr, and 1 more like it:").says("water-2.tpr:\n  300 steps");
+    dir.write("water-3.tpr", TPR.replace("1000", "-1"));
+    split(&dir, "plan --force --template gromacs --tpr water-*.tpr --segments 4")
+        .refuses(2)
+        .says("water-3.tpr: it has no number");
+}
+
+#[test]
 fn a_run_of_gromacs_that_was_stopped_does_not_count() {
     let dir = Dir::new();
     dir.write("water-0.tpr", TPR);
