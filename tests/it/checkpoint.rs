@@ -418,7 +418,7 @@ fn what_was_printed_and_written_until_a_save_is_there_after_a_kill() {
     for (program, collect) in TALKATIVES.into_iter().flat_map(|program| [(program, ""), (program, "--collect out.txt")])
     {
         let dir = Dir::new();
-        let run = talkative(&dir, "run", program, 0.02, &format!("--retries 0 --eviction-every 2s {collect}"));
+        let run = talkative(&dir, "run", program, 0.02, &format!("--retries 2 --eviction-every 2s {collect}"));
         for (number, signal) in [Signal::TERM, Signal::KILL, Signal::KILL].into_iter().enumerate() {
             let at_work = dir.command(SPLIT).args(&run).start();
             let before = log(&dir).len();
