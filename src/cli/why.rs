@@ -351,7 +351,7 @@ impl<'a> Case<'a> {
             [] => None,
             [items] if *items == own => None,
             [items] => Some(format!("  it failed on {}", reduce::items(plan, *items))),
-            [shown @ ..] => {
+            shown => {
                 let names: Vec<String> = shown.iter().take(NAMES).map(|items| plan.space.describe(*items)).collect();
                 let rest: u128 = shown.iter().skip(NAMES).map(|items| items.count()).sum();
                 let rest = if rest == 0 { String::new() } else { format!(" and {rest} more") };
