@@ -14,8 +14,8 @@
 //! payload. A header says which items its payload is the result of, and that is all that coverage relies on:
 //! not the file's name, not its place, not how often a job ran.
 
-#[cfg(feature = "cli")]
 mod bound;
+#[cfg(feature = "cli")]
 mod contents;
 mod coverage;
 mod entries;

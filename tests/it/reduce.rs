@@ -252,13 +252,15 @@ fn text_where_a_number_is_due() {
 fn where_the_reducer_alone_is_wrong_nothing_is_computed_again() {
     let object = r#"{"hits": 3, "name": "a"}"#;
     let mut transcripts = Vec::new();
-    for reducer in ["hits=sum,typo=mean", "hits=sum,name=mean"] {
+    for (reducer, text) in
+        [("mean", object), ("sum", object), ("hits=sum,typo=mean", object), ("hits=sum,name=mean", object)]
+    {
         let dir = Dir::new();
         let run = |words: &str, reducer: &str| {
             let script = "echo run >> \"$LOG\"; echo \"$TEXT\"";
             let run =
                 dir.split(words).args(["--total", "3", "--chunks", "3", "--reduce", reducer, "--", "sh", "-c", script]);
-            run.env("TEXT", object).env("LOG", dir.path("log"))
+            run.env("TEXT", text).env("LOG", dir.path("log"))
         };
         transcripts.push(run("run", reducer).exits(24).transcript());
         run("run --keep", "count").ok();

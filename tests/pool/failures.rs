@@ -233,7 +233,8 @@ pub(crate) fn text_where_a_number_is_due_fails_the_reduce_node(pool: &Pool) {
     assert!(chunks.len() >= 4 && chunks.iter().all(|(_, code)| *code == Some(0)), "{chunks:?}");
     assert!(folder.read("logs/missing.txt").contains("not yet"));
     folder.split("reduce outputs/").fails(20, &["chunk 2", "item 2", "not yet"]);
-    folder.split("why").says(&["the program's result is not what the reducer takes, in line 1"]);
+    let why = folder.split("why").ok();
+    assert!(why.contains("the program's result is not what the reducer takes, in line 1"), "{why}");
     assert_eq!(folder.split("reduce --partial outputs/").ok(), "4\n");
     folder.program("tool", "#!/bin/sh\necho $1\n");
     assert_eq!(folder.submit(), Some(0));
