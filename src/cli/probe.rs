@@ -27,7 +27,7 @@ use crate::folder::Layout;
 use crate::local::{Computed, Finished, Jobs, SandboxError, Sandboxes};
 use crate::plan::{Plan, Seen, Word};
 use crate::pool::is_access_point;
-use crate::record::gather;
+use crate::record::{self, Kind, gather};
 use crate::space::Interval;
 use crate::store;
 
@@ -427,6 +427,7 @@ fn try_groups(
         };
         tried.seen.memory = tried.seen.memory.max(finished.usage.memory);
         tried.seen.disk = tried.seen.disk.max(finished.usage.disk);
+        tried.seen.result = tried.seen.result.max(result_of_a_run(&finished));
         keep(&finished, kept)?;
         if let Some((items, cause)) = finished.failure() {
             trial.failed();
@@ -452,6 +453,16 @@ fn try_groups(
     tried.runs = trial.runs();
     tried.failures = trial.failures();
     Ok(tried)
+}
+
+/// How many bytes the program's result has; of one that runs for each item, the mean.
+fn result_of_a_run(finished: &Finished) -> u64 {
+    let of = |found: &&record::Found| match found.record.header.kind {
+        Kind::Each => u128::from(found.record.payload.bytes()) / found.record.header.items.count(),
+        Kind::Failure(_) => 0,
+        Kind::Whole | Kind::Bundle | Kind::Merged | Kind::Segment(_) => found.record.payload.bytes().into(),
+    };
+    finished.records().iter().map(of).max().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0)
 }
 
 /// Brings the partials of a run away before its folder goes.

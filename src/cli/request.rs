@@ -143,7 +143,13 @@ impl Request {
         let folder = absolute(&here, &options.dir);
         let base = pathdiff::diff_paths(&here, &folder).filter(|base| !base.as_os_str().is_empty());
         let base = base.unwrap_or_else(|| PathBuf::from("."));
-        let fan_in = merging::fan_in(options, &reduce, &by, &space, cut.chunks())?;
+        // What the program prints for each item it prints as often as a chunk has items.
+        let runs = match &command {
+            Some(command) if command.runs_per_item(&space, yields.stdin_items) => cut.sizes(space.count()).1,
+            _ => 1,
+        };
+        let of_chunk = seen.map(|seen| u64::try_from(runs.saturating_mul(seen.result.into())).unwrap_or(u64::MAX));
+        let fan_in = merging::fan_in(options, &reduce, &by, &space, cut.chunks(), of_chunk)?;
         let shards = Shards::new(cut.chunks(), fan_in);
         let (mut jobs, resources, rules) = JobSettings::new(options, &site, &reduce, &here, &base, shards)?;
         let planned = folder.join("plan.json").exists();

@@ -1,7 +1,7 @@
 //! Laying a plan down.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::dag::{TemplateError, Templates, Text};
 use crate::inputs::link_tree;
 use crate::plan::{PLAN_FILES, Plan, Shards};
 use crate::pool::{LockState, lock_state};
-use crate::record::{Listing, Partials, gather_of, is_partial};
+use crate::record::{Listing, Partials, gather_of, is_partial, read};
 use crate::rows::{self, is_kept};
 use crate::space::Rows;
 use crate::store::{self, Draft, StoreError};
@@ -173,7 +173,7 @@ pub fn lay_down(
     let text = Text::new(plan, templates)?;
     let aside = move_aside(&layout, &in_the_way)?;
     keep_templates(&layout, templates)?;
-    bring(layout.outputs(), brought)?;
+    bring(&layout, plan, brought)?;
     let (chunks_done, items_done) = write(&layout, &layout.dag(), plan, rows, &text, programs, &|_| false)?;
     Ok(match aside {
         None => Laid::New,
@@ -182,15 +182,22 @@ pub fn lay_down(
     })
 }
 
-/// Copies partials into the folder of all of them.
-fn bring(outputs: &Path, brought: &[PathBuf]) -> Result<(), StoreError> {
-    if !brought.is_empty() {
-        store::make_folder(outputs)?;
-    }
+/// Copies partials into the folder of all of them, or of their group: what is merged on the way is merged with them.
+fn bring(layout: &Layout, plan: &Plan, brought: &[PathBuf]) -> Result<(), StoreError> {
     for path in brought {
-        let name = path.file_name().unwrap_or_default();
+        let group = plan.shards().and_then(|shards| {
+            let found = read(&mut File::open(path).ok()?, &mut Vec::new()).ok()?;
+            let groups = found.records.iter().map(|record| {
+                let (first, last) = plan.chunks_of(record.header.items);
+                (shards.of(first), shards.of(last))
+            });
+            let (least, most) = groups.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
+            (least == most).then(|| Shards::folder(least))
+        });
+        let folder = group.map_or_else(|| layout.outputs().to_owned(), |group| layout.outputs().join(group));
+        store::make_folder(&folder)?;
         let bytes = fs::read(path).map_err(StoreError::on("read", path))?;
-        store::write(&outputs.join(name), &bytes)?;
+        store::write(&folder.join(path.file_name().unwrap_or_default()), &bytes)?;
     }
     Ok(())
 }

@@ -17,6 +17,14 @@ pub struct Seen {
     pub memory: u64,
     /// Disk, with what jobs are sent.
     pub disk: u64,
+    /// The result of one run of the program.
+    #[serde(skip_serializing_if = "is_nothing", default)]
+    pub result: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_nothing(bytes: &u64) -> bool {
+    *bytes == 0
 }
 
 impl Seen {
@@ -49,7 +57,7 @@ mod tests {
 
     #[test]
     fn twice_what_was_seen_is_asked_for() {
-        let seen = |memory: u64, disk: u64| Seen { memory: memory << 20, disk: disk << 20 };
+        let seen = |memory: u64, disk: u64| Seen { memory: memory << 20, disk: disk << 20, result: 0 };
         let usual = Size::gibibytes(1);
         assert_eq!(seen(100, 10).memory_to_ask_for(usual, None).to_string(), "1GB", "no less than is usual");
         assert_eq!(seen(513, 0).memory_to_ask_for(usual, None).to_string(), "1280MB");
@@ -63,7 +71,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_seen_fits(memory: u64, disk: u64) {
-            let seen = Seen { memory, disk };
+            let seen = Seen { memory, disk, result: 0 };
             let usual = Size::gibibytes(1);
             prop_assert!(seen.memory_to_ask_for(usual, None).bytes() >= memory.min(1 << 51));
             prop_assert!(seen.disk_to_ask_for(usual).bytes() >= disk.min(1 << 51));

@@ -59,6 +59,22 @@ fn folders_and_none_are_mixed_where_the_cut_changes() {
 }
 
 #[test]
+fn what_was_tried_is_merged_with_its_group() {
+    let dir = Dir::new();
+    let words = "--total 1..=200 --target 1s --probe-budget 500ms --fan-in 4 -- sh -c".split(' ');
+    let script = "sleep 0.0$(( ($1 - $0 + 1) % 10 )); seq $0 $1 | awk '{s += $1} END {print s}'";
+    dir.split("plan").args(words).args([script, "{first}", "{last}"]).ok().says("trying a few items here");
+    assert!(dir.names("outputs").iter().all(|name| !name.ends_with(".part")), "{:?}", dir.names("outputs"));
+    let tried = dir.partials().len();
+    assert!(tried > 0);
+    dir.split("run .").answers("20100\n");
+    assert!(dir.partials().len() > tried);
+    let groups = dir.names("outputs").len() as u64 - 1;
+    merge_all(&dir, groups);
+    dir.split("reduce .").answers("20100\n");
+}
+
+#[test]
 fn what_others_keep_in_such_folders_stays() {
     let dir = Dir::new();
     dir.split("run").args(FEW.split(' ')).answers("5050\n");
