@@ -167,7 +167,7 @@ fn what_will_not_end_is_ended_when_the_time_is_over() {
 #[test]
 fn a_result_that_cannot_be_merged_is_no_plan() {
     let dir = Dir::new();
-    let ended = dir.split("plan --total 100 -- echo hello {first}").refuses(24);
+    let ended = dir.split("plan --total 100 -- echo hello {first}").refuses(30);
     insta::assert_snapshot!(ended.transcript());
     assert!(!dir.path("plan.json").exists() && dir.is_tidy());
 }
