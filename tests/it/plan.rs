@@ -67,7 +67,7 @@ fn chunks_are_counted_as_ranges_are() {
 const NONSENSE: [&str; 64] = [
     "plan",
     "plan --total 1..=100 --cost 0s",
-    "plan --total 1..=100 --cost i**2",
+    "plan --total 1..=100 --cost j**2",
     "plan --total 1..=100 --cost item-5",
     "plan --total 1..=100 --target 0s",
     "plan --total 1..=100 --target 1h --chunks 5",
