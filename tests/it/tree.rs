@@ -62,7 +62,7 @@ fn folders_and_none_are_mixed_where_the_cut_changes() {
 fn what_was_tried_is_merged_with_its_group() {
     let dir = Dir::new();
     let words = "--total 1..=200 --target 1s --probe-budget 500ms --fan-in 4 -- sh -c".split(' ');
-    let script = "sleep 0.0$(( ($1 - $0 + 1) % 10 )); seq $0 $1 | awk '{s += $1} END {print s}'";
+    let script = "sleep 0.0$(( ($1 - $0 + 1) % 10 )); seq $0 $1 | awk '{{s += $1}} END {{print s}}'";
     dir.split("plan").args(words).args([script, "{first}", "{last}"]).ok().says("trying a few items here");
     assert!(dir.names("outputs").iter().all(|name| !name.ends_with(".part")), "{:?}", dir.names("outputs"));
     let tried = dir.partials().len();
@@ -288,14 +288,14 @@ fn what_changes_after_a_group_was_merged_is_not_missed() {
 fn a_group_with_something_to_say_is_left_to_the_last_merge() {
     let dir = Dir::new();
     dir.write("results/0", "1\n");
-    dir.write("results/1", "one\n");
+    dir.write("results/1", "{\"a\": 1}\n");
     dir.split("plan --total 2 --chunks 2 --fan-in 2 --input results -- sh -c").args(["cat results/$0", "{first}"]).ok();
     dir.split("run .").exits(24);
     let left = merge_group(&dir, 0);
     assert_eq!(left.code, Some(0));
     left.says("the results in 000000 are left to the last merge");
     assert_eq!(merged(&dir), [""; 0]);
-    dir.split("reduce .").refuses(24).says("line 1 is not a number: \"one\"").says("chunk 1, item 1");
+    dir.split("reduce .").refuses(24).says("line 1 is not a number: ").says("chunk 1, item 1");
     dir.split("merge-group 1").within("outputs").refuses(2).says("the plan has no group 1");
 }
 
