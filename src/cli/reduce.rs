@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::folder::{FolderError, Layout, locate};
 use crate::plan::{Due, Identity, Plan, Reduction, Tolerance, Word};
 use crate::pool::{EventLog, LockState, lock_state};
-use crate::record::{Damage, Found, Gathered, Kind, gather, gather_merged};
+use crate::record::{Cause, Damage, Found, Gathered, Kind, gather, gather_merged};
 use crate::reduce::{BadResult, CodeShare, MergeError, refused};
 use crate::rows::{self, RowsError};
 use crate::runner::STOPPED;
@@ -261,6 +261,11 @@ pub(super) fn incomplete(layout: &Layout, plan: &Plan, gathered: &Gathered) -> F
     if layout.stands_alone() {
         return failure.help("--partial answers without them, and says so");
     }
+    let refused = gathered.failures.iter().find_map(|found| match &found.record.header.kind {
+        Kind::Failure(Cause::BadResult { text, .. }) => Some(cure_of_line(&plan.reduce, text)),
+        _ => None,
+    });
+    let failure = refused.into_iter().fold(failure, Failure::help);
     failure
         .help(format!("split run {root} computes here what is missing"))
         .help(format!("on the pool: condor_submit_dag plan.dag where a DAG failed; else split resume {root} first"))

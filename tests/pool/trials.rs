@@ -48,7 +48,7 @@ fn compare(folder: &Folder<'_>, options: &str) {
     // What names a place of the one job's own, and what differs from slot to slot.
     let scratch =
         |told: &BTreeMap<String, String>, value: &str| value.replace(&told["_CONDOR_SCRATCH_DIR"], "[SCRATCH]");
-    let differ = ["SPLIT_RESULT", "_CONDOR_SLOT", "TMPDIR", "TMP", "TEMP"];
+    let differ = ["SPLIT_RESULT", "_CONDOR_SLOT", "TMPDIR", "TMP", "TEMP", "PYTHONPATH"];
     for name in names(&job).iter().filter(|name| !differ.contains(&name.as_str())) {
         assert_eq!(scratch(&tried, &tried[name]), scratch(&job, &job[name]), "{name}");
     }
