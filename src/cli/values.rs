@@ -2,8 +2,13 @@
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+use rayon::prelude::*;
 
 use super::failure::Failure;
 use super::request::usage;
@@ -267,7 +272,7 @@ pub(super) fn read(what: &str, path: &Path) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
         std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).map(|_| bytes)
     } else {
-        std::fs::read(path)
+        read_large(path)
     };
     bytes.map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => usage(format!("{what}: there is no such file")),
@@ -276,9 +281,38 @@ pub(super) fn read(what: &str, path: &Path) -> Result<Vec<u8>, Failure> {
     })
 }
 
+/// The bytes of a file. Of a large one most of the time goes into memory that is used for the first time, so several threads read it.
+fn read_large(path: &Path) -> io::Result<Vec<u8>> {
+    const PART: usize = 1 << 20;
+    let mut file = File::open(path)?;
+    let found = file.metadata()?;
+    let length = if found.is_file() { usize::try_from(found.len()).unwrap_or(0) } else { 0 };
+    let mut bytes = vec![0; if length > PART { length } else { 0 }];
+    let parts = bytes.par_chunks_mut(PART).enumerate();
+    parts.try_for_each(|(number, part)| file.read_exact_at(part, (number * PART) as u64))?;
+    // What is not known to be there, or has been added since.
+    if !bytes.is_empty() {
+        file.seek(SeekFrom::Start(bytes.len() as u64))?;
+    }
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn large_files_are_read_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for length in [0, 1, 1 << 20, (1 << 20) + 1, 5 << 19] {
+            let bytes: Vec<u8> = (0..length as u32).map(|place| (place % 251) as u8).collect();
+            let path = folder.path().join("file");
+            std::fs::write(&path, &bytes).expect("written");
+            assert!(read_large(&path).expect("read") == bytes, "{length} bytes");
+        }
+        assert!(read_large(Path::new("/dev/null")).expect("read").is_empty());
+    }
 
     fn values(text: &str) -> Result<Vec<String>, Failure> {
         let given = given("--grid x", text.as_bytes())?;

@@ -38,7 +38,7 @@ const BLOCK: usize = 1 << 20;
 
 /// The folder of a chunk's partials, where these are spread over folders: condor_submit fills in the number.
 const SHARD: &str = "outputs/$INT(shard,%06d)";
-/// The folder of a chunk's rows and files, as condor_submit fills it in: `rows::folder_place`.
+/// A chunk's rows and files, as condor_submit fills it in: `rows::chunk_place`.
 const SEGMENT_FOLDER: &str = "chunk-$INT(chunk,%06d)-s$INT(segment,%04d)";
 const CHUNK_FOLDER: &str = "$INT(thousand,%03d)/chunk-$INT(chunk,%06d)";
 
@@ -481,7 +481,7 @@ mod tests {
         plan.resources.shared_filesystem = true;
         let text = Text::new(&plan, &Templates::built_in()).expect("rendered");
         assert!(!text.chunk_sub().contains("chunks/"), "{}", text.chunk_sub());
-        let folder = crate::rows::folder_place(17);
+        let folder = crate::rows::chunk_place(17);
         assert_eq!(folder, std::path::Path::new("000/chunk-000017"), "as condor_submit fills it in");
     }
 

@@ -353,7 +353,12 @@ pub(super) fn write(
     for folder in [&job, layout.outputs(), &root.join("logs")] {
         store::make_folder(folder)?;
     }
-    let (copied, laid) = rayon::join(|| copy_programs(root, programs), || write_rows(layout, plan, rows));
+    // What waits for the disk is no work for the pool of threads.
+    let (copied, laid) = std::thread::scope(|scope| {
+        let copied = scope.spawn(|| copy_programs(root, programs));
+        let laid = write_rows(layout, plan, rows);
+        (copied.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), laid)
+    });
     copied.and(laid)?;
     store::write(&job.join("job.json"), &plan.job().to_json())?;
     if !plan.resources.shared_filesystem {

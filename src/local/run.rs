@@ -269,7 +269,7 @@ impl Shared<'_> {
                 Cow::Owned(folder)
             }
         };
-        let laid = self.chunks.join(rows::folder_place(chunk));
+        let laid = self.chunks.join(rows::chunk_place(chunk));
         let mut left = vec![items];
         let mut retry = 0;
         loop {

@@ -436,12 +436,12 @@ impl<'a> Sandboxes<'a> {
         }
         let whole = (chunk < self.plan.cut.chunks()).then(|| self.plan.chunk(chunk));
         let items = whole.filter(|whole| whole.intersect(items) == Some(items)).unwrap_or(items);
-        let folder = sandbox.join(rows::folder_name(chunk));
+        let folder = sandbox.join(rows::chunk_name(chunk));
         rows::write_chunk(&folder, self.plan, items, self.rows, &mut Vec::new())?;
         if self.plan.resources.shared_filesystem {
             return Ok(());
         }
-        let laid = Layout::new(&self.root).chunks().join(rows::folder_place(chunk));
+        let laid = Layout::new(&self.root).chunks().join(rows::chunk_place(chunk));
         for file in rows::files_of(&self.plan.space, items, self.rows) {
             let from = file.source(&laid, &self.base);
             // One that is gone is left out, and the runner misses it.

@@ -20,11 +20,11 @@ use super::text::{TextError, read_csv};
 use crate::plan::{FORMAT, PlanIdentity};
 use crate::space::{Identity, Interval, Items, Rows, Space};
 
-/// The folders of so many chunks lie in one.
+/// What is sent to so many chunks lies in one folder.
 pub const CHUNKS_A_FOLDER: u64 = 1000;
 
-/// The file with the rows, in a chunk's folder.
-pub(super) const ROWS: &str = "rows";
+/// The file with the rows, in the folder of a chunk that is sent files, too.
+const ROWS: &str = "rows";
 
 /// The first line.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,16 +71,22 @@ pub enum ChunkRowsError {
     Others(String),
 }
 
-/// The name of a chunk's folder: `chunk-000017`. It is the same in a job.
+/// The name of what a chunk is sent of its own: `chunk-000017`. That is the file with its rows, or a folder with it where files belong
+/// to them. It is the same in a job.
 #[must_use]
-pub fn folder_name(chunk: u64) -> String {
+pub fn chunk_name(chunk: u64) -> String {
     format!("chunk-{chunk:06}")
 }
 
-/// Where a chunk's folder is, below the folder of all of them: `000/chunk-000017`.
+/// Where that is, below the folder of all of them: `000/chunk-000017`.
 #[must_use]
-pub fn folder_place(chunk: u64) -> PathBuf {
-    Path::new(&format!("{:03}", chunk / CHUNKS_A_FOLDER)).join(folder_name(chunk))
+pub fn chunk_place(chunk: u64) -> PathBuf {
+    Path::new(&format!("{:03}", chunk / CHUNKS_A_FOLDER)).join(chunk_name(chunk))
+}
+
+/// The file with the rows of a chunk whose own is at `place`, in a folder or not.
+pub(super) fn rows_at(place: &Path, in_a_folder: bool) -> PathBuf {
+    if in_a_folder { place.join(ROWS) } else { place.to_owned() }
 }
 
 /// The file with the rows of `items`, in `text`, which is overwritten. `rows` holds them, and may hold more.
@@ -95,8 +101,7 @@ pub(super) fn write_rows(text: &mut Vec<u8>, plan: PlanIdentity, space: &Space, 
     for (number, (listed, block)) in parameters.listed().zip(&rows.blocks).enumerate() {
         let (first, count) = parameters.rows_needed(number, items);
         let before = text.len();
-        let numbers = (0..count).map(|place| around(first, place, listed.rows));
-        write_csv(&mut *text, listed, block, numbers).expect("in memory");
+        write_csv(&mut *text, listed, block, first, count).expect("in memory");
         blocks.push(Block { first, rows: count, bytes: text.len() - before });
     }
     let content = Identity::of_bytes(text);
@@ -112,13 +117,13 @@ pub(super) fn around(first: u64, place: u64, of: u64) -> u64 {
     if place < left { first + place } else { place - left }
 }
 
-/// Reads what `write_rows` wrote into `folder`, which has to hold the rows of `items`.
+/// Reads what `write_rows` wrote of a chunk whose own is at `place`, which has to hold the rows of `items`.
 ///
 /// # Errors
 /// Where it does not.
-pub fn read_rows(folder: &Path, plan: PlanIdentity, space: &Space, items: Interval) -> Result<Rows, ChunkRowsError> {
+pub fn read_rows(place: &Path, plan: PlanIdentity, space: &Space, items: Interval) -> Result<Rows, ChunkRowsError> {
     let Space::Parameters(parameters) = space else { return Ok(Rows::default()) };
-    let path = folder.join(ROWS);
+    let path = rows_at(place, place.is_dir());
     let bytes = fs::read(&path).map_err(|source| ChunkRowsError::Missing { path, source })?;
     let end = memchr::memchr(b'\n', &bytes).ok_or(ChunkRowsError::Damaged("their first line has no end"))?;
     let (line, mut text) = (&bytes[..end], &bytes[end + 1..]);
@@ -199,7 +204,10 @@ mod tests {
             let items = Interval::new(start, (start + count).min(space.count())).expect("not empty");
             let folder = tempfile::tempdir().expect("a temporary folder");
             write(folder.path(), &space, items, &rows);
-            let read = read_rows(folder.path(), Identity::of_bytes(b"plan"), &space, items).expect("as written");
+            let plan = Identity::of_bytes(b"plan");
+            let read = read_rows(folder.path(), plan, &space, items).expect("as written");
+            let alone = read_rows(&folder.path().join(ROWS), plan, &space, items).expect("the same");
+            prop_assert_eq!(&read, &alone);
             for item in items.start()..items.stop() {
                 prop_assert_eq!(space.row(item, &read), space.row(item, &rows));
             }
@@ -242,8 +250,8 @@ mod tests {
     }
 
     #[test]
-    fn folders_are_grouped() {
-        assert_eq!(folder_place(17), Path::new("000/chunk-000017"));
-        assert_eq!(folder_place(1_234_567), Path::new("1234/chunk-1234567"));
+    fn chunks_are_grouped() {
+        assert_eq!(chunk_place(17), Path::new("000/chunk-000017"));
+        assert_eq!(chunk_place(1_234_567), Path::new("1234/chunk-1234567"));
     }
 }

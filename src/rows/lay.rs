@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::chunk::{CHUNKS_A_FOLDER, ROWS, folder_place, write_rows};
+use super::chunk::{CHUNKS_A_FOLDER, chunk_place, rows_at, write_rows};
 use super::place::{files_of, needed};
 use crate::plan::Plan;
 use crate::space::{Interval, RowBlock, Rows, Space};
@@ -26,7 +26,7 @@ pub struct Sent {
     pub files: u64,
 }
 
-/// Makes the folder `folder` hold one folder for each chunk of `plan`. A chunk's files are linked into it from the folder
+/// Makes the folder `folder` hold the rows of each chunk of `plan`: in a file, or in a folder where files belong to them. A chunk's files are linked into it from the folder
 /// that was planned in: `base`, to which `way` leads from `folder`.
 ///
 /// # Errors
@@ -35,14 +35,14 @@ pub fn lay_chunks(folder: &Path, plan: &Plan, rows: &Rows, base: &Path, way: &Pa
     store::remove_folder(folder)?;
     let chunks = plan.cut.chunks();
     for group in (0..chunks).step_by(usize::try_from(CHUNKS_A_FOLDER).unwrap_or(usize::MAX)) {
-        if let Some(group) = folder.join(folder_place(group)).parent() {
+        if let Some(group) = folder.join(chunk_place(group)).parent() {
             store::make_folder(group)?;
         }
     }
     // From a chunk's folder up to that of all of them.
     let way = Path::new("../..").join(way);
     (0..chunks).into_par_iter().try_for_each_init(Vec::new, |text, chunk| {
-        let (place, items) = (folder.join(folder_place(chunk)), plan.chunk(chunk));
+        let (place, items) = (folder.join(chunk_place(chunk)), plan.chunk(chunk));
         write_chunk(&place, plan, items, rows, text)?;
         if plan.resources.shared_filesystem {
             return Ok(());
@@ -52,7 +52,7 @@ pub fn lay_chunks(folder: &Path, plan: &Plan, rows: &Rows, base: &Path, way: &Pa
     })
 }
 
-/// Makes the folder `place` of a chunk with the rows of `items`; `text` is overwritten.
+/// Writes the rows of `items`, a chunk's, to `place`: a file, or in a folder where files belong to them. `text` is overwritten.
 ///
 /// # Errors
 /// Where it cannot be written.
@@ -63,16 +63,25 @@ pub fn write_chunk(
     rows: &Rows,
     text: &mut Vec<u8>,
 ) -> Result<(), StoreError> {
-    store::make_folder(place)?;
+    let in_a_folder = have_files(plan);
+    if in_a_folder {
+        store::make_folder(place)?;
+    }
     write_rows(text, plan.identity, &plan.space, items, rows);
-    store::write_anew(&place.join(ROWS), text)
+    store::write_anew(&rows_at(place, in_a_folder), text)
 }
 
-/// Whether the folder of each chunk is there, with its rows.
+/// Whether files belong to the rows of a plan.
+fn have_files(plan: &Plan) -> bool {
+    plan.space.listed().iter().any(|listed| listed.files)
+}
+
+/// Whether the rows of each chunk are there.
 #[must_use]
 pub fn is_laid(folder: &Path, plan: &Plan) -> bool {
+    let in_a_folder = have_files(plan);
     (0..plan.cut.chunks()).into_par_iter().all(|chunk| {
-        let rows = folder.join(folder_place(chunk)).join(ROWS);
+        let rows = rows_at(&folder.join(chunk_place(chunk)), in_a_folder);
         rows.metadata().is_ok_and(|found| found.len() > 0)
     })
 }
@@ -228,7 +237,7 @@ mod tests {
         lay_chunks(&chunks, &plan, &rows, &base, Path::new("../base")).expect("laid");
         assert!(is_laid(&chunks, &plan));
         let names = |chunk: u64| {
-            let mut names: Vec<_> = fs::read_dir(chunks.join(folder_place(chunk)))
+            let mut names: Vec<_> = fs::read_dir(chunks.join(chunk_place(chunk)))
                 .expect("listed")
                 .map(|entry| entry.expect("listed").file_name().into_string().expect("text"))
                 .collect();

@@ -1,7 +1,7 @@
 //! The rows of a space's listed axes: what is kept of them beside the plan, and what each chunk's job gets.
 //!
-//! They are read when the plan is made (`table`, `lines`, `files`). All rows are then in the folder of the partials (`kept`). A chunk's job is sent a folder with the rows that its items need, and
-//! with the files that these name (`lay`, `chunk`); it puts the files at their places and fills in those (`place`).
+//! They are read when the plan is made (`table`, `lines`, `files`). All rows are then in the folder of the partials (`kept`). A chunk's job is sent a file with the rows that its items
+//! need, or a folder with that and with the files that these name (`lay`, `chunk`); it puts the files at their places and fills in those (`place`).
 //!
 //! Invariants: rows are known by their identity, of which the space's is made, so that none that is damaged or of another
 //! plan is ever used; no job sees rows or files of other chunks; a row's bytes are nobody's but the program's, and stand in
@@ -22,7 +22,7 @@ mod place;
 mod table;
 mod text;
 
-pub use chunk::{CHUNKS_A_FOLDER, ChunkRowsError, folder_name, folder_place, read_rows};
+pub use chunk::{CHUNKS_A_FOLDER, ChunkRowsError, chunk_name, chunk_place, read_rows};
 pub use identity::{FILE_COLUMNS, RowsHasher, identity};
 pub use place::{Origin, PlaceError, as_given, files_of, place_files, up};
 pub use text::{TextError, columns};

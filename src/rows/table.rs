@@ -12,9 +12,13 @@
 //! Lines with nothing on them count nowhere.
 
 use csv::{ByteRecord, ReaderBuilder};
+use rayon::prelude::*;
 
 use super::lines::{LinesError, line_of, values};
 use crate::space::RowBlock;
+
+/// A text is read in parts of at least so many bytes.
+const LARGE: usize = if cfg!(test) { 1 << 6 } else { 1 << 20 };
 
 /// A table that was read.
 #[derive(Debug)]
@@ -204,6 +208,8 @@ fn of_header(text: &[u8]) -> Separator {
 /// The records of a CSV text, one after another.
 struct Records<'a> {
     text: &'a [u8],
+    /// How many bytes stand before it in the whole text.
+    before: usize,
     separator: u8,
     reader: csv::Reader<&'a [u8]>,
     record: ByteRecord,
@@ -211,10 +217,13 @@ struct Records<'a> {
 
 impl<'a> Records<'a> {
     fn new(text: &'a [u8], separator: Separator) -> Self {
-        let separator = separator.byte();
+        Self::of(text, separator.byte())
+    }
+
+    fn of(text: &'a [u8], separator: u8) -> Self {
         let mut builder = ReaderBuilder::new();
         builder.has_headers(false).flexible(true).delimiter(separator).buffer_capacity(1 << 16);
-        Self { text, separator, reader: builder.from_reader(text), record: ByteRecord::new() }
+        Self { text, before: 0, separator, reader: builder.from_reader(text), record: ByteRecord::new() }
     }
 
     fn next(&mut self) -> Option<&ByteRecord> {
@@ -224,31 +233,45 @@ impl<'a> Records<'a> {
 
     /// Where the record starts that was read last, or the empty lines before it.
     fn start(&self) -> usize {
-        self.record.position().map_or(0, csv::Position::byte) as usize
+        self.before + self.record.position().map_or(0, csv::Position::byte) as usize
     }
 
     /// The rows from here on, each with `due` fields.
     fn rows(mut self, due: usize, trim: bool) -> Result<(RowBlock, Vec<Longest>), TableError> {
-        let mut rows = Collected::new(self.text, due);
+        let behind = usize::try_from(self.reader.position().byte()).unwrap_or(usize::MAX).min(self.text.len());
+        let rest = &self.text[behind..];
+        if rest.len() >= LARGE && memchr::memchr(b'"', rest).is_none() {
+            return side_by_side(self.text, behind, self.separator, due, trim);
+        }
+        let mut rows = Collected::new(rest, due);
+        let stopped = self.collect(&mut rows, trim);
+        // A quote that does not close takes in all that follows it: only the last record can have one.
+        match stopped {
+            Some((last, _)) if self.is_open(last) => Err(TableError::Open { line: row_line(self.text, last) }),
+            Some((last, found)) if found != due => {
+                Err(TableError::Ragged { line: row_line(self.text, last), found, due })
+            }
+            _ => Ok(rows.finish(self.text)),
+        }
+    }
+
+    /// Adds rows until one has another number of fields than there are columns. Says where the last one starts that was read, and how
+    /// many fields it has.
+    fn collect(&mut self, rows: &mut Collected, trim: bool) -> Option<(usize, usize)> {
         let mut last = None;
-        let mut ragged = None;
-        while ragged.is_none() && self.next().is_some() {
-            let start = self.start();
-            last = Some(start);
-            if self.record.len() != due {
-                ragged = Some(self.record.len());
-            } else if trim {
+        while self.next().is_some() {
+            let (start, found) = (self.start(), self.record.len());
+            last = Some((start, found));
+            if found != rows.columns {
+                break;
+            }
+            if trim {
                 rows.add(start, self.record.iter().map(<[u8]>::trim_ascii));
             } else {
                 rows.add(start, self.record.iter());
             }
         }
-        // A quote that does not close takes in all that follows it: only the last record can have one.
-        match (last, ragged) {
-            (Some(last), _) if self.is_open(last) => Err(TableError::Open { line: row_line(self.text, last) }),
-            (Some(last), Some(found)) => Err(TableError::Ragged { line: row_line(self.text, last), found, due }),
-            _ => Ok(rows.finish(self.text)),
-        }
+        last
     }
 
     /// Whether the text ends within quotes, read from the start of a record that was the last to be read.
@@ -269,6 +292,43 @@ impl<'a> Records<'a> {
         }
         state == Within::Quotes
     }
+}
+
+/// The rows behind byte number `behind` of `text`, where no quote is: each line's end ends a row there, so that parts of the
+/// text are read side by side.
+fn side_by_side(
+    text: &[u8],
+    behind: usize,
+    separator: u8,
+    due: usize,
+    trim: bool,
+) -> Result<(RowBlock, Vec<Longest>), TableError> {
+    let length = (text.len() - behind).div_ceil(rayon::current_num_threads()).max(LARGE);
+    let mut parts = Vec::new();
+    let mut start = behind;
+    while start < text.len() {
+        let about = (start + length).min(text.len());
+        let stop = memchr::memchr(b'\n', &text[about..]).map_or(text.len(), |end| about + end + 1);
+        parts.push((start, stop));
+        start = stop;
+    }
+    let read = |(number, &(start, stop)): (usize, &(usize, usize))| {
+        // The others are added to the first.
+        let room = if number == 0 { &text[start..] } else { &text[start..stop] };
+        let mut rows = Collected::new(room, due);
+        let mut records = Records { before: start, ..Records::of(&text[start..stop], separator) };
+        let last = records.collect(&mut rows, trim);
+        match last {
+            Some((last, found)) if found != due => Err(TableError::Ragged { line: row_line(text, last), found, due }),
+            _ => Ok(rows),
+        }
+    };
+    let read: Vec<_> = parts.par_iter().enumerate().map(read).collect();
+    // Of several errors the first one in the text counts.
+    let mut parts = read.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter();
+    let mut all = parts.next().unwrap_or_else(|| Collected::new(b"", due));
+    parts.for_each(|part| all.append(&part));
+    Ok(all.finish(text))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -309,6 +369,18 @@ impl Collected {
             }
             self.bytes.extend_from_slice(field);
             self.ends.push(self.bytes.len());
+        }
+    }
+
+    /// Adds the rows that follow these.
+    fn append(&mut self, others: &Self) {
+        let before = self.bytes.len();
+        self.bytes.extend_from_slice(&others.bytes);
+        self.ends.extend(others.ends.iter().map(|end| before + end));
+        for (longest, other) in self.longest.iter_mut().zip(&others.longest) {
+            if other.0 > longest.0 {
+                *longest = *other;
+            }
         }
     }
 
@@ -399,6 +471,29 @@ mod tests {
         let text = text.as_ref();
         let error = read(text, columns).err().unwrap_or_else(|| panic!("{} is read", text.escape_ascii()));
         assert_eq!(error.to_string(), message, "{}", text.escape_ascii());
+    }
+
+    /// A quote anywhere behind the header has it read in one go.
+    #[test]
+    fn parts_side_by_side_are_as_a_whole() {
+        for (end, ragged) in [("\n", None), ("\r\n", None), ("\n", Some(3)), ("\n", Some(190)), ("\r\n", Some(120))] {
+            let row = |row: usize| match ragged {
+                Some(bad) if row == bad || row == 195 => format!("{row},{end}"),
+                _ => {
+                    let blank = if row.is_multiple_of(7) { end } else { "" };
+                    format!("{row},{},{}{end}{blank}", row * row, "x".repeat(row % 150))
+                }
+            };
+            let rows: String = (1..200).map(row).collect();
+            let [whole, parts] = ["\"0\"", "0"].map(|first| read(format!("a,b,c\n{first},0,0\n{rows}"), &[]));
+            match (whole, parts) {
+                (Ok(whole), Ok(parts)) => {
+                    assert!(ragged.is_none() && parts.block.len() == 200);
+                    assert_eq!((parts.block, parts.longest), (whole.block, whole.longest));
+                }
+                (whole, parts) => assert_eq!((parts.err(), ragged.is_some()), (whole.err(), true)),
+            }
+        }
     }
 
     #[test]

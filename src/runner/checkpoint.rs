@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::ads;
 use super::chunk::{Attempt, Place};
 use crate::checkpoint::{FOLDER, IDENTITY, INTERRUPTION, OUTPUT, PRINTED as PRINTED_BEFORE, interval, progress};
 use crate::plan::{INTERRUPTION as USUAL, Identity, Keeping, Word};
@@ -34,10 +35,6 @@ use crate::store::{self, Draft, StoreError};
 
 /// After so many failures a checkpoint is left behind.
 pub(super) const POISONED: u32 = 2;
-
-/// How long a program may take to save its state once it was told to. A minute less than chunk.sub asks HTCondor for
-/// (`job_max_vacate_time`), so that what is saved can still be packed.
-const SAVING: Duration = Duration::from_secs(540);
 
 /// So often in a row a program may end because it has saved, without having been told to, and have saved the same.
 const STALLED: u32 = 3;
@@ -420,7 +417,7 @@ impl<'a> Keeper<'a> {
         let from = if self.checkpoints.lasts { Instant::now() } else { self.started };
         let at = every.and_then(|every| from.checked_add(every)).filter(|_| !self.ledger.is_deaf);
         // A step may take longer than that, and with it the next save: twice as long each time.
-        let within = SAVING.saturating_mul(1 << self.ledger.unheard.min(10));
+        let within = ads::grace().saturating_mul(1 << self.ledger.unheard.min(10));
         let nudge = Nudge { at, unless_empty: None, once_printed: None, within, flag: None };
         match self.keeping {
             Keeping::Signal => Nudge {

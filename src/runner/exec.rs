@@ -4,11 +4,13 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::ads::{attribute, grace, host, retry};
 use super::carry::State;
 use super::checkpoint::{self, Checkpoints};
 use super::chunk::{Attempt, Carried, Outcome, Place, RunError, give_up, run};
@@ -82,7 +84,9 @@ fn compute(job: &Job, document: &Path, numbers: &[&str]) -> Result<Exit, Stopped
             .map_err(|error| (Exit::JobMachine, format!("{}: {error}", start_in.display())))?;
     }
     let running = Arc::new(Running::new());
-    forward_signals(&running).map_err(|error| (Exit::JobMachine, error.to_string()))?;
+    let inside = container::is_inside().map_err(|error| (Exit::JobMachine, error.to_string()))?;
+    let grace = (inside || job.container.is_none()).then(grace);
+    forward_signals(&running, grace).map_err(|error| (Exit::JobMachine, error.to_string()))?;
     let host = host();
     let setup = job.setup.as_ref().map(|setup| tree.join(setup.path().as_os_str()));
     let before = State::read(&here);
@@ -125,7 +129,6 @@ fn compute(job: &Job, document: &Path, numbers: &[&str]) -> Result<Exit, Stopped
         Err(error) => Some(in_one_line(&error)),
         Ok(()) => missing.or(not_received),
     };
-    let inside = container::is_inside().map_err(|error| (Exit::JobMachine, error.to_string()))?;
     let outcome = match (failed, &job.container) {
         (Some(why), _) => give_up(&attempt, &place, Cause::Machine(why), Vec::new()),
         (None, Some(image)) if !inside => {
@@ -224,9 +227,9 @@ fn values(
     if job.space.listed().is_empty() {
         return Ok(Rows::default());
     }
-    let arrived = here.join(rows::folder_name(chunk));
+    let arrived = here.join(rows::chunk_name(chunk));
     let folder = match plan {
-        Some(plan) if !arrived.is_dir() => plan.join(PLAN_FILES).join("chunks").join(rows::folder_place(chunk)),
+        Some(plan) if !arrived.exists() => plan.join(PLAN_FILES).join("chunks").join(rows::chunk_place(chunk)),
         _ => arrived,
     };
     let found = rows::read_rows(&folder, job.plan, &job.space, items).map_err(|error| in_one_line(&error))?;
@@ -258,39 +261,23 @@ pub(super) fn in_one_line(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
-/// An eviction's SIGTERM reaches the program and its children.
-fn forward_signals(running: &Arc<Running>) -> std::io::Result<()> {
+/// An eviction's SIGTERM reaches the program and its children. Those that have not ended within `grace` are killed: what is
+/// finished can be brought back then, and HTCondor would kill all. Without it that is left to the runner in the container.
+fn forward_signals(running: &Arc<Running>, grace: Option<Duration>) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     let running = Arc::clone(running);
     std::thread::spawn(move || {
+        let mut to_be_killed = grace;
         for _ in &mut signals {
             running.stop(Signal::TERM);
+            if let Some(grace) = to_be_killed.take() {
+                let running = Arc::clone(&running);
+                std::thread::spawn(move || {
+                    std::thread::sleep(grace);
+                    running.stop(Signal::KILL);
+                });
+            }
         }
     });
     Ok(())
-}
-
-/// The execute point's name as the pool knows it, else as the machine does.
-#[must_use]
-pub fn host() -> String {
-    let machine = attribute("_CONDOR_MACHINE_AD", "Machine");
-    machine
-        .and_then(|machine| Some(machine.strip_prefix('"')?.strip_suffix('"')?.to_owned()))
-        .unwrap_or_else(|| rustix::system::uname().nodename().to_string_lossy().into_owned())
-}
-
-/// How often the job has failed before: HTCondor puts the same job back into the queue, and counts the runs that came
-/// to an end of their own (an eviction is none).
-#[must_use]
-pub fn retry() -> u32 {
-    attribute("_CONDOR_JOB_AD", "NumJobCompletions").and_then(|number| number.parse().ok()).unwrap_or(0)
-}
-
-/// The value, as it is written, of an attribute in the ClassAd whose file this variable names.
-fn attribute(variable: &str, name: &str) -> Option<String> {
-    let ad = std::fs::read(std::env::var_os(variable)?).ok()?;
-    String::from_utf8_lossy(&ad).lines().find_map(|line| {
-        let (attribute, value) = line.split_once('=')?;
-        (attribute.trim() == name).then(|| value.trim().to_owned())
-    })
 }

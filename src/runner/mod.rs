@@ -3,6 +3,7 @@
 //! The same code runs inside a job (`split-runner exec`), and on this machine (`split run`). Invariant: a partial
 //! appears under its name only when it is whole, and every attempt has a name of its own.
 
+mod ads;
 mod canary;
 mod carry;
 mod checkpoint;
@@ -28,13 +29,13 @@ mod shortage;
 use std::ffi::OsString;
 use std::io::Write;
 
+pub use ads::{host, retry};
 pub use canary::{Failures, Tally, Way};
 pub use checkpoint::Checkpoints;
 #[doc(hidden)]
 pub use checkpoint::{pack, unpack_from};
 pub use chunk::{Attempt, Carried, Outcome, Place, RunError, attempt_name, run};
 pub use environment::{Base, environment, of_run};
-pub use exec::{host, retry};
 pub use guard::Guard;
 pub use post::{Broken, STOPPED, Since, judge, stop_if_broken};
 pub use program::{BUSY, Running};

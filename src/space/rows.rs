@@ -84,6 +84,19 @@ impl RowBlock {
         self.ends.is_empty()
     }
 
+    /// The fields' texts of `count` rows from the row with the number `first` on; `None` where these are not here, or do not follow one
+    /// another here.
+    #[must_use]
+    pub fn text_of(&self, first: u64, count: u64) -> Option<&[u8]> {
+        let start = usize::try_from(first.checked_sub(self.first)?).ok()?;
+        let stop = start.checked_add(usize::try_from(count).ok()?)?;
+        let end = |row: usize| match row.checked_mul(self.columns)? {
+            0 => Some(0),
+            fields => self.ends.get(fields - 1).copied(),
+        };
+        self.bytes.get(end(start)?..end(stop)?)
+    }
+
     /// A field of the row with the number `row` in the axis; `None` where that row is not here.
     #[must_use]
     pub fn field(&self, row: u64, column: usize) -> Option<&[u8]> {

@@ -6,6 +6,8 @@
 //! they are.
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod nodes;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod scenes;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod tracer;

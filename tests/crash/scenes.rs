@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode, Output, Stdio};
 
 use split::exit::Exit;
 
+use crate::nodes;
 use crate::tracer::{self, Fault, Traced};
 
 const SPLIT: &str = env!("CARGO_BIN_EXE_split");
@@ -28,7 +29,7 @@ struct Scene {
 }
 
 #[rustfmt::skip]
-const SCENES: [Scene; 17] = [
+const SCENES: [Scene; 23] = [
     Scene { name: "run", least: 25, prepare: |_| {}, command: |folder| folder.split(RUN), recover: run_again },
     Scene { name: "plan", least: 25, prepare: |_| {}, command: |folder| folder.split(PLAN), recover: plan_again },
     Scene { name: "plan-table", least: 25, prepare: a_table, command: |folder| folder.split(PLAN_TABLE), recover: plan_table_again },
@@ -46,7 +47,16 @@ const SCENES: [Scene; 17] = [
     Scene { name: "resume", least: 8, prepare: one_is_missing, command: |folder| folder.split("resume ."), recover: resume_again },
     Scene { name: "tail", least: 3, prepare: one_is_missing, command: |folder| folder.split("tail 1"), recover: tail_again },
     Scene { name: "rest", least: 20, prepare: items_were_tried, command: |folder| folder.split("rest rest.dag"), recover: rest_again },
+    Scene { name: "node-carries", least: 10, prepare: nodes::a_job_that_carries, command: nodes::job_that_carries, recover: nodes::job_that_carries_again },
+    Scene { name: "node-halves", least: 20, prepare: nodes::a_job_that_halves, command: job, recover: job_again },
+    Scene { name: "node-checkpoints", least: 10, prepare: nodes::a_job_with_checkpoints, command: job, recover: nodes::job_with_checkpoints_again },
+    Scene { name: "node-merges", least: 4, prepare: nodes::a_group, command: nodes::merge_group, recover: nodes::merge_group_again },
+    Scene { name: "node-before", least: 4, prepare: nodes::a_segment_is_done, command: nodes::before_a_segment, recover: nodes::before_a_segment_again },
+    Scene { name: "node-after", least: 1, prepare: nodes::a_chain, command: nodes::after_a_segment, recover: nodes::after_a_segment_again },
 ];
+
+/// Jobs that ask to be carried.
+const ASK: [&str; 2] = ["node-carries", "node-checkpoints"];
 
 const RUN: &str = "run --total 1..=20 --chunks 2 --slices 4 --jobs 1 -- seq {first} {last}";
 const PLAN: &str = "plan --total 1..=20 --chunks 2 --slices 4 -- seq {first} {last}";
@@ -65,23 +75,23 @@ const KEEP: &str = "plan --keep --total 1..=20 --chunks 4 --slices 4 -- seq {fir
 const FORCE: &str = "plan --force --total 1..=30 --chunks 3 -- seq {first} {last}";
 
 /// A folder in which a scene takes place.
-struct Folder {
-    path: PathBuf,
+pub(crate) struct Folder {
+    pub(crate) path: PathBuf,
 }
 
 impl Folder {
-    fn at(&self, name: &str) -> PathBuf {
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    fn command(&self, program: impl AsRef<std::ffi::OsStr>, within: &str) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>, within: &str) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.at(within)).stdin(Stdio::null()).env("NO_COLOR", "1");
         command
     }
 
     /// `split` with the words between the blanks; `\n` is a line's end.
-    fn split(&self, words: &str) -> Command {
+    pub(crate) fn split(&self, words: &str) -> Command {
         let mut command = self.command(SPLIT, ".");
         command.args(words.split(' ').map(|word| word.replace("\\n", "\n")));
         command
@@ -89,7 +99,7 @@ impl Folder {
 
     /// Runs it to its end, which is success, and gives what it printed.
     #[track_caller]
-    fn ok(&self, mut command: Command) -> Vec<u8> {
+    pub(crate) fn ok(&self, mut command: Command) -> Vec<u8> {
         let ended = command.output().expect("started");
         assert!(ended.status.success(), "{command:?}: {}", shown(&ended));
         ended.stdout
@@ -97,7 +107,7 @@ impl Folder {
 
     /// `reduce`, which answers or says why not.
     #[track_caller]
-    fn reduce_is_right_or_refuses(&self, right: &[u8]) {
+    pub(crate) fn reduce_is_right_or_refuses(&self, right: &[u8]) {
         let ended = self.split("reduce .").output().expect("started");
         match ended.status.code() {
             Some(0) => assert_eq!(ended.stdout, right, "{}", shown(&ended)),
@@ -107,7 +117,7 @@ impl Folder {
     }
 
     /// The files below `name`, but for those that start with a dot, and their content.
-    fn files(&self, name: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+    pub(crate) fn files(&self, name: &str) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = BTreeMap::new();
         let mut folders = vec![self.at(name)];
         while let Some(folder) = folders.pop() {
@@ -128,13 +138,13 @@ impl Folder {
         files
     }
 
-    fn names(&self, folder: &str) -> Vec<String> {
+    pub(crate) fn names(&self, folder: &str) -> Vec<String> {
         let entries = self.at(folder).read_dir().expect("listed").map(|entry| entry.expect("listed").file_name());
         entries.map(|name| name.to_string_lossy().into_owned()).collect()
     }
 
     /// The partials that a job has left, and what it has carried: as if HTCondor had brought them back.
-    fn bring_back(&self) -> Vec<PathBuf> {
+    pub(crate) fn bring_back(&self) -> Vec<PathBuf> {
         let names = self.names("sandbox").into_iter().filter(|name| name.ends_with(".part") || name == "carried");
         let to =
             |name: &String| if name == "carried" { "chunk-000000.9-00000000.part".to_owned() } else { name.clone() };
@@ -200,7 +210,7 @@ fn plan_table_again(folder: &Folder, _: &Traced) -> Vec<u8> {
     folder.ok(folder.split("run ."))
 }
 
-fn a_sandbox(folder: &Folder) {
+pub(crate) fn a_sandbox(folder: &Folder) {
     folder.ok({
         let mut copy = folder.command("sh", ".");
         copy.args(["-ec", "cp -RL plan.files/job sandbox; cp plan.files/split-runner sandbox/condor_exec.exe"]);
@@ -224,21 +234,35 @@ fn a_job(folder: &Folder) {
     a_sandbox(folder);
 }
 
-fn job(folder: &Folder) -> Command {
+pub(crate) fn job(folder: &Folder) -> Command {
     let stop = if folder.at("collects").exists() { "3" } else { "10" };
     let mut command = folder.command("/usr/bin/env", "sandbox");
     command.args(["-i", "./condor_exec.exe", "exec", "job.json", "0", "0", stop]);
     command
 }
 
+/// Runs the job until it does not ask to be carried any more: HTCondor starts it again in the same sandbox.
+#[track_caller]
+pub(crate) fn job_to_the_end(folder: &Folder) {
+    for _ in 0..10 {
+        let ended = job(folder).output().expect("started");
+        match ended.status.code() {
+            Some(85) => {}
+            Some(0) => return,
+            _ => panic!("{}", shown(&ended)),
+        }
+    }
+    panic!("it does not come to an end");
+}
+
 /// What is there counts, and what is not there is computed; once with what a crash has left at hand, as after an eviction.
-fn job_again(folder: &Folder, _: &Traced) -> Vec<u8> {
+pub(crate) fn job_again(folder: &Folder, _: &Traced) -> Vec<u8> {
     let brought = folder.bring_back();
     folder.reduce_is_right_or_refuses(b"210\n");
     for path in brought {
         fs::remove_file(path).expect("removed");
     }
-    folder.ok(job(folder));
+    job_to_the_end(folder);
     folder.bring_back();
     folder.ok(folder.split("reduce ."))
 }
@@ -423,7 +447,8 @@ fn play(scene: &Scene, all: bool) -> (usize, usize) {
         (folder, traced)
     };
     let (folder, whole) = trial(None);
-    assert_eq!(whole.code, Some(0), "{whole:?}");
+    let expected = if ASK.contains(&scene.name) { Exit::Carry } else { Exit::Success };
+    assert_eq!(whole.code, Some(expected as i32), "{whole:?}");
     assert!(whole.calls.len() >= scene.least, "{}: only {} points: {:?}", scene.name, whole.calls.len(), whole.calls);
     let right = (scene.recover)(&folder, &whole);
     assert!(!right.is_empty());

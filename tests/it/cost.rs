@@ -130,7 +130,7 @@ fn a_run_tries_items_as_well() {
         .says("trying a few items here");
     dir.split("run --total 1..=100 --dir items").answers("5050\n").is_silent_on("trying");
     // The same words go on with the same plan.
-    let words = "run --total 1..=200 --dir again --target 500ms --probe-budget 500ms -- python3 slow.py {first} {last}";
+    let words = "run --total 1..=200 --dir again --target 500ms --probe-budget 5s -- python3 slow.py {first} {last}";
     dir.split(words).answers("20100\n").says("trying a few items here");
     fs::remove_file(dir.path("again/outputs").join(&dir.names("again/outputs")[0])).expect("removed");
     dir.split(words).answers("20100\n").is_silent_on("trying");
@@ -265,7 +265,7 @@ fn a_probe_is_refused_where_there_is_nothing_to_try() {
 fn jobs_ask_for_what_items_were_seen_to_need() {
     let dir = Dir::new();
     dir.write("large.py", "import sys, time\nlarge = b'x' * (600 << 20)\ntime.sleep(0.3)\nprint(len(large))\n");
-    let words = "plan --total 3 --dir large --probe-budget 3s --reduce max -- python3 large.py {first}";
+    let words = "plan --total 3 --dir large --probe-budget 20s --reduce max -- python3 large.py {first}";
     dir.split(words).ok().says("of memory, twice what was seen");
     let plan: serde_json::Value = serde_json::from_str(&dir.read("large/plan.json")).expect("JSON");
     assert!(plan["seen"]["memory"].as_u64().expect("a number") > 600 << 20, "{plan}");

@@ -195,12 +195,12 @@ fn rows_are_sent_to_the_chunks_that_are_cut_then() {
             if text.contains(&format!("JOB {name} chunk.sub DONE")) {
                 continue;
             }
-            let folder = format!("chunk-{:06}", numbers[0].parse::<u64>().expect("a number"));
-            let from = dir.path(format!("plan.files/chunks/000/{folder}"));
-            let copied = dir.command("cp").arg("-rL").arg(from).arg(dir.path(format!("outputs/{folder}"))).run();
+            let rows = format!("chunk-{:06}", numbers[0].parse::<u64>().expect("a number"));
+            let from = dir.path(format!("plan.files/chunks/000/{rows}"));
+            let copied = dir.command("cp").arg("-rL").arg(from).arg(dir.path(format!("outputs/{rows}"))).run();
             assert_eq!(copied.code, Some(0), "{line}");
             job(&dir, 0, numbers).ok();
-            fs::remove_dir_all(dir.path(format!("outputs/{folder}"))).expect("there");
+            fs::remove_file(dir.path(format!("outputs/{rows}"))).expect("there");
         }
     };
     run("plan.dag");

@@ -29,7 +29,7 @@ fn on_table<'a>(dir: &'a Dir, task: &str) -> Split<'a> {
     dir.split(task).args(["--table", "t.csv", "--chunks", "4", "--reduce", "concat", "--", "./tell", "{n}", "{text}"])
 }
 
-/// The folder of a chunk's own.
+/// What a chunk is sent of its own.
 fn own(chunk: u64) -> String {
     format!("plan.files/chunks/000/chunk-{chunk:06}")
 }
@@ -65,7 +65,7 @@ fn a_table_is_computed_here_and_kept() {
 fn a_job_has_its_own_rows_alone() {
     let dir = with_table();
     on_table(&dir, "plan").ok();
-    let rows = dir.read(format!("{}/rows", own(1)));
+    let rows = dir.read(own(1));
     let (line, rows) = rows.split_once('\n').expect("a first line");
     assert!(line.starts_with("{\"format\":1,\"plan\":\""), "{line}");
     assert_eq!(rows, "n,text\n2,\"new\nline\"\n");
@@ -84,13 +84,13 @@ fn rows_that_did_not_arrive_whole_are_the_machines_fault() {
     assert_eq!(ended.code, Some(74), "{}", ended.transcript());
     ended.says("the rows of these items did not arrive: ");
 
-    let rows = dir.read(format!("{}/rows", own(1)));
-    dir.write(format!("{}/rows", own(1)), &rows[..rows.len() - 3]);
+    let rows = dir.read(own(1));
+    dir.write(own(1), &rows[..rows.len() - 3]);
     let ended = attempt(&dir, "cut", 1);
     assert_eq!(ended.code, Some(74), "{}", ended.transcript());
     ended.says("the rows of these items arrived damaged: they are not those that were sent");
 
-    dir.command("cp").args([format!("{}/rows", own(2)), format!("{}/rows", own(1))]).ok();
+    dir.command("cp").args([own(2), own(1)]).ok();
     let ended = attempt(&dir, "others", 1);
     assert_eq!(ended.code, Some(74), "{}", ended.transcript());
     ended.says("the rows that arrived are of other items: they are of the items with the numbers 2 to 2");
@@ -117,9 +117,9 @@ fn lost_and_damaged_rows_are_named_and_written_again() {
     said += &dir.split("run .").refuses(5).transcript();
     said += &dir.split("resume").refuses(5).transcript();
     again(back);
-    fs::remove_dir_all(dir.path(own(2))).expect("removed");
+    fs::remove_file(dir.path(own(2))).expect("removed");
     again(back);
-    dir.write(format!("{}/rows", own(2)), "");
+    dir.write(own(2), "");
     again(back);
     again("nothing was changed");
     insta::assert_snapshot!(said);
@@ -145,7 +145,7 @@ fn another_cut_lays_the_rows_out_anew() {
     dir.split("plan --keep").args(shorter).ok();
     assert_eq!(dir.names("plan.files/chunks/000"), ["chunk-000000", "chunk-000001"]);
     assert_eq!(dir.names("aside-001/plan.files/chunks/000").len(), 4);
-    assert!(dir.read(format!("{}/rows", own(1))).ends_with("n,text\n3,\n4,$(id)\n"));
+    assert!(dir.read(own(1)).ends_with("n,text\n3,\n4,$(id)\n"));
     assert_eq!(dir.read("outputs/rows-0.csv"), TABLE);
 }
 
@@ -157,7 +157,7 @@ fn what_is_left_of_a_table_is_planned_again() {
     // The table itself is not needed any more.
     fs::remove_file(dir.path("t.csv")).expect("removed");
     dir.split("resume").ok().says("1 chunk left of 4");
-    assert!(dir.read(format!("{}/rows", own(2))).ends_with("n,text\n3,\n"));
+    assert!(dir.read(own(2)).ends_with("n,text\n3,\n"));
     let ended = attempt(&dir, "sandbox", 2);
     assert_eq!(ended.code, Some(0), "{}", ended.transcript());
     dir.split("run .").answers(TOLD);

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use crate::job::{bare, sandbox};
 use crate::kit::{Dir, Ended};
@@ -67,6 +67,22 @@ fn an_eviction_keeps_what_is_finished() {
     assert_eq!(records(&bring_back(&dir, "two")), 10);
     assert!(!dir.path("two/carried").exists());
     dir.split("reduce .").answers("5050\n").says("by 10 records");
+}
+
+/// HTCondor would kill it and the runner with all that is finished.
+#[test]
+fn a_program_that_does_not_hear_an_eviction_is_ended_in_time() {
+    let dir = planned("trap '' TERM; kill -TERM $PPID; sleep 60", &[]);
+    sandbox(&dir, "one");
+    dir.write("machine", "Machine = \"ep1\"\nMachineMaxVacateTime = 1 * 3\n");
+    let machine = format!("_CONDOR_MACHINE_AD={}", dir.path("machine").display());
+    let runner = dir.command("/usr/bin/env").args(["-i", &machine]).arg(dir.path("one/condor_exec.exe"));
+    let started = Instant::now();
+    let evicted = runner.args(["exec", "job.json", "0", "0", "100"]).within("one").run();
+    let took = started.elapsed().as_secs_f64();
+    assert_eq!(evicted.code, Some(130), "{}", evicted.transcript());
+    assert!((2.7..50.0).contains(&took), "it had {took} s");
+    assert_eq!(records(&dir.read("one/carried")), 4);
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn what_was_damaged_on_arrival_is_cut_again() {
 #[test]
 fn what_was_yielded_over_the_budget_is_cut_by_how_long_items_take() {
     let dir = Dir::new();
-    dir.split("plan --total 1..=100 --chunks 1 --budget 1s --reduce concat")
+    dir.split("plan --total 1..=100 --chunks 1 --budget 5s --reduce concat")
         .args(["--", "sh", "-c", "[ {item} -gt 3 ] && sleep 60; echo {item}"])
         .ok();
     job(&dir, 0, ["0", "0", "100"]).ok();
