@@ -41,14 +41,19 @@ pub fn lay_chunks(folder: &Path, plan: &Plan, rows: &Rows, base: &Path, way: &Pa
     }
     // From a chunk's folder up to that of all of them.
     let way = Path::new("../..").join(way);
-    (0..chunks).into_par_iter().try_for_each_init(Vec::new, |text, chunk| {
-        let (place, items) = (folder.join(chunk_place(chunk)), plan.chunk(chunk));
-        write_chunk(&place, plan, items, rows, text)?;
-        if plan.resources.shared_filesystem {
-            return Ok(());
-        }
-        files_of(&plan.space, items, rows)
-            .try_for_each(|file| link(&base.join(file.path), &way.join(file.path), &place.join(file.name)))
+    // Threads that make files in one folder wait for each other, and for longer than one takes.
+    let side_by_side = if have_files(plan) { 1 } else { CHUNKS_A_FOLDER };
+    (0..chunks.div_ceil(side_by_side)).into_par_iter().try_for_each_init(Vec::new, |text, part| {
+        let first = part * side_by_side;
+        (first..first.saturating_add(side_by_side).min(chunks)).try_for_each(|chunk| {
+            let (place, items) = (folder.join(chunk_place(chunk)), plan.chunk(chunk));
+            write_chunk(&place, plan, items, rows, text)?;
+            if plan.resources.shared_filesystem {
+                return Ok(());
+            }
+            files_of(&plan.space, items, rows)
+                .try_for_each(|file| link(&base.join(file.path), &way.join(file.path), &place.join(file.name)))
+        })
     })
 }
 
