@@ -102,3 +102,36 @@ pub(crate) fn an_evicted_job_goes_on_where_it_was(pool: &Pool) {
     }
     assert!(!folder.exists("outputs/carried"));
 }
+
+/// The second of two slices does not end at SIGTERM. Its job may take 20 seconds to end, after which HTCondor kills all of it and brings
+/// nothing back: the runner kills the program before that.
+pub(crate) fn what_is_finished_is_kept_from_a_program_that_ignores_an_eviction(pool: &Pool) {
+    let folder = pool.folder("ignores");
+    let here = "/srv/ignores";
+    pool.root(&format!("mkdir -m 1777 {here} && touch {here}/log && chmod 666 {here}/log"));
+    folder.write(
+        "deaf.sh",
+        format!(
+            "echo $1 >>{here}/log\n\
+             if [ $1 = 6 ] && [ $(grep -c '^6$' {here}/log) = 1 ]; then trap '' TERM; sleep 600; fi\n\
+             seq $1 $2\n"
+        ),
+    );
+    // No carry but that of the eviction.
+    folder
+        .split(
+            "plan --total 1..=10 --chunks 1 --slices 2 --eviction-every 30d --submit job_max_vacate_time=20 \
+         -- sh deaf.sh {first} {last}",
+        )
+        .ok();
+    let dagman = folder.start();
+    let log = || pool.as_root(&format!("cat {here}/log")).ok();
+    folder.wait_for("the second slice", || log() == "1\n6\n");
+    let number = job(&folder, 0, false).expect("at work").to_string();
+    folder.run(["condor_vacate_job", number.as_str()]).ok();
+    assert_eq!(folder.end_of(dagman), Some(0));
+    assert_eq!(folder.split("reduce outputs/").ok(), "55\n");
+    assert_eq!(log(), "1\n6\n6\n", "the first slice was computed again");
+    let attempts: BTreeSet<_> = attempts(&folder, 0).into_iter().collect();
+    assert_eq!(attempts.len(), 2, "the job was not evicted");
+}

@@ -74,11 +74,12 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 81] = tests![
+const TESTS: [Test; 82] = tests![
     Molecules    molecules::water_in_segments_is_water_in_one_go,
     Molecules    molecules::a_melt_in_segments_is_a_melt_in_one_go,
     Own          chaos::chaos_leaves_the_answer_exact,
     EveryRelease evictions::an_evicted_job_goes_on_where_it_was,
+    EveryRelease evictions::what_is_finished_is_kept_from_a_program_that_ignores_an_eviction,
     EveryRelease chain::a_chain_is_as_a_run_in_one_go,
     EveryRelease checkpoint::a_python_program_loses_no_more_than_the_interval,
     EveryRelease checkpoint::a_shell_program_loses_no_more_than_the_interval,
