@@ -203,10 +203,8 @@ pub(super) fn pacing(
     runs_per_item: bool,
 ) -> Result<Pacing, Failure> {
     let probe = Probe {
-        budget: milliseconds(options.probe_budget),
-        target: milliseconds(Duration::from_secs_f64(target)),
         slice: options.slice.map(milliseconds),
-        again: false,
+        ..Probe::new(milliseconds(options.probe_budget), milliseconds(Duration::from_secs_f64(target)))
     };
     if options.slice.is_some() && expected.is_none() && !tries_on_pool {
         return Err(usage("--slice: it is not known how long a chunk takes")

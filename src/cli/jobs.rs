@@ -189,11 +189,8 @@ impl JobSettings {
         let enough = enough_disk(sent);
         match &self.disk {
             None => {
-                let wanted = plan.seen.map_or(enough, |seen| seen.disk_to_ask_for(enough));
-                if wanted.bytes() > enough.bytes() {
-                    self.notes.push(format!("  each job asks for {wanted} of disk, twice what was seen at least (--disk)"));
-                }
-                plan.resources.disk = wanted;
+                plan.resources.disk = enough;
+                self.notes.extend(ask_for_disk(plan, false));
             }
             Some(who) if plan.resources.disk.bytes() < sent => self.notes.push(format!(
                 "note: each job is sent {}{} and asks for {} of disk ({who}), which HTCondor may hold it for: --disk {enough}",
@@ -201,35 +198,19 @@ impl JobSettings {
                 bytes(sent),
                 plan.resources.disk
             )),
-            Some(_) => {
-                let asked = plan.resources.disk;
-                if let Some(seen) = plan.seen.filter(|seen| seen.disk as f64 > CLOSE * asked.bytes() as f64) {
-                    let (used, wanted) = (binary(seen.disk), seen.disk_to_ask_for(asked));
-                    self.notes.push(format!(
-                        "note: a job was seen to use {used} of disk, and each asks for {asked}: --disk {wanted}"
-                    ));
-                }
-            }
+            Some(_) => self.notes.extend(ask_for_disk(plan, true)),
+        }
+        if let Some(probe) = &mut plan.pacing.probe {
+            probe.disk_is_said = self.disk.is_some();
         }
     }
 
     /// Asks for as much memory as jobs were seen to need, where nobody says how much; where it is said and is hardly enough,
     /// notes it.
     pub(super) fn settle_memory(&mut self, plan: &mut Plan) {
-        let Some(seen) = plan.seen else { return };
-        let asked = plan.resources.memory;
-        let wanted = seen.memory_to_ask_for(asked, plan.resources.memory_max);
-        if !self.memory_is_said {
-            if wanted.bytes() > asked.bytes() {
-                self.notes.push(format!("  each job asks for {wanted} of memory, twice what was seen (--memory)"));
-            }
-            plan.resources.memory = wanted;
-        } else if seen.memory as f64 > CLOSE * asked.bytes() as f64 {
-            let used = binary(seen.memory);
-            let wanted = seen.memory_to_ask_for(asked, None);
-            self.notes.push(format!(
-                "note: a job was seen to use {used} of memory, and each asks for {asked}: --memory {wanted}"
-            ));
+        self.notes.extend(ask_for_memory(plan, self.memory_is_said));
+        if let Some(probe) = &mut plan.pacing.probe {
+            probe.memory_is_said = self.memory_is_said;
         }
     }
 
@@ -268,6 +249,41 @@ impl JobSettings {
             .help("what all jobs need is better fetched from where many can read it: an osdf:// or https:// URL")
             .help("--max-transfer SIZE allows more"))
     }
+}
+
+/// Asks for as much memory as jobs were seen to need, unless somebody says how much. Gives what is to be said of it: also where
+/// it is said and is hardly enough.
+pub(super) fn ask_for_memory(plan: &mut Plan, is_said: bool) -> Option<String> {
+    let seen = plan.seen?;
+    let asked = plan.resources.memory;
+    if is_said {
+        let (used, wanted) = (binary(seen.memory), seen.memory_to_ask_for(asked, None));
+        let is_close = seen.memory as f64 > CLOSE * asked.bytes() as f64;
+        return is_close.then(|| {
+            format!("note: a job was seen to use {used} of memory, and each asks for {asked}: --memory {wanted}")
+        });
+    }
+    let wanted = seen.memory_to_ask_for(asked, plan.resources.memory_max);
+    plan.resources.memory = wanted;
+    (wanted.bytes() > asked.bytes())
+        .then(|| format!("  each job asks for {wanted} of memory, twice what was seen (--memory)"))
+}
+
+/// The same of disk.
+pub(super) fn ask_for_disk(plan: &mut Plan, is_said: bool) -> Option<String> {
+    let seen = plan.seen?;
+    let asked = plan.resources.disk;
+    let wanted = seen.disk_to_ask_for(asked);
+    if is_said {
+        let is_close = seen.disk as f64 > CLOSE * asked.bytes() as f64;
+        let used = binary(seen.disk);
+        return is_close.then(|| {
+            format!("note: a job was seen to use {used} of disk, and each asks for {asked}: --disk {wanted}")
+        });
+    }
+    plan.resources.disk = wanted;
+    (wanted.bytes() > asked.bytes())
+        .then(|| format!("  each job asks for {wanted} of disk, twice what was seen at least (--disk)"))
 }
 
 /// What the site asks of every plan, with what the options say otherwise.

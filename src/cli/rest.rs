@@ -8,13 +8,15 @@ use std::path::Path;
 
 use super::arguments::RestOptions;
 use super::failure::Failure;
-use super::output::{count, say, seconds};
+use super::jobs::{ask_for_disk, ask_for_memory};
+use super::output::{binary, count, say, seconds};
 use super::resume::around_the_gaps;
 use super::{Done, access_point, cost, learn, plan, reduce, versions};
 use crate::dag::REST_DAG;
 use crate::exit::Exit;
-use crate::folder::write_rest;
-use crate::plan::{Command, Pacing, Plan, Probe};
+use crate::folder::{Layout, write_rest};
+use crate::plan::{Command, Pacing, Plan, Probe, Resources, Seen};
+use crate::pool::{EventLog, Used};
 use crate::record::Gathered;
 use crate::runner::{STOPPED, stop_if_broken};
 
@@ -30,18 +32,18 @@ pub(super) fn rest(options: &RestOptions) -> Done {
     }
     // The program may have been mended since it was planned.
     let now = versions::now(&layout, &plan)?;
-    let (mut wanted, line) = match plan.pacing.probe {
+    let (mut wanted, lines) = match plan.pacing.probe {
         // Where a program was found to be broken, those that tried items are done all the same; it may have been mended since.
         Some(probe) if gathered.covered() == 0 && options.dag == REST_DAG => {
             let pacing = Pacing { probe: Some(Probe { again: true, ..probe }), ..plan.pacing.clone() };
-            (Plan { pacing, ..plan.clone() }, "nothing has a result yet: items are tried once more".to_owned())
+            (Plan { pacing, ..plan.clone() }, vec!["nothing has a result yet: items are tried once more".to_owned()])
         }
-        Some(probe) => by_what_was_tried(&plan, &gathered, probe)?,
+        Some(probe) => by_what_was_tried(&layout, &plan, &gathered, probe)?,
         None => {
             let (cut, _) = around_the_gaps(&plan, &gathered.tiling.gaps);
             match learn::rest(&plan, &gathered, now.code, &cut, None) {
-                Some((cut, line)) => (Plan { cut, ..plan.clone() }, line),
-                None => (Plan { cut, ..plan.clone() }, "what is missing is cut as before".to_owned()),
+                Some((cut, line)) => (Plan { cut, ..plan.clone() }, vec![line]),
+                None => (Plan { cut, ..plan.clone() }, vec!["what is missing is cut as before".to_owned()]),
             }
         }
     };
@@ -50,7 +52,9 @@ pub(super) fn rest(options: &RestOptions) -> Done {
     let programs = plan::programs()?;
     let (chunks_done, _) =
         write_rest(&layout, &options.dag, &mut wanted, &rows, &programs).map_err(|error| plan::explain(&error))?;
-    say(&line);
+    for line in &lines {
+        say(line);
+    }
     if wanted.pacing.probe.is_none() {
         let left = wanted.cut.chunks() - chunks_done;
         say(&format!("{}: {} left of {}", options.dag, count(left, "chunk"), wanted.cut.chunks()));
@@ -58,8 +62,13 @@ pub(super) fn rest(options: &RestOptions) -> Done {
     Ok(Exit::Success)
 }
 
-/// The plan cut anew, and what is to be said of that.
-pub(super) fn by_what_was_tried(plan: &Plan, gathered: &Gathered, probe: Probe) -> Result<(Plan, String), Failure> {
+/// The plan cut anew, with what its jobs ask for, and what is to be said of that.
+pub(super) fn by_what_was_tried(
+    layout: &Layout,
+    plan: &Plan,
+    gathered: &Gathered,
+    probe: Probe,
+) -> Result<(Plan, Vec<String>), Failure> {
     let Some((cut, expected, line)) = learn::tried(plan, gathered, probe)? else {
         let budget = seconds(probe.budget().as_secs_f64());
         return Err(Failure::new(Exit::Missing, "none of the items that were tried on the pool has a result")
@@ -73,6 +82,33 @@ pub(super) fn by_what_was_tried(plan: &Plan, gathered: &Gathered, probe: Probe) 
     let per_item = |command: &Command| command.runs_per_item(&plan.space, plan.yields.stdin_items);
     let runs_per_item = plan.chain.is_none() && plan.command.as_ref().is_some_and(per_item);
     let pacing = cost::with_budget(pacing, probe, plan.tail_rounds, &expected, runs_per_item);
-    let wanted = Plan { cut, pacing, expected: Some(expected.milliseconds()), ..plan.clone() };
-    Ok((wanted, line))
+    let seen = seen(layout, gathered).or(plan.seen);
+    let (expected, target) = (Some(expected.milliseconds()), Some(probe.target));
+    let mut wanted = Plan { cut, pacing, expected, target, seen, ..plan.clone() };
+    let notes = [ask_for_memory(&mut wanted, probe.memory_is_said), ask_for_disk(&mut wanted, probe.disk_is_said)];
+    let Resources { memory, disk, .. } = &wanted.resources;
+    let asks = format!("each job asks for {memory} of memory and {disk} of disk");
+    let used = match seen {
+        Some(Seen { memory, disk, .. }) => {
+            format!(
+                "those that tried items used {} and {} at most, as logs/events.log says",
+                binary(memory),
+                binary(disk)
+            )
+        }
+        None => "logs/events.log does not say what those used that tried items".to_owned(),
+    };
+    let mut lines = vec![line, format!("{asks}: {used}")];
+    lines.extend(notes.into_iter().flatten().filter(|note| note.starts_with("note: ")));
+    Ok((wanted, lines))
+}
+
+/// What the jobs that tried items used, by the event log; `None` where that does not tell.
+fn seen(layout: &Layout, gathered: &Gathered) -> Option<Seen> {
+    let mut log = EventLog::new(&layout.event_log());
+    // One that cannot be read says nothing.
+    log.read().ok()?;
+    let Used { memory, disk } = log.history().used();
+    let result = gathered.chosen().map(|found| found.record.result_of_a_run()).max().unwrap_or(0);
+    (memory > 0).then_some(Seen { memory, disk, result })
 }

@@ -83,18 +83,17 @@ pub(super) fn resume(options: &ResumeOptions) -> Done {
         // Where nothing has a result yet, items are tried once more.
         Some(probe) if gathered.covered() == 0 => {
             let pacing = Pacing { probe: Some(Probe { again: false, ..probe }), ..plan.pacing.clone() };
-            (Plan { pacing, ..plan }, None)
+            (Plan { pacing, ..plan }, Vec::new())
         }
         Some(probe) => {
             let target = options.target.map_or(probe.target, milliseconds);
-            let (wanted, line) = rest::by_what_was_tried(&plan, &gathered, Probe { target, ..probe })?;
-            (wanted, Some(line))
+            rest::by_what_was_tried(&layout, &plan, &gathered, Probe { target, ..probe })?
         }
         None => {
             let by_time =
                 (plan.chain.is_none()).then(|| learn::rest(&plan, &gathered, now.code, &cut, target)).flatten();
-            let (cut, line) = by_time.map_or((cut, None), |(cut, line)| (cut, Some(line)));
-            (Plan { cut, ..plan }, line)
+            let (cut, lines) = by_time.map_or((cut, Vec::new()), |(cut, line)| (cut, vec![line]));
+            (Plan { cut, ..plan }, lines)
         }
     };
     wanted.code = now.code;

@@ -63,10 +63,17 @@ pub fn differences(before: &Plan, now: &Plan) -> Vec<Difference> {
     differ("the folder that was planned in", before.base.quoted(), now.base.quoted());
     let (was, is) = (&before.resources, &now.resources);
     differ("--cpus", was.cpus.to_string(), is.cpus.to_string());
-    differ("--memory", was.memory.to_string(), is.memory.to_string());
+    // Where items are tried on the pool, what is not said is still to be found out.
+    let at_least = |size: Size, is_said: fn(&Probe) -> bool, plan: &Plan| match &plan.pacing.probe {
+        Some(probe) if !is_said(probe) => format!("{size} at least"),
+        _ => size.to_string(),
+    };
+    let memory = |plan: &Plan| at_least(plan.resources.memory, |probe| probe.memory_is_said, plan);
+    differ("--memory", memory(before), memory(now));
     let most = |size: Option<Size>| size.map_or("none".to_owned(), |size| size.to_string());
     differ("--memory-max", most(was.memory_max), most(is.memory_max));
-    differ("--disk", was.disk.to_string(), is.disk.to_string());
+    let disk = |plan: &Plan| at_least(plan.resources.disk, |probe| probe.disk_is_said, plan);
+    differ("--disk", disk(before), disk(now));
     differ("--retries", was.retries.to_string(), is.retries.to_string());
     let halt = |halt: Option<u64>| halt.map_or("as usual".to_owned(), |halt| halt.to_string());
     differ("--halt", halt(was.halt), halt(is.halt));
@@ -86,7 +93,8 @@ pub fn differences(before: &Plan, now: &Plan) -> Vec<Difference> {
     differ("--checkpoint", keeping(pace_was.checkpoint), keeping(pace_is.checkpoint));
     let probe = |probe: Option<Probe>| match probe {
         None => "none".to_owned(),
-        Some(Probe { budget, target, slice, again: _ }) => {
+        // Who says how much memory and disk is told with these.
+        Some(Probe { budget, target, slice, again: _, memory_is_said: _, disk_is_said: _ }) => {
             format!("{} each, for chunks of {} in slices of {}", time(Some(budget)), time(Some(target)), time(slice))
         }
     };

@@ -43,13 +43,19 @@ pub struct Probe {
     /// So long a slice is to take, where that was said.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub slice: Option<u64>,
+    /// Whether somebody says how much memory jobs ask for: then it stays, whatever is seen.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub memory_is_said: bool,
+    /// Whether somebody says how much disk.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub disk_is_said: bool,
     /// Whether they are tried once more, since nothing had a result the first time.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub again: bool,
 }
 
-/// Of items that are tried, each slice has so many times the items of the one before, beginning with one: what it takes to
-/// start and what an item takes can then be told apart.
+/// Of items that are tried, each slice has so many times the items of the one before, beginning with one, as far as there is time: what
+/// it takes to start and what an item takes can then be told apart.
 const GROWTH: u128 = 4;
 
 /// The partial of a chunk in slices, in its job's sandbox, until the job is done: the file that HTCondor carries.
@@ -59,6 +65,12 @@ pub const CARRIED: &str = "carried";
 pub const INTERRUPTION: Duration = Duration::from_secs(4 * 3600);
 
 impl Probe {
+    /// For so many milliseconds each, to cut into chunks of so many.
+    #[must_use]
+    pub fn new(budget: u64, target: u64) -> Self {
+        Self { budget, target, slice: None, memory_is_said: false, disk_is_said: false, again: false }
+    }
+
     /// For how long a job tries items.
     #[must_use]
     pub fn budget(&self) -> Duration {
@@ -79,7 +91,8 @@ impl Pacing {
         *self == Self::default()
     }
 
-    /// The slices of a chunk with the items `chunk`, in order. They are the same whichever job computes them.
+    /// The slices of a chunk with the items `chunk`, in order. They are the same whichever job computes them; where items are tried, a job
+    /// may do a part of one.
     pub fn slices(&self, chunk: Interval) -> impl Iterator<Item = Interval> + use<> {
         let count = chunk.count();
         let slices = count.min(self.slices.max(1).into());
@@ -145,7 +158,7 @@ mod tests {
         #[test]
         fn slices_tile_a_chunk(start in 0u128..1000, count in 1u128..500, slices in 1u64..600, tries: bool) {
             let chunk = Interval::new(start, start + count).expect("items");
-            let probe = tries.then_some(Probe { budget: 60_000, target: 600_000, slice: None, again: false });
+            let probe = tries.then(|| Probe::new(60_000, 600_000));
             let pacing = Pacing { slices, probe, ..Pacing::default() };
             let mut next = start;
             let mut number = 0;

@@ -44,6 +44,15 @@ pub enum Exit {
     Signal(i32),
 }
 
+/// What a job was seen to use, at most, in bytes; 0 where nothing is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Memory.
+    pub memory: u64,
+    /// Disk, with what it was sent.
+    pub disk: u64,
+}
+
 /// Why a job is on hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
@@ -53,6 +62,14 @@ pub struct Hold {
     pub code: i64,
     /// `HoldReasonSubCode`.
     pub subcode: i64,
+}
+
+impl Used {
+    /// The more of both.
+    #[must_use]
+    pub fn most(self, other: Self) -> Self {
+        Self { memory: self.memory.max(other.memory), disk: self.disk.max(other.disk) }
+    }
 }
 
 impl std::fmt::Display for JobId {
@@ -134,6 +151,30 @@ impl<'a> Event<'a> {
         code.or_else(|| after("Abnormal termination (signal ").map(Exit::Signal))
     }
 
+    /// What the job has used until now: of events 004 and 005 by the table of its resources, of 006 its memory alone.
+    pub(super) fn used(&self) -> Used {
+        let mut used = Used::default();
+        for line in self.body.split(|&byte| byte == b'\n') {
+            let line = String::from_utf8_lossy(&line[..line.len().min(REASON)]);
+            if let Some((name, numbers)) = line.split_once(" :") {
+                // Usage, request, allocated: where there are two the usage is not known.
+                let numbers: Vec<&str> = numbers.split_ascii_whitespace().collect();
+                let Some(usage) = numbers.first().filter(|_| numbers.len() >= 3).and_then(|usage| usage.parse().ok())
+                else {
+                    continue;
+                };
+                match name.trim() {
+                    "Memory (MB)" => used.memory = bytes(usage, 20),
+                    "Disk (KB)" => used.disk = bytes(usage, 10),
+                    _ => {}
+                }
+            } else if let Some((usage, "MemoryUsage of job (MB)")) = line.trim().split_once("  -  ") {
+                used.memory = usage.parse().map_or(0, |usage| bytes(usage, 20));
+            }
+        }
+        used
+    }
+
     /// Why a job was held, of event 012.
     pub(super) fn hold(&self) -> Hold {
         let mut hold = Hold { reason: String::new(), code: 0, subcode: 0 };
@@ -155,6 +196,11 @@ impl<'a> Event<'a> {
     pub(super) fn reason(&self) -> String {
         shown(self.body.split(|&byte| byte == b'\n').next().unwrap_or_default().trim_ascii())
     }
+}
+
+/// So many times 2 to this power, or as many as can be counted.
+fn bytes(usage: u64, power: u32) -> u64 {
+    usage.saturating_mul(1 << power)
 }
 
 /// A line for people: of bounded length, harmless for a terminal.
@@ -249,6 +295,20 @@ mod tests {
             "012 (4.0.0) 2026-11-22 21:35:56 Job was held.\n\theld by\x07hand (by user alice)\n\tCode 1 Subcode 0\n";
         let hold = Hold { reason: "held by\u{fffd}hand (by user alice)".to_owned(), code: 1, subcode: 0 };
         assert_eq!(event(held).hold(), hold);
+        let used = |memory: u64, disk: u64| Used { memory: memory << 20, disk: disk << 10 };
+        let table = |text: &str| event(&format!("005 (2.0.0) 2026-11-22 21:35:53 Job terminated.\n{text}")).used();
+        let head = "\tPartitionable Resources :    Usage  Request Allocated \n\t   Cpus                 :        0        1         1 \n";
+        let disk = "\t   Disk (KB)            :     3541  1048576   1048576 \n";
+        let all = format!("{head}{disk}\t   Memory (MB)          :       16     1024      1024 \n");
+        assert_eq!(table(&all), used(16, 3541));
+        assert_eq!(
+            table(&format!("{head}{disk}\t   Memory (MB)          :           1024      1024 \n")),
+            used(0, 3541)
+        );
+        assert_eq!(table("\t   Memory (MB)          :    99999999999999999     1024      1024 \n").memory, u64::MAX);
+        assert_eq!(table("\t   Memory (MB)          :    -5     1024      1024 \n"), Used::default());
+        let size = "006 (3.0.0) 2026-11-22 21:37:42 Image size of job updated: 3750\n\t5  -  MemoryUsage of job (MB)\n\t4908  -  ResidentSetSize of job (KB)\n";
+        assert_eq!(event(size).used(), used(5, 0));
         let removed = "009 (7.0.0) 2026-11-22 21:35:56 Job was aborted.\n\tvia condor_rm (by user alice)\n";
         assert_eq!(event(removed).reason(), "via condor_rm (by user alice)");
     }

@@ -211,6 +211,7 @@ mod tests {
         for host in history.hosts() {
             writeln!(text, "{host:?}").expect("a text");
         }
+        writeln!(text, "{:?}", history.used()).expect("a text");
         writeln!(text, "side by side {:.2}", history.side_by_side().unwrap_or(-1.0)).expect("a text");
         text
     }

@@ -9,7 +9,7 @@
 
 use std::collections::HashMap;
 
-use super::event::{Event, Exit, Hold, JobId, shown};
+use super::event::{Event, Exit, Hold, JobId, Used, shown};
 use super::moment::{DAY, Moment};
 use super::node_name::NodeName;
 use super::pulse::Pulse;
@@ -145,6 +145,7 @@ pub struct Job {
 pub struct History {
     jobs: Vec<Job>,
     places: HashMap<JobId, usize>,
+    used: Used,
     hosts: Vec<HostTally>,
     host_places: HashMap<Box<str>, Host>,
     good: Spent,
@@ -230,6 +231,12 @@ impl History {
         self.bad[loss as usize]
     }
 
+    /// The most that any job was seen to use.
+    #[must_use]
+    pub fn used(&self) -> Used {
+        self.used
+    }
+
     /// How many attempts run side by side while others wait: the average of the recent past; `None` where none has waited.
     #[must_use]
     pub fn side_by_side(&self) -> Option<f64> {
@@ -263,6 +270,9 @@ impl History {
         self.events += 1;
         self.now = self.time(event.time);
         self.pulse.advance(self.now, self.memory());
+        if matches!(event.code, 4..=6) && self.job(event.job).is_some_and(Job::counts) {
+            self.used = self.used.most(event.used());
+        }
         match event.code {
             0 => self.submitted(event),
             // Nothing of a job's state is in these: image sizes, and what the shadow notes on the way.

@@ -14,7 +14,7 @@ mod pulse;
 
 pub use access_point::is_access_point;
 pub use dagman::{Dagman, DagmanEnd};
-pub use event::{Exit, Hold, JobId};
+pub use event::{Exit, Hold, JobId, Used};
 pub use event_log::EventLog;
 pub use forecast::{Forecast, Work, forecast};
 pub use history::{Attempt, History, Host, HostTally, Job, Loss, Open, Outcome, Spent, State};

@@ -49,6 +49,19 @@ pub enum Payload {
     },
 }
 
+impl Record {
+    /// How many bytes the program's result has; of one that runs once for each item, the mean.
+    #[must_use]
+    pub fn result_of_a_run(&self) -> u64 {
+        let bytes = self.payload.bytes();
+        match self.header.kind {
+            Kind::Each => u64::try_from(u128::from(bytes) / self.header.items.count()).unwrap_or(bytes),
+            Kind::Failure(_) => 0,
+            Kind::Whole | Kind::Bundle | Kind::Merged | Kind::Segment(_) => bytes,
+        }
+    }
+}
+
 impl Payload {
     /// How many bytes.
     #[must_use]

@@ -55,6 +55,16 @@ impl Log {
         self.event(5, cluster, "Job terminated.", &body)
     }
 
+    /// Exits with 0, having used so many MB of memory and KB of disk.
+    pub(crate) fn used(self, cluster: u32, memory: u64, disk: u64) -> Self {
+        let body = format!(
+            "(1) Normal termination (return value 0)\n\
+             Partitionable Resources :    Usage  Request Allocated \n   Cpus                 :        0        1         1 \n   \
+             Disk (KB)            : {disk:8}  1048576   1048576 \n   Memory (MB)          : {memory:8}     1024      1024 "
+        );
+        self.event(5, cluster, "Job terminated.", &body)
+    }
+
     /// Failed, and goes back into the queue.
     pub(crate) fn requeued(self, cluster: u32, code: i32) -> Self {
         let body = format!("(0) Job terminated and was requeued\n(1) Normal termination (return value {code})");

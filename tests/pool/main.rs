@@ -107,6 +107,7 @@ const TESTS: [Test; 82] = tests![
     Transfer     planning::a_removed_dag_goes_on,
     EveryRelease planning::a_plan_is_cut_by_what_items_take,
     EveryRelease planning::the_rest_is_cut_by_what_was_tried_on_the_pool,
+    EveryRelease planning::memory_and_disk_are_proposed_by_what_was_used,
     EveryRelease status::counts_and_costs_agree_with_htcondor,
     EveryRelease first::the_three_commands,
     EveryRelease first::a_python_program_of_the_users_own,

@@ -101,6 +101,28 @@ pub(crate) fn the_rest_is_cut_by_what_was_tried_on_the_pool(pool: &Pool) {
     folder.split("status").ok();
 }
 
+/// What the jobs used that tried items is what those are given that are cut then, where nobody says how much.
+pub(crate) fn memory_and_disk_are_proposed_by_what_was_used(pool: &Pool) {
+    let folder = pool.folder("used-there");
+    // The first of the items holds 600 MB for long enough to be seen.
+    let hold = "python3 -c 'import time; held = b\"x\" * (600 << 20); time.sleep(15)'";
+    folder.program(
+        "tool",
+        &format!("#!/bin/sh\n[ $1 -ne 1 ] || {hold}\nsleep 0.2\nseq $1 $2 | awk '{{s += $1}} END {{print s}}'\n"),
+    );
+    let words = "plan --total 1..=64 --target 30s --probe-on-pool --probe-budget 1s";
+    folder.split(&format!("{words} -- ./tool {{first}} {{last}}")).ok();
+    assert!(folder.read("chunk.sub").contains("request_memory = 1GB"));
+    assert_eq!(folder.submit(), Some(0));
+    assert_eq!(folder.split("reduce outputs/").ok(), "2080\n");
+    let plan: serde_json::Value = serde_json::from_str(&folder.read("plan.json")).expect("JSON");
+    let seen = |name: &str| plan["seen"][name].as_u64().expect("a number");
+    assert!((600 << 20..900 << 20).contains(&seen("memory")) && seen("disk") > 1 << 20, "{plan}");
+    let asked = plan["resources"]["memory"].as_str().expect("a size");
+    assert!(["1280MB", "1536MB", "1792MB"].contains(&asked), "{plan}");
+    assert!(folder.read("chunk.sub").contains(&format!("request_memory = {asked}\n")));
+}
+
 pub(crate) fn a_folder_may_have_almost_any_name(pool: &Pool) {
     let folder = pool.folder("an \"odd\", it's; ${x} $x #1 100% *? ~ \\ {{ ü }} (&)");
     folder.split("plan --total 1..=10 --chunks 2").ok();
