@@ -16,7 +16,7 @@ use crate::cut::{Cut, Measured, Timed};
 use crate::exit::Exit;
 use crate::folder::Layout;
 use crate::plan::{Command, Identity, Plan, Probe};
-use crate::record::Gathered;
+use crate::record::{Cause, Gathered, Kind};
 use crate::space::Interval;
 
 /// So many gaps are cut out one by one.
@@ -67,7 +67,8 @@ pub(super) fn tried(
 ) -> Result<Option<(Cut, Expected, String)>, Failure> {
     // Whatever version of the program it was.
     let Some((runs, per_item)) = timed(plan, gathered, &|_| true) else { return Ok(None) };
-    let Some(measured) = Measured::guess(plan.space.count(), &runs, per_item) else { return Ok(None) };
+    let measured = Measured::at_least(plan.space.count(), &runs, &unfinished(gathered), per_item);
+    let Some(measured) = measured else { return Ok(None) };
     let target = Duration::from_millis(probe.target).as_secs_f64();
     let cut = in_chunks_of(target, &measured, &done(plan.space.count(), &gathered.tiling.gaps))?;
     let expected = Expected::new(&measured.costs, &cut, measured.start);
@@ -156,6 +157,13 @@ fn measured(plan: &Plan, gathered: &Gathered, code: Identity) -> Option<Measured
     Measured::new(plan.space.count(), &runs, per_item)
 }
 
+/// What was not done in the time that it had.
+fn unfinished(gathered: &Gathered) -> Vec<Timed> {
+    let headers = gathered.failures.iter().map(|found| &found.record.header);
+    let headers = headers.filter(|header| matches!(header.kind, Kind::Failure(Cause::OverBudget(_))));
+    headers.map(|header| Timed { items: header.items, seconds: header.seconds }).collect()
+}
+
 /// How long those records took whose code `counts`, and whether the program runs once for each item.
 fn timed(plan: &Plan, gathered: &Gathered, counts: &dyn Fn(Identity) -> bool) -> Option<(Vec<Timed>, bool)> {
     let command = plan.command.as_ref()?;
@@ -191,4 +199,89 @@ fn describe(measured: &Measured) -> String {
 pub(super) fn error_of_mean(measured: &Measured) -> Option<String> {
     let share = 100.0 * measured.spread?;
     (share >= WORTH_A_WORD).then(|| format!("give or take {share:.0} %"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Word;
+    use crate::plan::testing::plan;
+    use crate::record::{Header, gather, partial_name, write};
+
+    const ITEMS: u128 = 1000;
+
+    /// A plan of ten chunks whose first five have results: item number `i` of them took `each(i)` seconds, by the code of `code`.
+    fn half_done(each: impl Fn(u128) -> f64, code: Identity) -> (Plan, Gathered, tempfile::TempDir) {
+        let mut plan = plan(&format!("0..{ITEMS}"), Cut::into_chunks(ITEMS, 10).expect("a cut"));
+        let words = ["tool", "{first}", "{last}"].map(Word::from);
+        plan.command = Some(Command::try_from(words.to_vec()).expect("a command"));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for chunk in 0..5 {
+            let items = plan.chunk(chunk);
+            let header = Header {
+                plan: plan.identity,
+                code,
+                items,
+                kind: Kind::Whole,
+                seconds: (items.start()..items.stop()).map(&each).sum(),
+                host: "ep1".into(),
+                attempt: format!("0-{chunk:08x}").into(),
+            };
+            let mut bytes = Vec::new();
+            let mut crc = crc32fast::Hasher::new();
+            crc.update(b"1");
+            write(&mut bytes, &header, &mut &b"1"[..], 1, &crc).expect("in memory");
+            std::fs::write(folder.path().join(partial_name(chunk, &header.attempt)), bytes).expect("written");
+        }
+        let gathered = gather(folder.path(), &plan, &|_| ()).expect("read");
+        assert_eq!(gathered.covered(), ITEMS / 2);
+        (plan, gathered, folder)
+    }
+
+    fn sizes(cut: &Cut) -> Vec<u128> {
+        cut.iter_from(ITEMS, 0).map(|(_, chunk)| chunk.count()).collect()
+    }
+
+    #[test]
+    fn what_is_missing_is_cut_anew_where_its_chunks_would_take_far_too_long() {
+        let (mut plan, gathered, _folder) = half_done(|_| 10.0, Identity::of_bytes(b""));
+        let again = |plan: &Plan, target: Option<f64>| rest(plan, &gathered, plan.code, &plan.cut, target);
+        // As long as was expected, and a little longer.
+        plan.expected = Some(10_000_000);
+        assert_eq!(again(&plan, None), None);
+        plan.expected = Some(8_000_000);
+        assert_eq!(again(&plan, None), None);
+        // Ten times as long: ten chunks instead of each that is missing, and those that are done stay.
+        plan.expected = Some(1_000_000);
+        let (cut, line) = again(&plan, None).expect("cut anew");
+        assert_eq!(sizes(&cut), [vec![100; 5], vec![10; 50]].concat());
+        assert!(line.starts_with("what is missing is cut into chunks of about 100.0 s: 10.0 s an item"), "{line}");
+        // Chunks that are too long by less than another job costs are left alone.
+        let (mut short, gathered, _folder) = half_done(|_| 0.3, Identity::of_bytes(b""));
+        short.expected = Some(100_000);
+        assert_eq!(rest(&short, &gathered, short.code, &short.cut, None), None);
+    }
+
+    #[test]
+    fn what_is_missing_is_cut_as_is_said() {
+        let (plan, gathered, _folder) = half_done(|item| item as f64 / 100.0, Identity::of_bytes(b""));
+        let (cut, _) = rest(&plan, &gathered, plan.code, &plan.cut, Some(200.0)).expect("cut anew");
+        let sizes = sizes(&cut);
+        assert_eq!(sizes[..5], [100; 5]);
+        // The last of the items that are known take about 5 s.
+        assert!(sizes[5..].iter().all(|size| (30..=60).contains(size)), "{sizes:?}");
+        let (cut, _) = rest(&plan, &gathered, plan.code, &plan.cut, Some(1e6)).expect("cut anew");
+        assert_eq!(cut.chunks(), 6, "all that is missing in one");
+    }
+
+    #[test]
+    fn nothing_is_cut_anew_by_what_says_nothing() {
+        let other = Identity::of_bytes(b"another version of the program");
+        let (mut plan, gathered, _folder) = half_done(|_| 10.0, other);
+        assert_eq!(rest(&plan, &gathered, plan.code, &plan.cut, Some(50.0)), None);
+        assert!(rest(&plan, &gathered, other, &plan.cut, Some(50.0)).is_some());
+        let words = ["tool", "{chunk}"].map(Word::from);
+        plan.command = Some(Command::try_from(words.to_vec()).expect("a command"));
+        assert_eq!(rest(&plan, &gathered, other, &plan.cut, Some(50.0)), None, "another cut is another plan");
+    }
 }

@@ -97,6 +97,30 @@ impl Measured {
     }
 }
 
+impl Measured {
+    /// As [`Self::guess`], where some items were not done in the time that they had: they take that time at least.
+    #[must_use]
+    pub fn at_least(items: u128, runs: &[Timed], unfinished: &[Timed], per_item: bool) -> Option<Self> {
+        let measured = Self::guess(items, runs, per_item)?;
+        let takes = |of: Interval| measured.costs.up_to(of.stop()) - measured.costs.up_to(of.start());
+        let mut longer: Vec<Timed> =
+            unfinished.iter().filter(|more| measured.start + takes(more.items) < more.seconds).copied().collect();
+        // Of those that several have tried the longest time counts.
+        longer.sort_unstable_by(|a, b| b.seconds.total_cmp(&a.seconds));
+        let mut all = runs.to_vec();
+        for more in longer {
+            if all.iter().all(|run| run.items.intersect(more.items).is_none()) {
+                all.push(more);
+            }
+        }
+        if all.len() == runs.len() {
+            return Some(measured);
+        }
+        all.sort_unstable_by_key(|run| run.items);
+        Self::guess(items, &all, per_item)
+    }
+}
+
 /// Where items of a part of the space lie, 0 to 1, and what one of them takes.
 #[derive(Clone, Copy, Debug)]
 struct Site {
@@ -332,6 +356,22 @@ mod tests {
         }
         let measured = Measured::new(6000, &found, false).expect("enough");
         assert_eq!(measured.costs.cut(60), Ok(super::super::Cut::Even { chunks: 60 }));
+    }
+
+    #[test]
+    fn what_was_not_done_in_its_time_takes_that_time_at_least() {
+        let one = |start, stop, seconds| Timed { items: Interval::new(start, stop).expect("some"), seconds };
+        let runs = [one(0, 10, 10.0), one(500, 510, 10.0)];
+        let total = |unfinished: &[Timed]| {
+            Measured::at_least(1000, &runs, unfinished, true).expect("something is known").costs.total()
+        };
+        assert!((total(&[]) - 1000.0).abs() < 1e-6);
+        // As was to be expected, or of items that are done.
+        assert!((total(&[one(510, 550, 30.0), one(505, 520, 900.0)]) - 1000.0).abs() < 1e-6);
+        let more = total(&[one(510, 550, 4000.0)]);
+        assert!(more > 2000.0, "{more}");
+        assert_eq!(total(&[one(510, 550, 4000.0), one(520, 560, 100.0)]), more);
+        assert_eq!(Measured::at_least(1000, &[], &[one(0, 10, 100.0)], true), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hasher};
 use std::io::{self, Read, Seek, Write};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::carry::Carry;
 use super::checkpoint::{self, Checkpoints};
@@ -17,6 +17,7 @@ use super::records::{Lost, Output, Records};
 use super::segment::{self, Leg};
 use super::session::{CallFailed, Called, Session};
 use super::shortage;
+use super::trying::Trying;
 use crate::exit::Exit;
 use crate::inputs::code_that_arrived;
 use crate::plan::{Command, Identity, Job};
@@ -250,21 +251,18 @@ fn compute(
     let deadline = budget.and_then(|budget| started.checked_add(budget));
     let mut hope = Hope { worked: kept.has_results(), failures: 0 };
     let mut carry = place.carried.map(|carried| Carry::new(&attempt.job.pacing, carried.cost));
-    let slices = left.len();
-    // What an item took last, in seconds, where items are tried.
-    let mut each = None;
+    let mut trying = attempt.job.pacing.probe.map(|probe| Trying::new(probe, started, kept.before()));
     let mut reserve = shortage::Reserve::hold(own);
-    for number in 0..slices {
-        let slice = left[0];
-        if let Some((probe, each)) = attempt.job.pacing.probe.zip(each)
-            && started.elapsed().as_secs_f64() + each * slice.count() as f64 > probe.budget().as_secs_f64()
-        {
+    let mut number = 0;
+    while let Some(&whole) = left.first() {
+        let began = Instant::now();
+        let Some(slice) = trying.as_ref().map_or(Some(whole), |trying| trying.next(whole, began)) else {
             // What is left is for the chunks that are cut then.
             return Ok(End::All);
-        }
-        let began = Instant::now();
+        };
         let mut records = Records::new(own.join(format!("records-{number}")));
-        let mut run = Slice { attempt, place, session: &session, items: slice, running, deadline };
+        let mut run =
+            Slice { attempt, place, session: &session, items: slice, running, deadline, trying: trying.as_ref() };
         let end = run.compute(collector.as_mut(), &mut records, &mut hope);
         // On a shared file system the user may change a file while the program reads it: then nobody knows what ran.
         if records.has_results()
@@ -278,12 +276,19 @@ fn compute(
         if has_failed {
             reserve = None;
         }
-        each = Some(began.elapsed().as_secs_f64() / slice.count() as f64);
+        if let Some(trying) = &mut trying {
+            trying.took(slice, began.elapsed().as_secs_f64());
+        }
         kept.add(records)?;
         checkpoint::forget(attempt, place, |items| kept.has_results_of(items))?;
-        left.remove(0);
+        match Interval::new(slice.stop(), whole.stop()) {
+            Some(rest) => left[0] = rest,
+            None => drop(left.remove(0)),
+        }
+        number += 1;
         match end {
             SliceEnd::Done => {}
+            SliceEnd::TimeIsOver => return Ok(End::All),
             SliceEnd::Saved => return Ok(End::Carry),
             SliceEnd::Stopped => return Ok(End::Stopped),
             SliceEnd::GaveUp(failed) => {
@@ -296,7 +301,7 @@ fn compute(
         if has_failed && attempt.job.pacing.probe.is_some() {
             return Ok(End::All);
         }
-        if !left.is_empty() && carry.as_mut().is_some_and(|carry| carry.is_due(number + 1, left.len())) {
+        if !left.is_empty() && carry.as_mut().is_some_and(|carry| carry.is_due(number, left.len())) {
             return Ok(End::Carry);
         }
     }
@@ -329,6 +334,8 @@ pub(super) struct Slice<'a> {
     running: &'a Running,
     /// When the job has worked for as long as it may.
     deadline: Option<Instant>,
+    /// Where items are only tried, within a time.
+    trying: Option<&'a Trying>,
 }
 
 /// How one run over several items ended.
@@ -353,6 +360,8 @@ enum SliceEnd {
     Stopped,
     /// The program has saved its state, which is to be carried.
     Saved,
+    /// Items are only tried, and the time for that is over: what was not done is recorded as that, or not at all.
+    TimeIsOver,
     /// No further item is tried, in this slice and those behind it; what is recorded of the latter.
     GaveUp(CallFailed),
 }
@@ -365,7 +374,7 @@ impl<'a> Slice<'a> {
         session: &'a Session<'a>,
         running: &'a Running,
     ) -> Self {
-        Self { attempt, place, session, items: attempt.items, running, deadline: None }
+        Self { attempt, place, session, items: attempt.items, running, deadline: None, trying: None }
     }
 
     /// Runs the program, over all items or one by one.
@@ -392,6 +401,11 @@ impl<'a> Slice<'a> {
             // A program that keeps its own state goes on from there at its next try.
             WholeEnd::Failed(failed) if failed.is_of_some_items() && self.attempt.job.pacing.checkpoint.is_none() => {
                 self.narrow(failed, collector, records, hope)
+            }
+            // How long it had been at work tells of its items, too.
+            WholeEnd::Failed(failed) if self.trying.is_some() && matches!(failed.cause, Cause::OverBudget(_)) => {
+                fail(records, self.items, failed);
+                SliceEnd::TimeIsOver
             }
             WholeEnd::Failed(failed) => self.end_failed(failed, self.items, records, hope),
         }
@@ -448,6 +462,10 @@ impl<'a> Slice<'a> {
         while let Some(items) = narrowing.next() {
             if self.is_over_budget() {
                 end = SliceEnd::GaveUp(self.over_budget());
+                break;
+            }
+            if self.trying.is_some_and(Trying::is_over) {
+                end = SliceEnd::TimeIsOver;
                 break;
             }
             match self.whole(items, collector.as_deref_mut(), records) {
@@ -534,6 +552,9 @@ impl<'a> Slice<'a> {
             if self.is_over_budget() {
                 return self.yield_all(records, Interval::new(item, stop).expect("this one is left"));
             }
+            if self.trying.is_some_and(Trying::is_over) {
+                return SliceEnd::TimeIsOver;
+            }
             let called = match self.session.keeps(item) {
                 Ok(false) => {
                     if let Err(lost) = records.left_out(item) {
@@ -572,8 +593,7 @@ impl<'a> Slice<'a> {
     /// One run of the program over `items`, and the files that it wrote.
     pub(super) fn once(&self, items: Interval, collector: Option<&mut Collector<'_>>) -> Called<Left> {
         let Self { place, session, running, .. } = *self;
-        let timeout = self.attempt.job.pacing.timeout(items.count());
-        let limit = self.limit(timeout);
+        let limit = self.limit(items);
         let bindings = match session.bindings(items) {
             Ok(bindings) => bindings,
             Err(failed) => return Called::Failed(failed),
@@ -608,17 +628,17 @@ impl<'a> Slice<'a> {
         })
     }
 
-    /// When a run that starts now is ended, and what for.
-    fn limit(&self, timeout: Option<Duration>) -> Option<Limit> {
-        let timeout = timeout.and_then(|timeout| {
+    /// When a run over `items` that starts now is ended, and what for.
+    fn limit(&self, items: Interval) -> Option<Limit> {
+        let timeout = self.attempt.job.pacing.timeout(items.count()).and_then(|timeout| {
             let at = Instant::now().checked_add(timeout)?;
             Some(Limit { at, cause: Cause::TimedOut(timeout.as_secs_f64().ceil() as u64) })
         });
         let budget = self.deadline.map(|at| Limit { at, cause: self.over_budget().cause });
-        match (timeout, budget) {
-            (Some(timeout), Some(budget)) => Some(if timeout.at <= budget.at { timeout } else { budget }),
-            (timeout, budget) => timeout.or(budget),
-        }
+        // A single item is tried to its end.
+        let trying = self.trying.filter(|_| items.count() > 1);
+        let trying = trying.map(|trying| Limit { at: trying.limit(), cause: Cause::OverBudget(trying.seconds()) });
+        [timeout, budget, trying].into_iter().flatten().min_by_key(|limit| limit.at)
     }
 }
 

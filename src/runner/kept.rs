@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use super::chunk::{Attempt, Place};
 use super::environment::Base;
 use super::records::Records;
+use crate::cut::Timed;
 use crate::record::{self, Cause, Damage, Header, Kind};
 use crate::space::Interval;
 use crate::store::{self, Draft, Growing, StoreError};
@@ -27,6 +28,8 @@ pub(super) struct Kept<'a> {
     file: Option<Growing>,
     /// The items that have results.
     covered: Vec<Interval>,
+    /// What was computed before this run of the job, and how long it took.
+    before: Vec<Timed>,
     /// How long programs ran, in seconds, in this run of the job.
     seconds: f64,
     /// The items without a result, in order and apart.
@@ -50,6 +53,7 @@ impl<'a> Kept<'a> {
             name,
             file: None,
             covered: Vec::new(),
+            before: Vec::new(),
             seconds: 0.0,
             failed: Vec::new(),
             why: None,
@@ -83,7 +87,7 @@ impl<'a> Kept<'a> {
         // Of other files than those that are here now: their records would make a mixture.
         let length = if headers().all(|header| self.is_ours(header)) { whole } else { 0 };
         if length > 0 {
-            self.covered = headers().filter(|header| header.kind.is_result()).map(|header| header.items).collect();
+            self.was_done(headers());
         }
         self.file = Some(Growing::open(path, length)?);
         Ok(())
@@ -101,8 +105,16 @@ impl<'a> Kept<'a> {
             let read = File::open(entry.path()).and_then(|mut file| record::read(&mut file, &mut buffer));
             let records = read.map(|read| read.records).unwrap_or_default();
             let ours = records.iter().map(|record| &record.header).filter(|header| self.is_ours(header));
-            let results = ours.filter(|header| header.kind.is_result()).map(|header| header.items);
-            self.covered.extend(results.collect::<Vec<_>>());
+            let ours: Vec<&Header> = ours.collect();
+            self.was_done(ours.into_iter());
+        }
+    }
+
+    /// Takes account of records that were there before.
+    fn was_done<'b>(&mut self, headers: impl Iterator<Item = &'b Header>) {
+        for header in headers.filter(|header| header.kind.is_result()) {
+            self.covered.push(header.items);
+            self.before.push(Timed { items: header.items, seconds: header.seconds });
         }
     }
 
@@ -121,6 +133,11 @@ impl<'a> Kept<'a> {
         let mut covered = self.covered.clone();
         covered.sort_unstable_by_key(|items| items.start());
         job.slices(chunk, items).flat_map(|slice| without(slice, &covered)).collect()
+    }
+
+    /// What was computed before this run of the job, in the order in which it was recorded.
+    pub(super) fn before(&self) -> &[Timed] {
+        &self.before
     }
 
     /// Whether any item has a result, of this run of the job or of one before.

@@ -25,6 +25,7 @@ mod segment_scripts;
 mod session;
 mod setup;
 mod shortage;
+mod trying;
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -45,19 +45,20 @@ fn numbers(dir: &Dir, chunk: usize) -> [String; 3] {
     })
 }
 
-/// The items of all records, each from the first up to, not including, the second.
+/// The items of the records of a partial, each from the first up to, not including, the second, and what follows of their headers.
+fn recorded_in(text: &str) -> Vec<(u64, u64, String)> {
+    let headers = text.split("{\"format\":").skip(1);
+    let number = |header: &str, name: &str| -> u64 {
+        let rest = header.split(&format!("\"{name}\":")).nth(1).expect("there");
+        rest.split(',').next().expect("there").parse().expect("a number")
+    };
+    headers.map(|header| (number(header, "first"), number(header, "last") + 1, header.to_owned())).collect()
+}
+
+/// The items of all records.
 fn recorded(dir: &Dir) -> Vec<(u64, u64)> {
-    let mut found = Vec::new();
-    for partial in dir.partials() {
-        let text = fs::read_to_string(&partial).expect("text");
-        for header in text.split("{\"format\":").skip(1) {
-            let number = |name: &str| -> u64 {
-                let rest = header.split(&format!("\"{name}\":")).nth(1).expect("there");
-                rest.split(',').next().expect("there").parse().expect("a number")
-            };
-            found.push((number("first"), number("last") + 1));
-        }
-    }
+    let texts = dir.partials().into_iter().map(|partial| fs::read_to_string(&partial).expect("text"));
+    let mut found: Vec<_> = texts.flat_map(|text| recorded_in(&text)).map(|(start, stop, _)| (start, stop)).collect();
     found.sort_unstable();
     found
 }
@@ -132,6 +133,115 @@ fn slices_and_budgets_follow_from_what_was_tried() {
     let slices = plan["pacing"]["slices"].as_u64();
     assert!((Some(2)..=Some(8)).contains(&slices) && plan["pacing"]["budget"].as_u64() >= Some(2000), "{plan}");
     assert!(dir.read("chunk.sub").contains("transfer_checkpoint_files"));
+}
+
+#[test]
+fn what_the_jobs_used_that_tried_items_is_asked_for() {
+    let log = |memory: u64, disk: u64| {
+        let job = |number: u32| Log::new().submitted(number, &format!("chunk-00000{number}-g1")).starts(number, "ep1");
+        job(1).after(5).used(1, 12, 3500).submitted(2, "chunk-000002-g1").starts(2, "ep2").used(2, memory, disk)
+    };
+    let rest = |words: &str, memory: u64, disk: u64| {
+        let dir = planned("50ms", words);
+        for chunk in [0, 5, 9] {
+            job(&dir, 0, numbers(&dir, chunk).each_ref().map(String::as_str)).ok();
+        }
+        // What merges is no measure, and neither is what an earlier submission did not come to.
+        log(memory, disk)
+            .submitted(3, "reduce-g1")
+            .starts(3, "ap")
+            .used(3, 90_000, 90 << 20)
+            .write(&dir, "logs/events.log");
+        let said = dir.split("rest rest.dag").ok().transcript();
+        let sub = dir.read("chunk.sub");
+        let asked = |name: &str| {
+            let value = sub.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = "));
+            value.expect("it is asked for").to_owned()
+        };
+        let asked = [asked("request_memory"), asked("request_disk")];
+        let plan: serde_json::Value = serde_json::from_str(&dir.read("plan.json")).expect("JSON");
+        assert_eq!(plan["seen"]["memory"].as_u64(), (memory > 0).then_some(memory << 20), "{plan}");
+        (asked, said)
+    };
+    let (asked, said) = rest("", 600, 700 << 10);
+    assert_eq!(asked, ["1280MB", "2GB"]);
+    let used =
+        "each job asks for 1280MB of memory and 2GB of disk: those that tried items used 600 MB and 700 MB at most";
+    assert!(said.contains(used) && !said.contains("note:"), "{said}");
+    // No less than is usual, and no more than is allowed.
+    assert_eq!(rest("", 20, 3600).0, ["1GB", "1GB"]);
+    assert!(rest("--memory-max 2GB", 5000, 3600).0[0].contains("2048"));
+    // What is said stays, and is told to be hardly enough.
+    let (asked, said) = rest("--memory 1GB --disk 1GB", 900, 1000 << 10);
+    assert_eq!(asked, ["1GB", "1GB"]);
+    assert!(
+        said.contains("note: a job was seen to use 900 MB of memory, and each asks for 1GB: --memory 2GB"),
+        "{said}"
+    );
+    assert!(said.contains("note: a job was seen to use 1000 MB of disk, and each asks for 1GB: --disk 2GB"), "{said}");
+    let (asked, said) = rest("--memory 4GB", 900, 1000 << 10);
+    assert_eq!(asked, ["4GB", "2GB"]);
+    assert!(!said.contains("note:"), "{said}");
+    // Where nothing is known nothing is made up.
+    let (asked, said) = rest("", 0, 0);
+    assert_eq!(asked, ["1GB", "1GB"]);
+    assert!(said.contains("logs/events.log does not say what those used that tried items"), "{said}");
+}
+
+#[test]
+fn the_same_words_find_the_plan_that_was_cut_on_the_pool() {
+    let dir = planned("50ms", "");
+    for chunk in [0, 8] {
+        job(&dir, 0, numbers(&dir, chunk).each_ref().map(String::as_str)).ok();
+    }
+    dir.split("rest rest.dag").ok();
+    let cut = dir.read("plan.json");
+    let again = dir.split("plan --total 1..=240 --probe-on-pool --target 1s --probe-budget 50ms");
+    again.args(["--", "sh", "-c", SUM, "{first}", "{last}", "1"]).ok().says("the same plan is in . already");
+    assert_eq!(dir.read("plan.json"), cut);
+}
+
+/// Tries items at the first of sixteen places, where the fifth and all that follow take a second each; gives what was recorded: the items
+/// of results, and those of failures.
+fn tried_where_costs_jump(budget: &str, words: [&str; 2]) -> (Dir, Vec<(u64, u64)>, Vec<(u64, u64)>) {
+    let dir = Dir::new();
+    let program = "for i in $(seq $0 $1); do [ $i -lt 6 ] || sleep 1; done; echo 1";
+    let plan = dir.split("plan --total 1..=4000 --probe-on-pool --target 30s --probe-budget").arg(budget);
+    plan.args(["--", "sh", "-c", program]).args(words).ok();
+    job(&dir, 0, numbers(&dir, 0).each_ref().map(String::as_str)).ok();
+    let text = fs::read_to_string(dir.partial(0)).expect("text");
+    let (failed, done) =
+        recorded_in(&text).into_iter().partition::<Vec<_>, _>(|(_, _, header)| header.contains("failure"));
+    let items = |found: Vec<(u64, u64, String)>| found.into_iter().map(|(start, stop, _)| (start, stop)).collect();
+    (dir, items(done), items(failed))
+}
+
+#[test]
+fn one_run_over_items_that_became_dearer_is_ended_with_the_time() {
+    let (dir, done, failed) = tried_where_costs_jump("3s", ["{first}", "{last}"]);
+    assert_eq!(done, [(0, 1), (1, 5)]);
+    assert_eq!(failed, [(5, 21)], "16 items would have taken 16 s");
+    // That they take that long at least is known.
+    dir.split("rest rest.dag").ok();
+    let plan: serde_json::Value = serde_json::from_str(&dir.read("plan.json")).expect("JSON");
+    assert!(plan["expected"].as_u64() > Some(200_000), "{plan}");
+    dir.split("why").ok().says("items 6..=").says("yielded: the job had worked for as long as it may, 3 s");
+}
+
+#[test]
+fn a_program_that_runs_for_each_item_is_started_for_no_more_when_the_time_is_over() {
+    let (_, done, failed) = tried_where_costs_jump("3s", ["{item}", "{item}"]);
+    let stop = done.iter().map(|(_, stop)| *stop).max().expect("some were done");
+    assert!((5..=9).contains(&stop) && failed.is_empty(), "{done:?} {failed:?}");
+}
+
+#[test]
+fn a_single_item_is_tried_to_its_end() {
+    let dir = Dir::new();
+    let plan = dir.split("plan --total 1..=400 --probe-on-pool --target 30s --probe-budget 500ms");
+    plan.args(["--", "sh", "-c", "sleep 1.5; echo 1", "{first}", "{last}"]).ok();
+    job(&dir, 0, numbers(&dir, 0).each_ref().map(String::as_str)).ok();
+    assert_eq!(recorded(&dir), [(0, 1)]);
 }
 
 #[test]
