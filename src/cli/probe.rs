@@ -4,7 +4,7 @@
 //! tells what all items take ([`Measured`]). What was computed counts: its records come into the plan's folder, and the chunks are cut
 //! around it. `split probe` does the same without a plan, and keeps the records for one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::folder::Layout;
 use crate::local::{Computed, Finished, Jobs, SandboxError, Sandboxes};
 use crate::plan::{Plan, Seen, Word};
 use crate::pool::is_access_point;
-use crate::record::{self, Kind, gather};
+use crate::record::{Header, gather};
 use crate::space::Interval;
 use crate::store;
 
@@ -255,20 +255,8 @@ impl Found {
     fn new(plan: &Plan, tried: &Tried, said: Option<Cut>, target: f64) -> Result<Self, Failure> {
         let items = plan.space.count();
         let per_item = plan.command.iter().any(|command| command.runs_per_item(&plan.space, plan.yields.stdin_items));
-        let guess = |runs: &[Timed]| {
-            let nothing = || Failure::new(Exit::Machine, "what the items took that were tried is no time");
-            Measured::guess(items, runs, per_item).ok_or_else(nothing)
-        };
-        let mut measured = guess(&tried.runs)?;
-        // What was not done in its time takes that time at least.
-        if let Some(more) = tried.unfinished
-            && measured.start + measured.costs.up_to(more.items.stop()) - measured.costs.up_to(more.items.start())
-                < more.seconds
-        {
-            let mut runs = [&tried.runs[..], &[more]].concat();
-            runs.sort_unstable_by_key(|run| run.items);
-            measured = guess(&runs)?;
-        }
+        let measured = Measured::at_least(items, &tried.runs, tried.unfinished.as_slice(), per_item)
+            .ok_or_else(|| Failure::new(Exit::Machine, "what the items took that were tried is no time"))?;
         let counts = !plan.command.iter().any(crate::plan::Command::depends_on_the_cut);
         let done = if counts { together(&tried.runs) } else { Vec::new() };
         let mut lines = describe(plan, tried, &measured, per_item);
@@ -310,22 +298,29 @@ fn kept(dir: &Path, plan: &Plan) -> Option<Tried> {
         return None;
     }
     let gathered = gather(layout.outputs(), &there, &|_| ()).ok()?;
-    // A partial is a run.
-    let mut found: BTreeMap<PathBuf, (Interval, f64)> = BTreeMap::new();
+    // A partial is a run; of one that has failures each result.
+    let failed: BTreeSet<PathBuf> = gathered.failures.iter().map(|failure| gathered.path(failure)).collect();
+    let mut runs = Vec::new();
+    let mut found: BTreeMap<PathBuf, Timed> = BTreeMap::new();
     for result in &gathered.results {
-        let header = &result.record.header;
-        let run = found.entry(gathered.path(result)).or_insert((header.items, 0.0));
-        let (start, stop) = (run.0.start().min(header.items.start()), run.0.stop().max(header.items.stop()));
-        *run = (Interval::new(start, stop)?, run.1 + header.seconds);
+        let (path, one) = (gathered.path(result), timed(&result.record.header));
+        if failed.contains(&path) {
+            runs.push(one);
+        }
+        let run = found.entry(path).or_insert(Timed { seconds: 0.0, ..one });
+        let (start, stop) = (run.items.start().min(one.items.start()), run.items.stop().max(one.items.stop()));
+        *run = Timed { items: Interval::new(start, stop)?, seconds: run.seconds + one.seconds };
     }
     let partials = found.keys().cloned().collect();
-    for failure in &gathered.failures {
-        found.remove(&gathered.path(failure));
-    }
-    let mut runs: Vec<Timed> = found.into_values().map(|(items, seconds)| Timed { items, seconds }).collect();
+    runs.extend(found.into_iter().filter(|(path, _)| !failed.contains(path)).map(|(_, run)| run));
     runs.sort_unstable_by_key(|run| run.items);
     let seen = there.seen?;
     (!runs.is_empty()).then_some(Tried { runs, unfinished: None, seen, failures: 0.0, failed: None, partials })
+}
+
+/// How long the items of a record took.
+fn timed(header: &Header) -> Timed {
+    Timed { items: header.items, seconds: header.seconds }
 }
 
 /// Keeps what was tried in the folder `dir`, where [`kept`] finds it; what was kept before goes.
@@ -418,6 +413,7 @@ fn try_groups(
         partials: Vec::new(),
     };
     let mut is_checked = false;
+    let mut some = Vec::new();
     let left = || end.saturating_duration_since(Instant::now()).as_secs_f64();
     while let Some((place, items)) = trial.next(left()) {
         let began = Instant::now();
@@ -427,10 +423,14 @@ fn try_groups(
         };
         tried.seen.memory = tried.seen.memory.max(finished.usage.memory);
         tried.seen.disk = tried.seen.disk.max(finished.usage.disk);
-        tried.seen.result = tried.seen.result.max(result_of_a_run(&finished));
+        let result = finished.records().iter().map(|found| found.record.result_of_a_run()).max().unwrap_or(0);
+        tried.seen.result = tried.seen.result.max(result);
         keep(&finished, kept)?;
         if let Some((items, cause)) = finished.failure() {
             trial.failed();
+            // What has results counts all the same.
+            let results = finished.records().into_iter().map(|found| &found.record.header);
+            some.extend(results.filter(|header| header.kind.is_result()).map(timed));
             let failure = || {
                 let failure =
                     Failure::new(Exit::ChunksFailed, format!("{} failed: {cause}", reduce::items(plan, items)));
@@ -451,18 +451,10 @@ fn try_groups(
         trial.took(finished.seconds());
     }
     tried.runs = trial.runs();
+    tried.runs.extend(some);
+    tried.runs.sort_unstable_by_key(|run| run.items);
     tried.failures = trial.failures();
     Ok(tried)
-}
-
-/// How many bytes the program's result has; of one that runs for each item, the mean.
-fn result_of_a_run(finished: &Finished) -> u64 {
-    let of = |found: &&record::Found| match found.record.header.kind {
-        Kind::Each => u128::from(found.record.payload.bytes()) / found.record.header.items.count(),
-        Kind::Failure(_) => 0,
-        Kind::Whole | Kind::Bundle | Kind::Merged | Kind::Segment(_) => found.record.payload.bytes().into(),
-    };
-    finished.records().iter().map(of).max().and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0)
 }
 
 /// Brings the partials of a run away before its folder goes.

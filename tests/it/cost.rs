@@ -1,5 +1,6 @@
 //! How to cut, where the user says how long items take, or nothing: `--cost`, `--target`, `--slice`, and items that are tried first.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use crate::kit::Dir;
@@ -119,6 +120,42 @@ fn items_are_tried_where_nothing_says_how_to_cut() {
     dir.split("run tried").answers("80200\n");
     assert!(dir.names("tried/outputs").len() > partials);
     assert!(dir.is_tidy(), "nothing is left in the folder for temporary files");
+}
+
+#[test]
+fn what_has_results_beside_items_that_fail_counts() {
+    let dir = Dir::new();
+    let script = "[ $(($0 % 7)) -ne 3 ] || [ -e mended ] || exit 3; echo $0";
+    dir.write("mended.txt", "");
+    let words =
+        "plan --total 1..=700 --retries 0 --dir tried --target 500ms --probe-budget 4s --input mended.txt -- sh -c";
+    dir.split(words).args([script, "{item}"]).ok().says("% of the groups that were tried failed");
+    let items = |dag: &str| -> BTreeSet<u64> {
+        let done: BTreeSet<&str> =
+            dag.lines().filter(|line| line.ends_with(" DONE")).filter_map(|line| line.split(' ').nth(1)).collect();
+        let nodes = dag.lines().filter(|line| line.starts_with("VARS chunk-"));
+        let left = nodes.filter(|line| !done.contains(line.split(' ').nth(1).expect("a name")));
+        let number = |line: &str, name: &str| -> u64 {
+            let rest = line.split(&format!("{name}=\"")).nth(1).expect("there");
+            rest.split('"').next().expect("there").parse().expect("a number")
+        };
+        left.flat_map(|line| number(line, "start")..number(line, "stop")).collect()
+    };
+    let to_run = items(&dir.read("tried/plan.dag"));
+    let mut counted = 0;
+    for name in dir.names("tried/outputs").iter().filter(|name| name.ends_with(".part")) {
+        let text = dir.read(format!("tried/outputs/{name}"));
+        for header in text.lines().filter(|line| line.contains("\"kind\":\"each\"")) {
+            let header: serde_json::Value = serde_json::from_str(header).expect("a header");
+            let number = |name: &str| header[name].as_u64().expect("a number");
+            for item in number("first")..=number("last") {
+                assert!(!to_run.contains(&item), "{item} has a result");
+                counted += 1;
+            }
+        }
+    }
+    assert!(counted > 40, "{counted}");
+    assert!(to_run.contains(&2), "that one failed");
 }
 
 #[test]
