@@ -14,6 +14,7 @@
 //! payload. A header says which items its payload is the result of, and that is all that coverage relies on:
 //! not the file's name, not its place, not how often a job ran.
 
+mod beginning;
 mod bound;
 #[cfg(feature = "cli")]
 mod contents;
@@ -30,6 +31,7 @@ mod partial;
 #[cfg(feature = "cli")]
 mod versions;
 
+pub use beginning::beginning;
 #[cfg(feature = "cli")]
 pub use contents::Part;
 pub use coverage::{Claim, Tiling, tile};

@@ -7,12 +7,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek};
 
 use crate::plan::Due;
-use crate::record::Cause;
+use crate::record::{Cause, beginning};
 
 /// A longer line is let through: it may hold an integer of any size.
 const LONGEST: u64 = 1 << 16;
-/// So many characters of a line are shown.
-const SHOWN: usize = 60;
 
 /// What is wrong with the first `bytes` bytes of a file, as a result; none where nothing is. The file is then read from its start
 /// again.
@@ -47,7 +45,7 @@ fn look(due: Due, text: &mut impl BufRead) -> io::Result<Option<Cause>> {
         match verdict(due, text) {
             Verdict::Fits => {}
             Verdict::Unknown => return Ok(None),
-            Verdict::Wrong => return Ok(Some(Cause::BadResult { line: number, text: shown(text) })),
+            Verdict::Wrong => return Ok(Some(Cause::BadResult { line: number, text: beginning(text) })),
         }
     }
 }
@@ -113,23 +111,6 @@ fn is_shown_by_r(text: &[u8]) -> bool {
         let digits = digits(rest);
         digits > 0 && rest.get(digits) == Some(&b']') && rest.len() > digits + 1
     })
-}
-
-/// The beginning of a line, safe to print on a terminal.
-fn shown(text: &[u8]) -> String {
-    let start = String::from_utf8_lossy(&text[..text.len().min(4 * SHOWN + 4)]);
-    let mut characters = start.chars();
-    let mut shown = String::new();
-    for character in characters.by_ref().take(SHOWN) {
-        match character {
-            '\'' | '"' | '\\' => shown.push(character),
-            other => shown.extend(other.escape_debug()),
-        }
-    }
-    if characters.next().is_some() {
-        shown.push_str("...");
-    }
-    shown
 }
 
 #[cfg(test)]
