@@ -2,6 +2,7 @@
 
 use super::cost::Expected;
 use super::output::{count, seconds};
+use crate::checkpoint::interval;
 use crate::model::{Forecast, Interruptions, PoolModel, Tries, Work, rough_forecast};
 use crate::plan::Plan;
 
@@ -13,6 +14,10 @@ pub(super) const OVERHEAD: f64 = 60.0;
 const SPEED_SPREAD: f64 = 0.2;
 /// Of a pool on which nearly everything fails nothing can be foreseen.
 pub(super) const MOST_FAILURES: f64 = 0.9;
+/// Where so large a share of the attempts fails, nothing is done because of that.
+const MANY_FAILURES: f64 = 0.5;
+/// A save of a program's own state is taken to cost so much, in seconds, as `split simulate` does.
+const SAVE: f64 = 10.0;
 /// Eight of ten times it takes so long: where that is more than this share of the middle, it is told.
 const WIDE: f64 = 0.25;
 /// More nodes than this are much for an access point.
@@ -40,9 +45,12 @@ pub(super) fn tries(plan: &Plan) -> Tries {
     Tries { retries: plan.resources.retries, tail_rounds: plan.tail_rounds }
 }
 
-/// An interrupted job keeps what it has done up to the last multiple of so many seconds, where its chunk has slices: of chunks that take
-/// `mean` seconds, and of items that take no longer than `longest_item`.
+/// An interrupted job keeps what it has done up to the last multiple of so many seconds, where its chunk has slices, or its program keeps
+/// its own state: of chunks that take `mean` seconds, and of items that take no longer than `longest_item`.
 pub(super) fn kept(plan: &Plan, mean: f64, longest_item: f64) -> Option<f64> {
+    if plan.pacing.checkpoint.is_some() {
+        return plan.pacing.interruption().map(|between| interval(SAVE, between.as_secs_f64()));
+    }
     // A slice is an item at least.
     (plan.pacing.slices > 1).then(|| (mean / plan.pacing.slices as f64).max(longest_item))
 }
@@ -53,7 +61,7 @@ fn on_slots(plan: &Plan, expected: &Expected, mean: f64) -> Option<String> {
     let failures = expected.failures.clamp(0.0, MOST_FAILURES);
     let chunks = expected.chunks.iter().map(|chunk| chunk.max(1e-3)).collect();
     let work = Work { chunks, kept: kept(plan, mean, expected.longest_item), tries: Some(tries(plan)) };
-    let (mut times, mut lost) = (Vec::new(), 0.0f64);
+    let (mut times, mut never, mut lost) = (Vec::new(), Vec::new(), 0.0f64);
     for slots in SLOTS {
         let pool = PoolModel::new(slots, OVERHEAD)
             .and_then(|pool| pool.speed_spread(SPEED_SPREAD))
@@ -61,10 +69,27 @@ fn on_slots(plan: &Plan, expected: &Expected, mean: f64) -> Option<String> {
             .and_then(|pool| pool.failures(failures))
             .ok()?;
         let forecast = rough_forecast(&work, plan.cut.chunks(), &pool, plan.yields.seed);
-        times.push(format!("{} on {slots} slots{}", time(forecast.completion.at(0.5)), spread(&forecast)));
+        let middle = forecast.completion.at(0.5);
+        if middle.is_finite() {
+            times.push(format!("{} on {slots} slots{}", seconds(middle), spread(&forecast)));
+        } else {
+            never.push(slots.to_string());
+        }
         lost = lost.max(forecast.badput);
     }
     let evictions = between.map(|between| format!("an eviction every {}", seconds(between)));
+    if times.is_empty() {
+        let why = match evictions {
+            Some(evictions) if failures < MANY_FAILURES => {
+                format!("with {evictions} hardly a chunk of {} comes to its end", seconds(mean))
+            }
+            _ => format!(
+                "{:.0} % of the attempts fail; split try shows how: mend the program first",
+                100.0 * expected.failures
+            ),
+        };
+        return Some(format!("not to be done on any number of slots: {why}"));
+    }
     let failures = (failures > 0.0).then(|| format!("{:.1} % of the attempts failing", 100.0 * failures));
     let disturbed = match (evictions, failures) {
         (None, None) => "without evictions".to_owned(),
@@ -74,15 +99,20 @@ fn on_slots(plan: &Plan, expected: &Expected, mean: f64) -> Option<String> {
             format!("with {evictions} and {failures} {:.1} % of the time is lost", 100.0 * lost)
         }
     };
-    Some(format!("done in about {}; {disturbed} (split simulate tells more)", times.join(", ")))
+    let never = if never.is_empty() { String::new() } else { format!(", and not on {} slots", never.join(" or ")) };
+    Some(format!("done in about {}{never}; {disturbed} (split simulate tells more)", times.join(", ")))
 }
 
 /// How much chance makes of the time, where that is much.
 fn spread(forecast: &Forecast) -> String {
     let [early, middle, late] = [0.1, 0.5, 0.9].map(|share| forecast.completion.at(share));
-    // Of what is never done in some cases the difference is no number.
-    let is_narrow = late - early <= WIDE * middle;
-    if is_narrow || !middle.is_finite() { String::new() } else { format!(" ({} to {})", time(early), time(late)) }
+    if late - early <= WIDE * middle {
+        return String::new();
+    }
+    match late.is_finite() {
+        true => format!(" ({} to {})", seconds(early), seconds(late)),
+        false => format!(" ({} at the earliest, and not always)", seconds(early)),
+    }
 }
 
 /// A time that may never come.
@@ -156,6 +186,7 @@ mod tests {
         assert!(only.contains("; with 10.0 % of the attempts failing ") && lost(&only) < lost(&some), "{only}");
         assert!(told(0.0, Some(0)).contains("; without evictions ("));
         // A share beyond what a pool is simulated with.
-        assert!(told(1.0, None).starts_with("done in about never"), "{}", told(1.0, None));
+        let broken = told(1.0, None);
+        assert!(broken.starts_with("not to be done on any number of slots: 100 % of the attempts fail"), "{broken}");
     }
 }

@@ -459,13 +459,25 @@ fn head(options: &SimulateOptions, assumed: &Assumed, plan: &Plan, left: &Left) 
 fn table(found: &[(u32, Forecast)]) -> Vec<String> {
     let mut lines = vec![String::new(), line("slots", "done in", "10 to 90 % of the time", "goodput", "badput")];
     lines.extend(found.iter().map(|(slots, forecast)| numbers(&slots.to_string(), forecast)));
+    if found.iter().any(|(_, forecast)| forecast.completion.at(0.5).is_infinite()) {
+        lines.push(
+            "never: hardly a chunk comes to its end between two evictions, or nearly all attempts fail; shorter chunks (--target), slices \
+             (--slice), or a program that keeps its own state (--checkpoint)"
+                .to_owned(),
+        );
+    }
     lines
 }
 
 fn numbers(name: &str, forecast: &Forecast) -> String {
     let at = |share| time(forecast.completion.at(share));
     let share = |share: f64| format!("{:.1} %", 100.0 * share);
-    line(name, &at(0.5), &format!("{} to {}", at(0.1), at(0.9)), &share(forecast.goodput), &share(forecast.badput))
+    let spread = match (forecast.completion.at(0.1).is_finite(), forecast.completion.at(0.9).is_finite()) {
+        (true, true) => format!("{} to {}", at(0.1), at(0.9)),
+        (true, false) => format!("{} or never", at(0.1)),
+        (false, _) => "-".to_owned(),
+    };
+    line(name, &at(0.5), &spread, &share(forecast.goodput), &share(forecast.badput))
 }
 
 fn line(name: &str, done: &str, spread: &str, goodput: &str, badput: &str) -> String {

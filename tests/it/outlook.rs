@@ -5,7 +5,7 @@ use crate::kit::Dir;
 /// What planning with these words says of times and cuts.
 fn told(dir: &Dir, number: usize, words: &str) -> String {
     let ended = dir.split(&format!("plan --dir plan-{number} {words} -- true {{first}}")).ok();
-    let starts = ["about ", "done in ", "note: ", "  each chunk in "];
+    let starts = ["about ", "done in ", "not to be done ", "note: ", "  each chunk in "];
     let text = ended.text();
     let lines = text.lines().filter(|line| starts.iter().any(|start| line.starts_with(start)));
     lines.map(|line| format!("{line}\n")).collect()
