@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Holds what `split simulate` foresees against what a real pool does while its jobs are evicted.
 
-    cargo build --release && sudo benches/forecast.py [settings] [headline] [--runs N]
+    cargo build --release && sudo benches/forecast.py [settings] [headline] [--runs N] [--way WORDS]
 
 `settings`: pools of several sizes, rates of eviction and lengths of chunks, with and without slices. Each pool first computes a
 plan undisturbed, from whose event log `split simulate --learn-from` measures the pool; then it computes the plan while every
 attempt is evicted after a random time, some runs of it. The mean completion and the badput are printed beside the forecast, and
 beside another that has learned the evictions, too, from the event log of the first of these runs.
 
-`headline`: the same work as one job, as one job with checkpoints and as 60 chunks on 60 slots, with a second for a minute.
+`headline`: the same work as one job, as one job that keeps its state (by the checkpoint library, also where it is evicted without notice; by
+slices) and as 60 chunks on 60 slots, with a second for a minute. `--way WORDS` measures the ways alone whose names hold these words.
 
 Needs root and Debian (tests/pool/README.md), and ten to twenty minutes: the jobs sleep, so that all pools are at work at once.
 """
@@ -30,7 +31,8 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 POOL = HERE.parent / "tests/pool/pool"
-BUILT = next(iter(sorted(glob.glob(str(HERE.parent / "target/*/release/split")))), None)
+TARGET = os.environ.get("CARGO_TARGET_DIR", HERE.parent / "target")
+BUILT = next(iter(sorted(glob.glob(f"{TARGET}/*/release/split"))), None)
 
 # Slots, seconds between evictions of a slot, chunks, seconds of each, and its slices.
 SETTINGS = [(8, 60, 40, 15, 1), (8, 30, 24, 24, 1), (8, 30, 24, 24, 6), (16, 60, 64, 20, 1), (4, 40, 16, 12, 1)]
@@ -60,8 +62,11 @@ class Pool:
     def plan(self, name, *words):
         self.alice(".", "./split", "plan", "--dir", name, *words)
 
-    def compute(self, name, between, chance, patience=4500):
-        """Runs a planned folder while each attempt is evicted after a random time, for `patience` seconds at most; gives the event log."""
+    def compute(self, name, between, chance, patience=4500, how=()):
+        """Runs a planned folder while each attempt is evicted after a random time, for `patience` seconds at most; gives the event log.
+
+        `how` goes to condor_vacate_job.
+        """
         self.alice(name, "condor_submit_dag", "plan.dag")
         log, due, over = self.home / name / "logs/events.log", {}, self.home / name / "plan.dag.dagman.log"
         end = time.time() + patience
@@ -75,7 +80,7 @@ class Pool:
             for attempt in [attempt for attempt in due if attempt[0] in now]:
                 due[attempt] = float("inf")
             if now:
-                self.alice(name, "condor_vacate_job", *now, check=False)
+                self.alice(name, "condor_vacate_job", *how, *now, check=False)
         return log.read_text()
 
 
@@ -150,23 +155,38 @@ def setting(number, wanted, runs):
 
 # A second for a minute: ten hours of work, and an eviction every four hours.
 WORK, EVICTIONS = 600, 240
+SLEEP = ["sh", "-c", "sleep $(($1 - $0 + 1)) & wait; echo 1"]
+STEPS = """import sys, time
+from split_checkpoint import steps
+state = {"done": 0}
+for item in steps("sum/1", range(int(sys.argv[1]), int(sys.argv[2]) + 1), state):
+    time.sleep(1)
+    state["done"] += 1
+print(1)
+"""
+PYTHON = ["python3", "steps.py"]
+# A name, slots, the plan's words, the program, how it is evicted, and how many runs.
 WAYS = [
-    ("one job", 4, ["--chunks", "1"], 4),
-    ("one job, slices of ten", 4, ["--chunks", "1", "--slices", "60"], 4),
-    ("60 chunks on 60 slots", 60, ["--chunks", "60"], 2),
+    ("one job", 4, ["--chunks", "1"], SLEEP, [], 4),
+    ("one job with checkpoints", 4, ["--chunks", "1", "--checkpoint"], PYTHON, [], 4),
+    ("the same, without notice", 4, ["--chunks", "1", "--checkpoint"], PYTHON, ["-fast"], 4),
+    ("one job, slices of ten", 4, ["--chunks", "1", "--slices", "60"], SLEEP, [], 4),
+    ("60 chunks on 60 slots", 60, ["--chunks", "60"], SLEEP, [], 4),
 ]
 
 
 def headline(way, patience):
     """Runs of one way to compute the same work: seconds until its answer, and the share of slots' time that was lost."""
-    name, slots, words, runs = way
+    name, slots, words, program, how, runs = way
     with tempfile.TemporaryDirectory(prefix="split-forecast-") as folder:
         pool = Pool(pathlib.Path(folder), slots)
+        (pool.home / "steps.py").write_text(STEPS)
 
         def run(number):
-            plan, program = f"run-{number}", ["--", "sh", "-c", "sleep $(($1 - $0 + 1)) & wait; echo 1", "{first}", "{last}"]
-            pool.plan(plan, "--total", f"1..={WORK}", *words, "--eviction-every", f"{EVICTIONS}s", *program)
-            text = pool.compute(plan, EVICTIONS, random.Random(f"{name} {number}"), patience)
+            plan = f"run-{number}"
+            words_of_run = [*words, "--eviction-every", f"{EVICTIONS}s", "--", *program, "{first}", "{last}"]
+            pool.plan(plan, "--total", f"1..={WORK}", *words_of_run)
+            text = pool.compute(plan, EVICTIONS, random.Random(f"{name} {number}"), patience, how)
             return completion(text, 1 if slots < 60 else 60), badput(pool, plan)
 
         try:
@@ -193,15 +213,16 @@ def show_settings(found):
 
 def show_headline(name, runs):
     times = ", ".join("not done" if time is None else f"{time:.0f} s" for time, _ in runs)
-    lost = statistics.mean(share for _, (share, _) in runs)
+    lost = ", ".join(f"{100 * share:.1f} %" for _, (share, _) in runs)
     evictions = sum(number for _, (_, number) in runs)
-    print(f"{name:28} {times:40} badput {100 * lost:5.1f} %, {evictions} evictions", flush=True)
+    print(f"{name:28} {times:40} badput {lost}; {evictions} evictions", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", choices=["settings", "headline", []])
     parser.add_argument("--runs", type=int, default=3, help="runs of each setting with evictions")
+    parser.add_argument("--way", default="", help="of the headline, the ways alone whose names hold these words")
     parser.add_argument("--patience", type=int, default=4500, help="seconds until a run of the headline is given up")
     given = parser.parse_args()
     wanted = given.what or ["settings", "headline"]
@@ -210,7 +231,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor() as threads:
         settings = enumerate(SETTINGS if "settings" in wanted else [])
         settings = [threads.submit(setting, number, one, given.runs) for number, one in settings]
-        ways = [threads.submit(headline, way, given.patience) for way in WAYS if "headline" in wanted]
+        ways = [threads.submit(headline, way, given.patience) for way in WAYS if "headline" in wanted and given.way in way[0]]
         if settings:
             show_settings([task.result() for task in settings])
         for task in ways:
