@@ -137,32 +137,28 @@ fn slices_and_budgets_follow_from_what_was_tried() {
 
 #[test]
 fn what_the_jobs_used_that_tried_items_is_asked_for() {
+    let started = |number: u32| Log::new().submitted(number, &format!("chunk-00000{number}-g1")).starts(number, "ep1");
     let log = |memory: u64, disk: u64| {
-        let job = |number: u32| Log::new().submitted(number, &format!("chunk-00000{number}-g1")).starts(number, "ep1");
-        job(1).after(5).used(1, 12, 3500).submitted(2, "chunk-000002-g1").starts(2, "ep2").used(2, memory, disk)
+        let first = started(1).after(5).used(1, 12, 3500);
+        let log = first.submitted(2, "chunk-000002-g1").starts(2, "ep2").used(2, memory, disk);
+        // What merges is no measure.
+        log.submitted(3, "reduce-g1").starts(3, "ap").used(3, 90_000, 90 << 20)
     };
-    let rest = |words: &str, memory: u64, disk: u64| {
+    let rest_by = |words: &str, log: Log| {
         let dir = planned("50ms", words);
         for chunk in [0, 5, 9] {
             job(&dir, 0, numbers(&dir, chunk).each_ref().map(String::as_str)).ok();
         }
-        // What merges is no measure, and neither is what an earlier submission did not come to.
-        log(memory, disk)
-            .submitted(3, "reduce-g1")
-            .starts(3, "ap")
-            .used(3, 90_000, 90 << 20)
-            .write(&dir, "logs/events.log");
+        log.write(&dir, "logs/events.log");
         let said = dir.split("rest rest.dag").ok().transcript();
         let sub = dir.read("chunk.sub");
         let asked = |name: &str| {
             let value = sub.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = "));
             value.expect("it is asked for").to_owned()
         };
-        let asked = [asked("request_memory"), asked("request_disk")];
-        let plan: serde_json::Value = serde_json::from_str(&dir.read("plan.json")).expect("JSON");
-        assert_eq!(plan["seen"]["memory"].as_u64(), (memory > 0).then_some(memory << 20), "{plan}");
-        (asked, said)
+        ([asked("request_memory"), asked("request_disk")], said)
     };
+    let rest = |words: &str, memory: u64, disk: u64| rest_by(words, log(memory, disk));
     let (asked, said) = rest("", 600, 700 << 10);
     assert_eq!(asked, ["1280MB", "2GB"]);
     let used =
@@ -183,7 +179,7 @@ fn what_the_jobs_used_that_tried_items_is_asked_for() {
     assert_eq!(asked, ["4GB", "2GB"]);
     assert!(!said.contains("note:"), "{said}");
     // Where nothing is known nothing is made up.
-    let (asked, said) = rest("", 0, 0);
+    let (asked, said) = rest_by("", started(1).after(5).exits(1, 0));
     assert_eq!(asked, ["1GB", "1GB"]);
     assert!(said.contains("logs/events.log does not say what those used that tried items"), "{said}");
 }
