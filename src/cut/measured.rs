@@ -12,7 +12,7 @@
 //! successive difference to the variance", 1941). By as much as it is no chance the cost follows the space; for the rest it is
 //! the mean.
 
-use super::{Costs, NoCost};
+use super::{Costs, NoCost, Timed};
 use crate::space::Interval;
 
 /// Costs are kept for so many stretches of items.
@@ -37,15 +37,6 @@ const SITES: usize = 16;
 const NO_CHANCE: f64 = 2.33;
 /// Costs that follow the space are known for so many stretches.
 const CURVE: u128 = 4096;
-
-/// Items that were computed together.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Timed {
-    /// Which.
-    pub items: Interval,
-    /// How many seconds they took, with starting.
-    pub seconds: f64,
-}
 
 /// What has been computed says so much of all items.
 #[derive(Clone, Debug, PartialEq)]

@@ -13,6 +13,7 @@ mod costs;
 mod measured;
 #[cfg(feature = "cli")]
 mod tail;
+mod timed;
 #[cfg(feature = "cli")]
 mod trial;
 
@@ -23,9 +24,10 @@ use crate::space::Interval;
 #[cfg(feature = "cli")]
 pub use costs::{Costs, NoCost};
 #[cfg(feature = "cli")]
-pub use measured::{Measured, Timed};
+pub use measured::Measured;
 #[cfg(feature = "cli")]
 pub use tail::{Gap, Piece, Round};
+pub use timed::Timed;
 #[cfg(feature = "cli")]
 pub use trial::{Trial, places};
 

@@ -86,7 +86,11 @@ pub(crate) fn the_rest_is_cut_by_what_was_tried_on_the_pool(pool: &Pool) {
     let left = nodes.iter().filter(|line| !line.ends_with(" DONE")).count();
     assert!(left < nodes.len() && left >= 4, "{nodes:?}");
     let jobs = folder.jobs();
-    assert_eq!(jobs.iter().skip(tried).filter(|job| job.chunk().is_some()).count(), 16 + left);
+    let again = jobs.iter().skip(tried).filter(|job| job.chunk().is_some());
+    let (tries, rest): (Vec<_>, Vec<_>) = again.partition(|job| job.node.ends_with("-g1"));
+    // Places that had failed for the last time before the DAG was stopped are left to the rest.
+    assert!((1..=16).contains(&tries.len()), "{tries:?}");
+    assert_eq!(rest.len(), left);
     let mut items: Vec<(u64, u64)> = Vec::new();
     for name in folder.names("outputs").into_iter().filter(|name| name.ends_with(".part")) {
         let text = folder.read(&format!("outputs/{name}"));
