@@ -55,10 +55,11 @@ fn recorded_in(text: &str) -> Vec<(u64, u64, String)> {
     headers.map(|header| (number(header, "first"), number(header, "last") + 1, header.to_owned())).collect()
 }
 
-/// The items of all records.
+/// The items of all results.
 fn recorded(dir: &Dir) -> Vec<(u64, u64)> {
     let texts = dir.partials().into_iter().map(|partial| fs::read_to_string(&partial).expect("text"));
-    let mut found: Vec<_> = texts.flat_map(|text| recorded_in(&text)).map(|(start, stop, _)| (start, stop)).collect();
+    let records = texts.flat_map(|text| recorded_in(&text)).filter(|(_, _, header)| !header.contains("failure"));
+    let mut found: Vec<_> = records.map(|(start, stop, _)| (start, stop)).collect();
     found.sort_unstable();
     found
 }
