@@ -74,7 +74,7 @@ macro_rules! tests {
 
 /// Those that take long come first.
 #[rustfmt::skip]
-const TESTS: [Test; 82] = tests![
+const TESTS: [Test; 83] = tests![
     Molecules    molecules::water_in_segments_is_water_in_one_go,
     Molecules    molecules::a_melt_in_segments_is_a_melt_in_one_go,
     Own          chaos::chaos_leaves_the_answer_exact,
