@@ -30,7 +30,7 @@
 //! | `cli` | arguments in, a report out; the only room that prints | yes |
 //!
 //! Imports run downwards: `cli` may use everything, nothing uses `cli`, and `local` uses `folder` and `runner`, `folder`
-//! uses `dag`, `pool` and `cut`; `local` and `runner` use `chain`, which uses `record` and `plan`. The first three, `inputs`, `record` and `reduce` use `plan`; `record` and `inputs` know nothing
+//! uses `dag`, `pool` and `cut`; `runner` uses `cut`; `local` and `runner` use `chain`, which uses `record` and `plan`. The first three, `inputs`, `record` and `reduce` use `plan`; `record` and `inputs` know nothing
 //! of each other. `answer` uses `reduce` and `record`, and only `cli` uses it. `site` uses `plan` and `dag`; `dag` uses `plan` and `cut`; `plan` uses `cut`; `cut`
 //! uses `space`. Any room may use `space` and `exit`, and those that write use `store`; `pool` and `store` use no other room, `model`
 //! uses `space` and the interval of `checkpoint`, and `checkpoint` uses `store` alone. Without the feature `cli` the
