@@ -33,35 +33,44 @@
 //! uses `dag`, `pool` and `cut`; `runner` uses `cut`; `local` and `runner` use `chain`, which uses `record` and `plan`. The first three, `inputs`, `record` and `reduce` use `plan`; `record` and `inputs` know nothing
 //! of each other. `answer` uses `reduce` and `record`, and only `cli` uses it. `site` uses `plan` and `dag`; `dag` uses `plan` and `cut`; `plan` uses `cut`; `cut`
 //! uses `space`. Any room may use `space` and `exit`, and those that write use `store`; `pool` and `store` use no other room, `model`
-//! uses `space` and the interval of `checkpoint`, and `checkpoint` uses `store` alone. Without the feature `cli` the
-//! crate holds what a job needs, and no dependency of the command line.
+//! uses `space` and the interval of `checkpoint`, and `checkpoint` uses `store` alone. Without the default features the crate is
+//! `checkpoint` and what it needs of `store`, with few dependencies; the feature `runner` adds what a job needs, and `cli` the command.
 
 #[cfg(feature = "cli")]
 pub mod answer;
+#[cfg(feature = "runner")]
 pub mod chain;
 pub mod checkpoint;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "runner")]
 pub mod cut;
 #[cfg(feature = "cli")]
 pub mod dag;
+#[cfg(feature = "runner")]
 pub mod exit;
 #[cfg(feature = "cli")]
 pub mod folder;
+#[cfg(feature = "runner")]
 pub mod inputs;
 #[cfg(feature = "cli")]
 pub mod local;
 #[cfg(feature = "cli")]
 pub mod model;
+#[cfg(feature = "runner")]
 pub mod plan;
 #[cfg(feature = "cli")]
 pub mod pool;
+#[cfg(feature = "runner")]
 pub mod record;
 #[cfg(feature = "cli")]
 pub mod reduce;
+#[cfg(feature = "runner")]
 pub mod rows;
+#[cfg(feature = "runner")]
 pub mod runner;
 #[cfg(feature = "cli")]
 pub mod site;
+#[cfg(feature = "runner")]
 pub mod space;
 pub mod store;

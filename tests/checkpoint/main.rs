@@ -8,6 +8,7 @@ mod classic;
 mod disk;
 mod kit;
 mod languages;
+mod packages;
 mod python;
 mod refusals;
 mod storm;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         disk::a_save_at_sigterm_and_the_exit_code,
         languages::what_rust_writes_python_reads_and_the_other_way_round,
         languages::a_loop_changes_its_language_half_way,
+        packages::the_library_has_few_dependencies,
         python::the_library_for_python,
         python::the_library_for_python_and_numpy,
         python::seeds_are_those_of_rust,
