@@ -16,6 +16,7 @@ use super::attention::{Attention, Termination};
 use super::error::CheckpointError;
 use super::format::{FORMAT, Header};
 use super::interval::interval;
+use super::output::{Outputs, Unsynced, Written};
 use super::printed;
 use super::settings::{Old, OnTermination, Prepared, When};
 use super::slots::{Found, SaveError, Slots};
@@ -39,6 +40,7 @@ pub(super) struct Engine {
     writer: Writer,
     phase: Phase,
     policy: Policy,
+    outputs: Outputs,
     /// Bytes of a state that a background save writes, kept so that their memory is used again.
     spare: Vec<u8>,
     _lock: Lock,
@@ -47,7 +49,7 @@ pub(super) struct Engine {
 #[derive(Debug)]
 enum Phase {
     /// What was found, and has not been asked for.
-    Found(Option<Found>),
+    Found(Option<Box<Found>>),
     Going,
     Done,
 }
@@ -84,14 +86,16 @@ struct Policy {
 
 impl Engine {
     /// Opens the checkpoint, and refuses what is not this loop's.
-    pub(super) fn open(prepared: &Prepared, kind: String) -> Result<Self, CheckpointError> {
-        let Prepared { key, environment, version, .. } = prepared;
+    pub(super) fn open(prepared: Prepared, kind: String) -> Result<Self, CheckpointError> {
+        let Prepared { key, environment, version, outputs, .. } = prepared;
         // The program may change its working folder later on.
         let folder = std::path::absolute(&environment.folder).map_err(StoreError::on("find", &environment.folder))?;
         in_place::make_folder(&folder)?;
         let paths = key.files(&folder);
         let lock = Lock::take(&paths[0])?;
-        let (slots, contents) = Slots::open(in_place::Disk, paths, key.text())?;
+        outputs.place(&folder, &key)?;
+        let (slots, contents) =
+            Slots::open(in_place::Disk, paths, key.text(), &|header| outputs.missing(&header.outputs, header.done))?;
         if let Some(notice) = contents.notice {
             // Nobody may be there to read it.
             let _ = writeln!(std::io::stderr().lock(), "{notice}");
@@ -101,11 +105,12 @@ impl Engine {
             key: key.text().to_owned(),
             identity: environment.identity.clone(),
             kind,
-            version: *version,
+            version,
             generation: 0,
             position: None,
             layout: None,
             printed: None,
+            outputs: Vec::new(),
             done: false,
         };
         if let Some(found) = &contents.found {
@@ -140,8 +145,9 @@ impl Engine {
             countdown: policy.steps(),
             header,
             writer: Writer::Here(slots),
-            phase: Phase::Found(contents.found),
+            phase: Phase::Found(contents.found.map(Box::new)),
             policy,
+            outputs,
             spare: Vec::new(),
             _lock: lock,
         })
@@ -154,10 +160,14 @@ impl Engine {
     ) -> Result<Option<(S, Option<u64>)>, CheckpointError> {
         let Phase::Found(found) = &mut self.phase else { return Ok(None) };
         let Some(found) = found.take() else {
+            self.outputs.begin(&[], false, self.is_jobs())?;
             self.phase = Phase::Going;
             return Ok(None);
         };
         let old = Old { path: &found.path, payload: &found.payload };
+        if found.header.version == self.header.version && !found.header.done {
+            self.outputs.are_those_of(&found.path, &found.header.outputs)?;
+        }
         let state = match (found.header.version == self.header.version, migrate) {
             (true, _) => old.read()?,
             (false, Some(migrate)) if found.header.version < self.header.version => migrate(found.header.version, old)?,
@@ -166,6 +176,7 @@ impl Engine {
                 return Err(CheckpointError::Version { path, found, expected: self.header.version });
             }
         };
+        self.outputs.begin(&found.header.outputs, found.header.done, self.is_jobs())?;
         if let Some(length) = found.header.printed {
             printed::go_back(length)?;
         }
@@ -188,6 +199,11 @@ impl Engine {
             }
             _ => Ok(None),
         }
+    }
+
+    /// Whether it runs for `split`, in a folder where other items may have left files.
+    fn is_jobs(&self) -> bool {
+        !self.header.identity.is_empty()
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -261,12 +277,15 @@ impl Engine {
         done: bool,
     ) -> Result<(), CheckpointError> {
         let start = Instant::now();
-        let header = self.next(position, done);
-        let slots = self.slots()?;
-        slots.save(&header, &mut |out| encode(out, state))?;
+        self.slots()?;
+        let (written, unsynced) = self.outputs.put()?;
+        let header = self.next(position, written, done);
+        unsynced.sync()?;
+        self.slots()?.save(&header, &mut |out| encode(out, state))?;
         self.saved(header, start);
         if done {
             self.end();
+            self.outputs.end()?;
         }
         Ok(())
     }
@@ -313,16 +332,18 @@ impl Engine {
         // Before the clock starts: this may wait for the disk.
         self.slots()?;
         let start = Instant::now();
-        let header = self.next(position, false);
+        let (written, unsynced) = self.outputs.put()?;
+        let header = self.next(position, written, false);
         let mut bytes = std::mem::take(&mut self.spare);
         bytes.clear();
         encode(&mut bytes, state).map_err(CheckpointError::Encode)?;
         let failed = Arc::new(AtomicBool::new(false));
         let (sent, has_failed, raise) = (header.clone(), Arc::clone(&failed), self.attention.raiser());
-        let (give, take) = mpsc::channel::<(Slots, Vec<u8>)>();
+        let (give, take) = mpsc::channel::<(Slots, Unsynced, Vec<u8>)>();
         let thread = std::thread::Builder::new().spawn(move || {
-            let (mut slots, bytes) = take.recv().ok()?;
-            let result = slots.save(&sent, &mut |out| out.write_all(&bytes).map_err(|error| error.to_string()));
+            let (mut slots, unsynced, bytes) = take.recv().ok()?;
+            let mut fill = |out: &mut dyn Write| out.write_all(&bytes).map_err(|error| error.to_string());
+            let result = unsynced.sync().map_err(SaveError::Store).and_then(|()| slots.save(&sent, &mut fill));
             if result.is_err() {
                 has_failed.store(true, Ordering::SeqCst);
                 raise.store(true, Ordering::SeqCst);
@@ -332,16 +353,16 @@ impl Engine {
         // The loop gives its files away once there is somebody to take them.
         let Ok(thread) = thread else { return self.save(position, state, false) };
         if let Writer::Here(slots) = std::mem::replace(&mut self.writer, Writer::Away(thread, failed)) {
-            let _ = give.send((slots, bytes));
+            let _ = give.send((slots, unsynced, bytes));
         }
         self.saved(header, start);
         Ok(())
     }
 
-    fn next(&self, position: Option<u64>, done: bool) -> Header {
+    fn next(&self, position: Option<u64>, outputs: Vec<Written>, done: bool) -> Header {
         // A generation a nanosecond would last for five centuries.
         let generation = self.header.generation.saturating_add(1);
-        Header { generation, position, printed: printed::length(), done, ..self.header.clone() }
+        Header { generation, position, printed: printed::length(), outputs, done, ..self.header.clone() }
     }
 
     fn saved(&mut self, header: Header, start: Instant) {

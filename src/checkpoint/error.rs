@@ -110,6 +110,14 @@ pub enum CheckpointError {
         /// What serde says.
         wrong: String,
     },
+    /// A file that the loop writes to is not its own, or a checkpoint was saved with other ones.
+    #[error("{} {wrong}", path.display())]
+    Output {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        wrong: String,
+    },
     /// The state cannot be written as MessagePack.
     #[error("the state cannot be saved: {0}")]
     Encode(String),
@@ -131,7 +139,7 @@ impl fmt::Debug for CheckpointError {
 }
 
 /// A path as one types it into a shell.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./".contains(letter);
     match !text.starts_with('-') && text.chars().all(plain) {

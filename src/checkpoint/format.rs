@@ -15,6 +15,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::output::Written;
+
 /// How long the first line is.
 pub(super) const LINE: usize = 52;
 
@@ -53,6 +55,9 @@ pub(super) struct Header {
     /// How many bytes had been printed, where that is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) printed: Option<u64>,
+    /// How much had been written to each output.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) outputs: Vec<Written>,
     /// Whether the payload is the answer, and nothing is left to do.
     pub(super) done: bool,
 }

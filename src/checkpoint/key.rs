@@ -41,6 +41,11 @@ impl Key {
         &self.text
     }
 
+    /// The file in the folder of an output whose name is `name`: what no name of a key has stands between the two.
+    pub(super) fn output(&self, folder: &Path, name: &str) -> PathBuf {
+        folder.join(format!("{}@{name}.output", &self.text[..self.name]))
+    }
+
     /// The two files.
     pub(super) fn files(&self, folder: &Path) -> [PathBuf; 2] {
         ["a", "b"].map(|slot| folder.join(format!("{}.{slot}.checkpoint", &self.text[..self.name])))

@@ -116,7 +116,7 @@ impl<S: Serialize + DeserializeOwned> Settings<S> {
     ) -> Result<S, CheckpointError> {
         let Counted { first, count, name } = items.count()?;
         let (prepared, migrate) = self.prepare()?;
-        let mut engine = Engine::open(&prepared, name)?;
+        let mut engine = Engine::open(prepared, name)?;
         let (mut state, mut position) = placed(engine.resume(migrate.as_ref())?, init);
         if engine.is_done() {
             return Ok(state);
@@ -143,7 +143,7 @@ impl<S: Serialize + DeserializeOwned> Settings<S> {
         mut body: impl FnMut(&mut S) -> Step<T>,
     ) -> Result<T, CheckpointError> {
         let (prepared, migrate) = self.prepare()?;
-        let mut engine = Engine::open(&prepared, "until".to_owned())?;
+        let mut engine = Engine::open(prepared, "until".to_owned())?;
         if let Some(answer) = engine.answer()? {
             return Ok(answer);
         }

@@ -31,6 +31,13 @@
 //! Run again after a kill, it goes on from what was saved last; run again after the end, it gives the answer at once. The same in
 //! Python is one file, `split python > split_checkpoint.py`, and each reads what the other wrote.
 //!
+//! In a program's `Cargo.toml` it comes with few other packages (the feature `rayon` adds [`par_fold`]):
+//!
+//! ```toml
+//! [dependencies]
+//! htc-split = { version = "0.1", default-features = false }
+//! ```
+//!
 //! # What is promised
 //! - A file is never believed that is not whole ([format](#the-files)). Where one of the two is not, the other is used, and a line on
 //!   standard error says so. Where both are not, that is an error: nothing starts anew by itself. Only where the first is not and the second
@@ -40,6 +47,8 @@
 //!   of its runs.
 //! - A save is of a whole state, between two steps. [`threads`] and [`par_fold`] count each item once, in order.
 //! - The end is recorded, with the answer.
+//! - A file that the loop appends to ([`Settings::output`]) holds each line once. It is synced before each save, which notes its length and
+//!   checksum, and cut back to there; a state without all that was written until it was saved is not believed.
 //! - Two processes that would save into the same files are kept apart.
 //! - A save that fails is an error of that tick; what was saved before stays, and a loop that goes on tries again in a while.
 //!
@@ -73,8 +82,9 @@
 //! {"format":1,"key":"sum/1","loop":"range 1..101","version":0,"generation":7,"position":37,"done":false}
 //! the state, as MessagePack with names
 //! ```
-//! Behind the position there may be `"layout":["total"]`, the keys that a state of Python's began with, and `"printed":1234`, so many
-//! bytes of standard output.
+//! Behind the position there may be `"layout":["total"]`, the keys that a state of Python's began with, `"printed":1234`, so many
+//! bytes of standard output, and `"outputs":[{"name":"sums.txt","bytes":440,"checksum":2704060348}]`, what had been written to each output (zlib's
+//! CRC-32 of it). An output is `NAME@FILE.output` beside the two, and, by a hard link, what the program calls it.
 //! Before the first save of a process the file that it found is synced: its writer may have been killed while it waited for the disk.
 //! The checksum is zlib's CRC-32 of the header, the payload and the two lengths as they are written. `head -n 2` explains a file to a person.
 //! Nothing in it is ever executed.
@@ -99,6 +109,7 @@ mod format;
 mod interval;
 mod key;
 mod loops;
+mod output;
 mod own;
 mod parallel;
 mod printed;
@@ -116,6 +127,7 @@ pub use environment::{FOLDER, IDENTITY, INTERRUPTION, OUTPUT, PRINTED};
 pub use error::CheckpointError;
 pub use interval::interval;
 pub use loops::{Counted, Items, Number, Step};
+pub use output::Output;
 pub use own::Checkpoint;
 pub use seed::seed;
 pub use settings::{Old, Settings};

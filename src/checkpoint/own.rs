@@ -99,7 +99,7 @@ impl<S: Serialize + DeserializeOwned> Settings<S> {
     /// damaged, or it is of another key, identity or kind of loop.
     pub fn open(self) -> Result<Checkpoint<S>, CheckpointError> {
         let (prepared, migrate) = self.prepare()?;
-        Ok(Checkpoint { engine: Engine::open(&prepared, "own".to_owned())?, migrate, state: PhantomData })
+        Ok(Checkpoint { engine: Engine::open(prepared, "own".to_owned())?, migrate, state: PhantomData })
     }
 }
 

@@ -38,7 +38,7 @@ impl<S: Serialize + DeserializeOwned + Send> Settings<S> {
         let threads = NonZeroUsize::new(threads).ok_or(CheckpointError::Setting("0 threads would do nothing"))?;
         let Counted { first, count, name } = items.count()?;
         let (prepared, migrate) = self.prepare()?;
-        let mut engine = Engine::open(&prepared, name)?;
+        let mut engine = Engine::open(prepared, name)?;
         let (state, position) = placed(engine.resume(migrate.as_ref())?, init);
         if engine.is_done() {
             return Ok(state);
@@ -98,7 +98,7 @@ impl<S: Serialize + DeserializeOwned + Send> Settings<S> {
 
         let Counted { first, count, name } = items.count()?;
         let (prepared, migrate) = self.prepare()?;
-        let mut engine = Engine::open(&prepared, name)?;
+        let mut engine = Engine::open(prepared, name)?;
         let (mut state, mut position) = placed(engine.resume(migrate.as_ref())?, init);
         if engine.is_done() {
             return Ok(state);

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use super::environment::Environment;
 use super::error::CheckpointError;
 use super::key::Key;
+use super::output::{Output, Outputs};
 
 /// How a checkpoint is kept, where the defaults are not wanted. The loops are methods of it.
 ///
@@ -32,6 +33,7 @@ pub struct Settings<S> {
     on_termination: OnTermination,
     wrong: Option<&'static str>,
     migrate: Option<Migrate<S>>,
+    outputs: Outputs,
 }
 
 /// Makes a state of the bytes of one with an older version.
@@ -62,6 +64,7 @@ pub(super) struct Prepared {
     pub(super) at_most_every: Duration,
     pub(super) background: bool,
     pub(super) on_termination: OnTermination,
+    pub(super) outputs: Outputs,
 }
 
 /// A state that was saved with an older version.
@@ -97,6 +100,7 @@ impl<S> Settings<S> {
             on_termination: OnTermination::Exit,
             wrong: None,
             migrate: None,
+            outputs: Outputs::default(),
         }
     }
 
@@ -170,6 +174,33 @@ impl<S> Settings<S> {
         self
     }
 
+    /// A file that the loop appends to, which is part of what it saves: it is cut back to what it was when the state was saved that the
+    /// loop goes on from, and where that is not there, the state is not believed.
+    ///
+    /// ```
+    /// # use split::checkpoint::{CheckpointError, Settings};
+    /// # let folder = tempfile::tempdir().expect("a temporary folder");
+    /// # let here = |name: &str| folder.path().join(name);
+    /// use std::io::Write;
+    ///
+    /// let mut settings = Settings::new("sum/1").folder(here("checkpoints"));
+    /// let mut sums = settings.output(here("sums.txt")); // "sums.txt"
+    /// settings.range(1..=100, 0u64, |total, item| {
+    ///     *total += item;
+    ///     writeln!(sums, "{total}").expect("in its loop");
+    /// })?;
+    /// assert_eq!(std::fs::read_to_string(here("sums.txt")).expect("there").lines().count(), 100);
+    /// # Ok::<(), CheckpointError>(())
+    /// ```
+    ///
+    /// It is there under this name while it grows, but where the file system of the checkpoints has no second names (hard links) that
+    /// reach there: then at the end. A file that is there already and is not this loop's is an error, and is
+    /// replaced in a job of `split`'s, where another item may have left it.
+    #[must_use]
+    pub fn output(&mut self, path: impl Into<PathBuf>) -> Output {
+        self.outputs.add(path.into())
+    }
+
     pub(super) fn prepare(self) -> Result<(Prepared, Option<Migrate<S>>), CheckpointError> {
         if let Some(wrong) = self.wrong {
             return Err(CheckpointError::Setting(wrong));
@@ -194,6 +225,7 @@ impl<S> Settings<S> {
             at_most_every: self.at_most_every,
             background: self.background,
             on_termination: self.on_termination,
+            outputs: self.outputs,
         };
         Ok((prepared, self.migrate))
     }

@@ -56,7 +56,12 @@ enum Content {
     Absent,
     Empty,
     Broken(&'static str),
-    Whole { header: Header, payload: (u64, u64) },
+    /// It is whole, and what belongs to it is not there.
+    Parted(String),
+    Whole {
+        header: Header,
+        payload: (u64, u64),
+    },
 }
 
 /// Why a save failed.
@@ -90,7 +95,7 @@ pub(super) fn pair(path: &Path) -> [PathBuf; 2] {
 /// As a program that opens the checkpoint.
 #[doc(hidden)]
 pub fn find(paths: [PathBuf; 2]) -> Result<Option<(PathBuf, Vec<u8>)>, CheckpointError> {
-    let (_, contents) = Slots::open(Disk, paths, "")?;
+    let (_, contents) = Slots::open(Disk, paths, "", &|_| Ok(None))?;
     Ok(contents.found.map(|found| (found.path, found.payload)))
 }
 
@@ -99,28 +104,39 @@ pub fn find(paths: [PathBuf; 2]) -> Result<Option<(PathBuf, Vec<u8>)>, Checkpoin
 #[doc(hidden)]
 #[must_use]
 pub fn progress(path: &Path) -> Option<String> {
-    let (_, contents) = Slots::open(Disk, pair(path), "").ok()?;
+    let (_, contents) = Slots::open(Disk, pair(path), "", &|_| Ok(None)).ok()?;
     let Found { header, payload, .. } = contents.found?;
     Some(format!("{:?} {} {:08x}", header.position, header.done, crc32fast::hash(&payload)))
 }
 
 impl<M: Medium> Slots<M> {
-    /// Looks at both files. Nothing is written.
+    /// Looks at both files. Nothing is written. `missing` says what a whole one is of no use without.
     ///
     /// # Errors
     /// Where they cannot be read; where neither is whole although there was something; where the newer one is of a format
     /// of the future.
-    pub(super) fn open(medium: M, paths: [PathBuf; 2], key: &str) -> Result<(Self, Contents), CheckpointError> {
+    pub(super) fn open(
+        medium: M,
+        paths: [PathBuf; 2],
+        key: &str,
+        missing: &dyn Fn(&Header) -> Result<Option<String>, CheckpointError>,
+    ) -> Result<(Self, Contents), CheckpointError> {
         let mut slots = Self { medium, paths, files: [None, None], newest: None, lasting: false, buffer: Vec::new() };
-        let contents = [slots.look(0)?, slots.look(1)?];
+        let mut contents = [slots.look(0)?, slots.look(1)?];
         let generation = |content: &Content| match content {
             Content::Whole { header, .. } => Some(header.generation),
             _ => None,
         };
-        let generations = [generation(&contents[0]), generation(&contents[1])];
-        slots.newest = match generations {
-            [None, None] => None,
-            [first, second] => Some(usize::from(second > first)),
+        slots.newest = loop {
+            let newest = match [generation(&contents[0]), generation(&contents[1])] {
+                [None, None] => break None,
+                [first, second] => usize::from(second > first),
+            };
+            let Content::Whole { header, .. } = &contents[newest] else { break None };
+            match missing(header)? {
+                None => break Some(newest),
+                Some(missing) => contents[newest] = Content::Parted(missing),
+            }
         };
         let notice = slots.notice(&contents, key)?;
         let Some(newest) = slots.newest else { return Ok((slots, Contents { found: None, notice })) };
@@ -198,11 +214,15 @@ impl<M: Medium> Slots<M> {
             Content::Absent => "is not there",
             Content::Empty => "is empty",
             Content::Broken(wrong) => wrong,
+            Content::Parted(missing) => missing,
             Content::Whole { .. } => "is whole",
         };
         let shown = |slot: usize| self.paths[slot].display();
         Ok(match (self.newest, contents) {
-            (Some(newest), [Content::Broken(_), _] | [_, Content::Broken(_)]) => Some(format!(
+            (
+                Some(newest),
+                [Content::Broken(_) | Content::Parted(_), _] | [_, Content::Broken(_) | Content::Parted(_)],
+            ) => Some(format!(
                 "checkpoint {key}: {} {}; going on from {}",
                 shown(1 - newest),
                 wrong(1 - newest),

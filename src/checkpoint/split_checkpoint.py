@@ -13,6 +13,7 @@ Run again after a kill, it goes on from what was saved last; run again after the
     steps(key, range, state)       a loop over a range; state is changed in place: a dict, a list, a numpy array
     seed(key, item)                a seed for an item's own random numbers
     until(key, state, step)        calls step(state) until it returns Done(answer)
+    Output(path)                   a file that the loop appends to: print(..., file=lines), with the setting outputs=[lines]
 
 A key is a name and, after the first slash, everything else that the state depends on: 'ising/beta=0.44/seed=7'. The name gives the
 two files their names, NAME.a.checkpoint and NAME.b.checkpoint in the folder SPLIT_CHECKPOINT_DIR (without it:
@@ -28,6 +29,7 @@ SPLIT_INTERRUPTION_SECONDS (without it: 14400), or as these settings of all thre
     interrupted_every=SECONDS      instead of SPLIT_INTERRUPTION_SECONDS
     folder=PATH                    instead of SPLIT_CHECKPOINT_DIR
     version=N, migrate=FUNCTION    the version of the state's layout, and FUNCTION(old_version, old_state), which makes a state of an older one
+    outputs=[OUTPUT, ...]          the files that the loop appends to
     pickle=True                    keep objects of any class, by pickle, which runs code when they are read
     return_when_stopped=True       see below
 
@@ -44,10 +46,14 @@ state: `state += i`, and not `state = state + i`, which makes another object (an
 that has not changed at all in ten steps or more is told of on standard error). A dict has to begin with the keys that it began with when it was
 saved; version and migrate are for other layouts.
 
+An Output is part of what is saved: it is cut back to what it was when the state was saved that the loop goes on from, and where that is not
+there, the state is not believed. So each line is in it once, however often the loop is interrupted.
+
 Where other threads change the state, they do so `with checkpoint.lock:`, and no save comes between. Without the lock a save that a thread
 changed the state under is done again, and an error after three times.
 """
 
+import errno
 import fcntl
 import json
 import math
@@ -55,6 +61,7 @@ import operator
 import os
 import re
 import shlex
+import shutil
 import signal
 import struct
 import sys
@@ -62,7 +69,7 @@ import threading
 import time
 import zlib
 
-__all__ = ['Checkpoint', 'CheckpointError', 'Done', 'EXIT_SAVED', 'Interrupted', 'interval', 'seed', 'steps', 'until']
+__all__ = ['Checkpoint', 'CheckpointError', 'Done', 'EXIT_SAVED', 'Interrupted', 'Output', 'interval', 'seed', 'steps', 'until']
 
 _is = operator.is_
 
@@ -417,6 +424,278 @@ class _Printed:
 _printed = _Printed()
 
 
+# What is written
+
+
+class Output:
+    """A file that a loop appends to: what is written is in it once, however often the loop is interrupted.
+
+        lines = Output('sums.txt')
+        for i in steps('sum/1', range(1, 101), state, outputs=[lines]):
+            state['total'] += i
+            print(state['total'], file=lines)
+
+    It is written to by the loop alone, from its first step to its end. It takes text, as UTF-8, and bytes. It is there under its name
+    while it grows, but where the file system of the checkpoints has no second names (hard links) that reach there: then at the end. A file
+    that is there already and is not this loop's is an error, and is replaced in a job of split's, where another item may have left it.
+    What the disk has no room for stays in memory, and the next save says so.
+    """
+
+    def __init__(self, path):
+        self.path = self.shown = os.fspath(path)
+        self.name = os.path.basename(self.path)
+        # In the folder of the checkpoints; None until a loop has it.
+        self.own = None
+        self.wrong = 'which has not begun: it takes outputs=[...]'
+        self.lock = threading.RLock()
+        # The file while its loop is under way, and whether what there is to go on from has its own name; else it has the program's.
+        self.file = None
+        self.is_own = True
+        # Whether the file has both names.
+        self.is_linked = False
+        self.buffer = bytearray()
+        # Of what is in the file; and so much of it is known to be on the disk.
+        self.length = self.checksum = 0
+        self.synced = None
+        self.process = os.getpid()
+
+    def write(self, data):
+        with self.lock:
+            self.check()
+            self.buffer += data.encode() if isinstance(data, str) else data
+            if len(self.buffer) >= _BUFFER:
+                try:
+                    self.put()
+                except OSError:
+                    # The next save tries again, and says so.
+                    pass
+        return len(data)
+
+    def writelines(self, lines):
+        for line in lines:
+            self.write(line)
+
+    def flush(self):
+        """Writes what was collected, for others to read; a save does so by itself."""
+        with self.lock:
+            self.check()
+            self.put()
+
+    def check(self):
+        if self.file is None:
+            raise CheckpointError('%s is written to by its loop, %s' % (self.shown, self.wrong))
+        if os.getpid() != self.process:
+            raise CheckpointError('a child process would write into its parent\'s %s' % self.shown)
+
+    def put(self):
+        while self.buffer:
+            with memoryview(self.buffer) as view:
+                written = os.pwrite(self.file, view, self.length)
+                self.checksum = zlib.crc32(view[:written], self.checksum)
+            self.length += written
+            del self.buffer[:written]
+
+    def place(self, folder, name, lock):
+        """Gives it its name in the folder of the checkpoints."""
+        if self.own is not None:
+            raise CheckpointError('%s is the output of another loop' % self.shown)
+        if not self.name or len(self.name.encode(errors='replace')) > 100 or re.search(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff]', self.name):
+            raise CheckpointError('%s is no output: the name of its file is one line of at most 100 bytes' % _shown(self.shown))
+        # The program may change its working folder later on.
+        self.path = os.path.abspath(self.path)
+        self.own = os.path.join(folder, '%s@%s.output' % (name, self.name))
+        self.lock = lock
+
+    def missing(self, written, is_done):
+        """What is missing of what had been written when something was saved; decides where to take it from."""
+        own = _found(self.own, written)
+        self.is_own = own is None
+        # After the end the file is its user's.
+        if self.is_own or (is_done and os.path.exists(self.path)):
+            return None
+        there = _found(self.path, written)
+        if there is None:
+            return None
+        return 'goes with %s of %s, %s' % (_bytes(written['bytes']), self.path, there if own == _ABSENT else own)
+
+    def begin(self, written, replaces):
+        """Brings it to what it was when the state was saved that the loop goes on from; empties it where there is none."""
+        if written is not None and not self.is_own:
+            # It lost the second name, as files do that are copied by hand.
+            if os.path.exists(self.own):
+                os.remove(self.own)
+            if not _link(self.path, self.own):
+                _copy(self.path, self.own)
+        is_copy = written is not None and _found(self.path, written) is None
+        is_new = not os.path.exists(self.own)
+        file = os.open(self.own, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            self.give_name(replaces or is_copy)
+            self.length, self.checksum = (0, 0) if written is None else (written['bytes'], written['checksum'])
+            os.ftruncate(file, self.length)
+            if is_new:
+                _sync_folder(os.path.dirname(self.own))
+        except BaseException:
+            os.close(file)
+            raise
+        self.file = file
+
+    def show(self, is_known, replaces):
+        """After the end: the file is there under its name."""
+        if is_known and self.is_own and (replaces or not os.path.exists(self.path)):
+            self.give_name(replaces)
+            if not self.is_linked:
+                _copy(self.own, self.path)
+        self.is_linked = True
+        self.close()
+
+    def give_name(self, replaces):
+        self.is_linked = os.path.exists(self.path) and os.path.samefile(self.path, self.own)
+        if self.is_linked:
+            return
+        if os.path.lexists(self.path):
+            if not replaces:
+                raise CheckpointError('%s is there already, and not as this loop left it; rm %s starts it anew, another name keeps '
+                                      'both' % (self.path, shlex.quote(self.path)))
+            os.remove(self.path)
+        self.is_linked = _link(self.own, self.path)
+        if self.is_linked:
+            _sync_folder(os.path.dirname(self.path))
+
+    def sync(self, length):
+        """Waits for the disk."""
+        if self.file is not None and self.synced != length:
+            _sync(self.file)
+            self.synced = length
+
+    def end(self):
+        """Nothing more is written."""
+        self.close()
+        if not self.is_linked:
+            _copy(self.own, self.path)
+            self.is_linked = True
+
+    def close(self):
+        self.wrong = 'which has ended'
+        file, self.file = self.file, None
+        if file is not None:
+            os.close(file)
+
+
+class _Outputs:
+    """All outputs of a loop."""
+
+    def __init__(self, outputs, folder, name, lock):
+        self.all = []
+        if type(outputs) not in (list, tuple) or any(type(output) is not Output for output in outputs):
+            raise CheckpointError('outputs is a list, such as [Output(\'sums.txt\')], and not %r' % (outputs,))
+        if len(outputs) > 16:
+            raise CheckpointError('a loop has 16 outputs at most')
+        for output in outputs:
+            if any(output.name == other.name for other in self.all):
+                raise CheckpointError('%s has the same name as another output of the loop' % output.shown)
+            output.place(folder, name, lock)
+            self.all.append(output)
+
+    def missing(self, header):
+        written = {there['name']: there for there in header.get('outputs', [])}
+        for output in self.all:
+            if output.name in written:
+                missing = output.missing(written[output.name], header['done'])
+                if missing is not None:
+                    return missing
+        return None
+
+    def check(self, found, slots):
+        """Refuses a checkpoint that was saved with other outputs."""
+        there, here = [written['name'] for written in found.get('outputs', [])], [output.name for output in self.all]
+        lacking, odd = [name for name in here if name not in there], [name for name in there if name not in here]
+        if lacking:
+            wrong = 'was saved without the output %s, in which what was due until then would be missing' % lacking[0]
+        elif odd:
+            wrong = 'was saved with the output %s, which this program does not have' % odd[0]
+        else:
+            return
+        raise CheckpointError('%s %s; a higher version goes on all the same, rm %s starts anew' % (slots.path(), wrong, slots.shown()))
+
+    def begin(self, header, replaces):
+        written = {there['name']: there for there in header.get('outputs', [])}
+        for output in self.all:
+            try:
+                if header.get('done'):
+                    output.show(output.name in written, replaces)
+                else:
+                    output.begin(written.get(output.name), replaces)
+            except OSError as error:
+                raise CheckpointError('cannot write %s: %s' % (error.filename or output.path, error.strerror)) from error
+
+    def put(self):
+        """Writes what was collected; says how much there is now."""
+        for output in self.all:
+            output.put()
+        return [{'name': output.name, 'bytes': output.length, 'checksum': output.checksum} for output in self.all]
+
+    def sync(self, written):
+        for output, there in zip(self.all, written):
+            output.sync(there['bytes'])
+
+    def end(self):
+        for output in self.all:
+            output.end()
+
+    def close(self):
+        for output in self.all:
+            output.close()
+
+
+_ABSENT = 'which is not there'
+
+
+def _found(path, written):
+    """What is wrong with a file into which something had been written; None where all of it is there."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return _ABSENT
+    try:
+        length = checksum = 0
+        while length < written['bytes']:
+            part = os.pread(file, min(_BUFFER, written['bytes'] - length), length)
+            if not part:
+                return 'which has %s' % _bytes(length)
+            checksum = zlib.crc32(part, checksum)
+            length += len(part)
+        return None if checksum == written['checksum'] else 'which are not what was written (checksum)'
+    finally:
+        os.close(file)
+
+
+def _link(there, to):
+    """Gives a file a second name; False where it cannot have one."""
+    try:
+        os.link(there, to)
+    except OSError as error:
+        if error.errno in (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS):
+            return False
+        raise
+    return True
+
+
+def _copy(there, to):
+    """Copies a file in place of another."""
+    new = os.path.join(os.path.dirname(to), '.%s.copying' % os.path.basename(to))
+    with open(there, 'rb') as source, open(new, 'wb') as copy:
+        shutil.copyfileobj(source, copy)
+        copy.flush()
+        os.fsync(copy.fileno())
+    os.rename(new, to)
+    _sync_folder(os.path.dirname(to))
+
+
+def _bytes(count):
+    return '1 byte' if count == 1 else '%d bytes' % count
+
+
 # When to save
 
 
@@ -424,7 +703,8 @@ class _Engine:
     """What keeps a checkpoint: the two files, and how far it is."""
 
     SETTINGS = {'folder': None, 'version': 0, 'migrate': None, 'every': None, 'every_steps': None, 'at_most_every': 0.0,
-                'interrupted_every': None, 'background': False, 'pickle': False, 'return_when_stopped': False}
+                'interrupted_every': None, 'background': False, 'pickle': False, 'return_when_stopped': False,
+                'outputs': ()}
 
     def __init__(self, key, kind, settings):
         self.closed = True
@@ -436,6 +716,7 @@ class _Engine:
         # The thread of a save that is under way, and what was wrong with it.
         self.thread = None
         self.failed = None
+        self.outputs = None
         odd = sorted(set(settings) - set(self.SETTINGS))
         if odd:
             raise CheckpointError('%s is no setting; there are %s' % (odd[0], ', '.join(sorted(self.SETTINGS))))
@@ -472,7 +753,8 @@ class _Engine:
         except OSError as error:
             raise CheckpointError('cannot make the folder %s: %s' % (folder, error.strerror)) from error
         self.process = os.getpid()
-        self.slots = _Slots([os.path.join(folder, '%s.%s.checkpoint' % (name, slot)) for slot in 'ab'], key)
+        self.outputs = _Outputs(chosen['outputs'], folder, name, self.lock)
+        self.slots = _Slots([os.path.join(folder, '%s.%s.checkpoint' % (name, slot)) for slot in 'ab'], key, self.outputs.missing)
         self.closed = False
         self.is_expecting = True
         _sigterm.enter()
@@ -525,9 +807,16 @@ class _Engine:
     def resume(self, migrated=True):
         """The state that was saved last and the item that comes next, or None twice."""
         found = self.slots.found
-        if self.is_resumed or found is None:
+        if self.is_resumed:
+            return None, None
+        # Where it runs for split, other items may have left files.
+        replaces = 'identity' in self.header
+        if found is None:
+            self.outputs.begin({}, replaces)
             self.is_resumed = True
             return None, None
+        if found['version'] == self.header['version'] and not found['done']:
+            self.outputs.check(found, self.slots)
         self.check_layout(found)
         data = self.slots.payload()
         self.slots.found = None
@@ -546,6 +835,7 @@ class _Engine:
                     '%s holds version %d %s, and the program\'s is %d; %s, rm %s starts anew'
                     % (self.slots.path(), found['version'], what, self.header['version'], helps, self.slots.shown()))
             state = self.chosen['migrate'](found['version'], state)
+        self.outputs.begin(found, replaces)
         if found.get('printed') is not None:
             _printed.go_back(found['printed'])
         self.is_resumed = True
@@ -628,12 +918,20 @@ class _Engine:
         self.warn_of_unchanged(position, state)
         start = time.monotonic()
         with self.lock:
-            header = self.next(position, done)
             try:
-                self.slots.save(header, self.of_one_moment(state), self.chosen['pickle'])
+                written = self.outputs.put()
+                header = self.next(position, written, done)
+                moment = self.of_one_moment(state)
+                self.outputs.sync(written)
+                self.slots.save(header, moment, self.chosen['pickle'])
             except OSError as error:
                 raise self.cannot_write(error) from error
         self.saved(start, done)
+        if done:
+            try:
+                self.outputs.end()
+            except OSError as error:
+                raise self.cannot_write(error) from error
 
     def of_one_moment(self, state):
         """The state; a copy where another thread may change it meanwhile."""
@@ -669,7 +967,11 @@ class _Engine:
         self.warn_of_unchanged(position, state)
         start = time.monotonic()
         with self.lock:
-            header = self.next(position, False)
+            try:
+                written = self.outputs.put()
+            except OSError as error:
+                raise self.cannot_write(error) from error
+            header = self.next(position, written, False)
             copy = self.of_one_moment(state)
             if copy is state:
                 copy = _Packed()
@@ -685,6 +987,7 @@ class _Engine:
 
     def write(self, header, copy):
         try:
+            self.outputs.sync(header.get('outputs', []))
             self.slots.save(header, copy, False)
         except BaseException as error:
             # Of the loop's thread: it is raised there.
@@ -709,7 +1012,7 @@ class _Engine:
     def cannot_write(self, error):
         return CheckpointError('cannot write %s: %s' % (error.filename or self.slots.target(), error.strerror))
 
-    def next(self, position, done):
+    def next(self, position, written, done):
         """The header of the next save."""
         header = dict(self.header)
         # As Rust has it: the end of the loop stands last.
@@ -722,6 +1025,8 @@ class _Engine:
         printed = _printed.length()
         if printed is not None:
             header['printed'] = printed
+        if written:
+            header['outputs'] = written
         header['done'] = done
         return header
 
@@ -764,6 +1069,7 @@ class _Engine:
             failed = self.settle()
             if failed is not None:
                 self.slots.say('checkpoint %s: the last save failed: %s' % (self.header['key'], failed))
+            self.outputs.close()
             self.slots.close()
 
     def __del__(self):
@@ -860,7 +1166,7 @@ _held = set()
 class _Slots:
     """The two files, of which each save overwrites the older and waits for the disk; so one of them is always whole."""
 
-    def __init__(self, paths, key):
+    def __init__(self, paths, key, missing):
         self.paths = paths
         self.files = [None, None]
         self.newest = None
@@ -872,7 +1178,7 @@ class _Slots:
         try:
             self.take_lock()
             looked = [self.look(0), self.look(1)]
-            self.choose(looked, key)
+            self.choose(looked, key, missing)
         except BaseException as error:
             self.close()
             if isinstance(error, OSError):
@@ -942,18 +1248,28 @@ class _Slots:
                                   % (self.paths[slot], header['format']))
         return None, header, (start, end)
 
-    def choose(self, looked, key):
-        whole = [slot for slot in (0, 1) if looked[slot][0] is None]
-        if whole:
-            self.newest = max(whole, key=lambda slot: looked[slot][1]['generation'])
-            _, self.found, self.where = looked[self.newest]
+    def choose(self, looked, key, missing):
+        """Takes the newer one; `missing` says what a whole one is of no use without."""
+        parted = False
+        while self.newest is None:
+            whole = [slot for slot in (0, 1) if looked[slot][0] is None]
+            if not whole:
+                break
+            newest = max(whole, key=lambda slot: looked[slot][1]['generation'])
+            without = missing(looked[newest][1])
+            if without is None:
+                self.newest = newest
+                _, self.found, self.where = looked[newest]
+            else:
+                parted = True
+                looked[newest] = without, None, None
         wrong = [looked[0][0], looked[1][0]]
         absent = ('is not there', 'is empty')
         if self.newest is None:
             # The second is made after the first is whole.
             if wrong[0] in absent and wrong[1] == 'is not there':
                 return
-            if wrong[1] == 'is not there':
+            if wrong[1] == 'is not there' and not parted:
                 self.say('checkpoint %s: %s %s and is the first; starting anew' % (key, self.paths[0], wrong[0]))
                 return
             raise CheckpointError('the checkpoint `%s` is lost: %s %s, %s %s; rm %s starts anew' % (

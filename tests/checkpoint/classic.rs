@@ -1,45 +1,32 @@
-//! The sum of 1 to 100: killed at every item in turn, by the library and by hand.
+//! The sum of 1 to 100: killed at every item in turn, with the library and by hand.
 
 use std::process::Command;
 
 use crate::kit::{Dir, answer, killed, said};
 
-/// Kills at each item in turn, each run going on from the one before; then lets it end, twice.
-fn kill_at_each(start: impl Fn(&Dir) -> Command) {
+/// Each form in both languages, and in `split`, as the table in examples/checkpoint/README.md has it.
+pub(crate) fn what_each_form_comes_to_is_what_its_table_says() {
     let dir = Dir::new();
-    for item in 1..=100 {
-        let mut command = start(&dir);
-        command.env("DIE_AT", item.to_string());
-        killed(command);
-    }
-    for _ in 0..2 {
-        assert_eq!(answer(start(&dir)), "5050");
-    }
-}
-
-pub(crate) fn ours_is_right_whenever_it_is_killed() {
-    let forms: &[&str] = match cfg!(feature = "rayon") {
-        true => &["range", "until", "own", "threads", "rayon"],
-        false => &["range", "until", "own", "threads"],
+    let this = std::env::current_exe().expect("this program");
+    let [sum, by_hand] = ["sum", "by-hand"].map(|word| format!("'{}' worker {word}", this.display()));
+    let split = option_env!("CARGO_BIN_EXE_split").map(|split| format!("'{split}'"));
+    let mut words = vec!["--rust", &sum, &by_hand];
+    split.iter().for_each(|split| words.extend(["--split", split]));
+    let table = answer(dir.python("examples/checkpoint/killed.py", &words));
+    let said = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/checkpoint/README.md");
+    let said = std::fs::read_to_string(said).expect("there");
+    // This test may be built without it.
+    let is_built = |line: &&str| cfg!(feature = "rayon") || !line.contains("`rayon`");
+    let odd: Vec<_> = table.lines().filter(is_built).filter(|line| !said.lines().any(|there| there == *line)).collect();
+    assert!(odd.is_empty(), "{}", odd.join("\n"));
+    let is_row = |line: &&str| {
+        ["by hand, ", "the library, ", "split "].iter().any(|form| line.starts_with(&format!("| {form}")))
     };
-    for form in forms {
-        kill_at_each(|dir| dir.worker(&["sum", form]));
-    }
-    let dir = Dir::new();
-    assert_eq!(answer(dir.worker(&["sum", "plain"])), "5050");
-}
-
-pub(crate) fn ours_is_right_whenever_it_is_killed_in_python() {
-    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/checkpoint/sum.py");
-    for form in ["steps", "until", "own"] {
-        let dir = Dir::new();
-        assert_eq!(answer(dir.python("tests/checkpoint/at_each_item.py", &[program, form])), "100");
-        for _ in 0..2 {
-            assert_eq!(answer(dir.python("examples/checkpoint/sum.py", &[form])), "5050");
-        }
-    }
-    let dir = Dir::new();
-    assert_eq!(answer(dir.python("examples/checkpoint/sum.py", &["plain"])), "5050");
+    assert_eq!(
+        said.lines().filter(is_row).count(),
+        table.lines().count() - 2 + usize::from(split.is_none()),
+        "rows that nobody measures"
+    );
 }
 
 pub(crate) fn the_mistakes_are_what_they_are_said_to_be() {

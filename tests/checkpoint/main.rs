@@ -8,6 +8,7 @@ mod classic;
 mod disk;
 mod kit;
 mod languages;
+mod outputs;
 mod packages;
 mod python;
 mod refusals;
@@ -37,8 +38,7 @@ fn main() -> ExitCode {
         return worker(program, &words[2..]);
     }
     let tests = tests![
-        classic::ours_is_right_whenever_it_is_killed,
-        classic::ours_is_right_whenever_it_is_killed_in_python,
+        classic::what_each_form_comes_to_is_what_its_table_says,
         classic::the_mistakes_are_what_they_are_said_to_be,
         classic::the_mistakes_are_what_they_are_said_to_be_in_python,
         disk::a_full_disk_keeps_the_older_state,
@@ -46,6 +46,11 @@ fn main() -> ExitCode {
         disk::a_save_at_sigterm_and_the_exit_code,
         languages::what_rust_writes_python_reads_and_the_other_way_round,
         languages::a_loop_changes_its_language_half_way,
+        outputs::what_was_written_after_the_last_save_is_cut_off,
+        outputs::a_file_that_is_not_what_was_written_is_not_gone_on_from,
+        outputs::either_name_is_enough,
+        outputs::a_file_of_another_is_not_written_over,
+        outputs::a_loop_with_an_output_changes_its_language_half_way,
         packages::the_library_has_few_dependencies,
         python::the_library_for_python,
         python::the_library_for_python_and_numpy,
@@ -65,10 +70,12 @@ fn main() -> ExitCode {
         storm::own,
         storm::background,
         storm::threads,
+        storm::output,
         storm::rayon,
         storm::python_steps,
         storm::python_background,
         storm::python_own,
+        storm::python_output,
         threads::a_naive_loop_is_torn_and_ours_is_not,
         threads::as_without_threads_to_the_last_bit,
         threads::a_panic_ends_all_threads_and_saves_nothing_half_done,

@@ -2,7 +2,7 @@
 
 import sys
 
-from split_checkpoint import Checkpoint, steps
+from split_checkpoint import Checkpoint, Output, steps
 
 ITEMS = 300
 
@@ -26,7 +26,18 @@ def answer(state):
     return state['hash']
 
 
-if sys.argv[1] in ('steps', 'background'):
+def line(item):
+    return '%d %s\n' % (item, 'x' * (item * 37 % 400))
+
+
+if sys.argv[1] == 'output':
+    state, lines = first(), Output('lines.txt')
+    for item in steps('storm/1', range(ITEMS), state, every_steps=3, outputs=[lines]):
+        add(state, item)
+        lines.write(line(item))
+    with open('lines.txt') as file:
+        assert file.read() == ''.join(map(line, range(ITEMS))), 'other lines than those of the items'
+elif sys.argv[1] in ('steps', 'background'):
     state = first()
     for item in steps('storm/1', range(ITEMS), state, every_steps=3, background=sys.argv[1] == 'background'):
         add(state, item)

@@ -1,7 +1,7 @@
 //! SIGKILL at random moments: the answer is exact, always.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,11 @@ use crate::kit::{Chance, Dir, said, say};
 
 /// Items of one computation.
 const ITEMS: u64 = 300;
+
+/// What the storm's `output` writes: for each item a line that is not as long as the one before.
+fn line(item: u64) -> String {
+    format!("{item} {}\n", "x".repeat((item * 37 % 400) as usize))
+}
 
 /// A state that shows whether it is torn: its values belong together, and their order of adding matters.
 #[derive(Clone, Serialize, Deserialize)]
@@ -75,6 +80,17 @@ pub(crate) fn work(form: &str, count: &str) -> Result<(), CheckpointError> {
         "threads" => settings().threads(0..ITEMS, 3, first, result, State::add)?,
         #[cfg(feature = "rayon")]
         "rayon" => settings().par_fold(0..ITEMS, first, result, State::add)?,
+        "output" | "output in the background" => {
+            let mut settings = if form == "output" { settings() } else { settings().in_background() };
+            let mut lines = settings.output("lines.txt");
+            let state = settings.range(0..ITEMS, first, |state, item| {
+                state.add(result(item));
+                lines.write_all(line(item).as_bytes()).expect("in its loop");
+            })?;
+            let written = std::fs::read_to_string("lines.txt").unwrap_or_default();
+            assert!(written == (0..ITEMS).map(line).collect::<String>(), "other lines than those of the items");
+            state
+        }
         _ => first,
     };
     println!("{}", state.answer());
@@ -84,7 +100,7 @@ pub(crate) fn work(form: &str, count: &str) -> Result<(), CheckpointError> {
 /// How many kills each storm takes.
 fn kills() -> u64 {
     let all: u64 = std::env::var("SPLIT_KILLS").ok().and_then(|number| number.parse().ok()).unwrap_or(108);
-    all.div_ceil(9)
+    all.div_ceil(12)
 }
 
 /// How often a computation saves: every three items, and the answer.
@@ -143,7 +159,7 @@ fn storm(name: &str, expected: &str, start: impl Fn(&Dir) -> Command) {
         killed += 1;
         in_a_row += 1;
         let files = dir.files();
-        resumed += u64::from(files.len() == 2);
+        resumed += u64::from(files.iter().filter(|(name, _)| name.ends_with(".checkpoint")).count() == 2);
         torn += u64::from(files.iter().any(|(_, bytes)| bytes.starts_with(b"SPLITCKPT1 -")));
     }
     if std::env::var_os("SPLIT_KILLS").is_some() {
@@ -196,6 +212,11 @@ pub(crate) fn threads() {
     rust("threads", 1_000);
 }
 
+pub(crate) fn output() {
+    rust("output", 1_000);
+    rust("output in the background", 1_000);
+}
+
 pub(crate) fn rayon() {
     if cfg!(feature = "rayon") {
         rust("rayon", 1_000);
@@ -218,4 +239,8 @@ pub(crate) fn python_background() {
 
 pub(crate) fn python_own() {
     python("own");
+}
+
+pub(crate) fn python_output() {
+    python("output");
 }

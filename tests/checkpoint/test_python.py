@@ -17,7 +17,7 @@ import time
 import unittest
 
 import split_checkpoint
-from split_checkpoint import Checkpoint, CheckpointError, Done, Interrupted, interval, steps, until
+from split_checkpoint import Checkpoint, CheckpointError, Done, Interrupted, Output, interval, steps, until
 
 try:
     import numpy
@@ -560,6 +560,178 @@ class Damage(Case):
             with self.assertRaises(Exception) as caught:
                 split_checkpoint._unpack(payload, False)
             self.assertIn(type(caught.exception).__name__, ('_Unreadable', 'ValueError'))
+
+
+class Outputs(Case):
+    DUE = ''.join('%d\n' % (i * (i + 1) // 2) for i in range(1, 101))
+
+    def run_until(self, last, **settings):
+        """Is interrupted in the middle of the item after the last; says with which it began."""
+        state, lines, first = {'total': 0}, Output('sums.txt'), None
+        settings.setdefault('every_steps', 1)
+        try:
+            for i in steps('sum', range(1, 101), state, outputs=[lines], **settings):
+                first = i if first is None else first
+                state['total'] += i
+                print(state['total'], file=lines, flush=True)
+                if i > last:
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            pass
+        return first
+
+    def lines(self):
+        with open('sums.txt') as file:
+            return file.read()
+
+    def shorten(self, length):
+        os.truncate('sums.txt', length)
+
+    def test_what_was_written_after_the_last_save_is_cut_off(self):
+        for background in (False, True):
+            for last in (0, 3, 3, 4, 50, 99, 100, 100):
+                self.run_until(last, background=background)
+            self.assertEqual(self.lines(), self.DUE)
+            os.remove('sums.txt')
+            self.assertIsNone(self.run_until(100))
+            self.assertEqual(self.lines(), self.DUE)
+            shutil.rmtree('checkpoints')
+            os.remove('sums.txt')
+
+    def test_a_file_that_is_shorter_or_another_one(self):
+        self.run_until(30)
+        length = len(self.lines().rstrip('\n').rpartition('\n')[0])
+        self.shorten(length)
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            self.assertEqual(self.run_until(40), 30)
+        self.assertIn('goes with', said.getvalue())
+        self.assertEqual(self.lines(), self.DUE[:len(self.lines())])
+        with open('sums.txt', 'r+') as file:
+            file.seek(7)
+            file.write('x')
+        self.refused('which are not what was written (checksum)', self.run_until, 100)
+        self.shorten(5)
+        self.refused('which has 5 bytes', self.run_until, 100)
+        os.remove('sums.txt')
+        os.remove(os.path.join('checkpoints', 'sum@sums.txt.output'))
+        self.refused('which is not there', self.run_until, 100)
+
+    def test_either_name_is_enough(self):
+        for name in ('sums.txt', os.path.join('checkpoints', 'sum@sums.txt.output')):
+            self.run_until(30)
+            os.remove(name)
+            self.assertEqual(self.run_until(100), 31)
+            self.assertEqual(self.lines(), self.DUE)
+            shutil.rmtree('checkpoints')
+            os.remove('sums.txt')
+
+    def test_where_a_file_has_one_name(self):
+        def link(*_):
+            raise OSError(18, 'Invalid cross-device link')
+
+        real, os.link = os.link, link
+        self.addCleanup(setattr, os, 'link', real)
+        self.run_until(30)
+        self.assertFalse(os.path.exists('sums.txt'))
+        self.run_until(100)
+        self.assertEqual(self.lines(), self.DUE)
+        self.assertEqual(sorted(os.listdir('.')), ['checkpoints', 'sums.txt'])
+
+    def test_what_is_not_the_loops(self):
+        with open('sums.txt', 'w') as file:
+            file.write('mine')
+        self.refused('is there already', self.run_until, 100)
+        self.assertEqual(self.lines(), 'mine')
+        os.remove('sums.txt')
+        self.run_until(30)
+        self.refused('was saved with the output sums.txt', steps, 'sum', range(1, 101), {'total': 0})
+        self.refused('was saved without the output more.txt', steps, 'sum', range(1, 101), {'total': 0},
+                     outputs=[Output('sums.txt'), Output('more.txt')])
+        lines = Output('x')
+        self.refused('which has not begun', lines.write, 'x')
+        with Checkpoint('other', outputs=[lines]) as checkpoint:
+            self.refused('which has not begun', lines.write, 'x')
+            checkpoint.resume()
+            self.assertEqual(lines.write('x\n'), 2)
+            lines.write(b'y\n')
+            checkpoint.finish(1)
+            self.refused('which has ended', lines.write, 'x')
+        self.refused('the output of another loop', Checkpoint, 'third', outputs=[lines])
+        self.refused('outputs is a list', Checkpoint, 'fourth', outputs='x')
+        self.refused('same name', Checkpoint, 'fifth', outputs=[Output('a/x'), Output('b/x')])
+        with open('x') as file:
+            self.assertEqual(file.read(), 'x\ny\n')
+
+    def test_a_fault_at_every_call_of_a_save(self):
+        for generation in (1, 2, 3):
+            for at in range(1, 40):
+                shutil.rmtree('checkpoints', ignore_errors=True)
+                if os.path.exists('sums.txt'):
+                    os.remove('sums.txt')
+                for before in range(1, generation):
+                    self.save(before)
+                real, faulty = split_checkpoint.os, Faulty(at)
+                lines = Output('sums.txt')
+                checkpoint = Checkpoint('sum', outputs=[lines])
+                checkpoint.resume()
+                lines.write(self.line(generation))
+                split_checkpoint.os = faulty
+                failed = False
+                try:
+                    checkpoint.save(generation)
+                except CheckpointError:
+                    failed = True
+                finally:
+                    split_checkpoint.os = real
+                    checkpoint.close()
+                with contextlib.redirect_stderr(io.StringIO()):
+                    with Checkpoint('sum', outputs=[Output('sums.txt')]) as checkpoint:
+                        there = checkpoint.resume(0)
+                self.assertIn(there, (generation - 1, generation) if failed else (generation,))
+                self.assertEqual(self.lines(), ''.join(map(self.line, range(1, there + 1))))
+                if not failed:
+                    break
+            self.assertGreater(at, 6)
+
+    def line(self, generation):
+        return '%d %s\n' % (generation, 'x' * 1000)
+
+    def save(self, generation):
+        lines = Output('sums.txt')
+        with Checkpoint('sum', outputs=[lines]) as checkpoint:
+            checkpoint.resume()
+            lines.write(self.line(generation))
+            checkpoint.save(generation)
+
+    def test_a_full_disk_keeps_what_was_written_for_later(self):
+        lines = Output('sums.txt')
+        with Checkpoint('sum', outputs=[lines]) as checkpoint:
+            checkpoint.resume()
+            checkpoint.save(0)
+            real = split_checkpoint.os
+            split_checkpoint.os = Faulty(1)
+            try:
+                lines.write('x' * 1000000)
+                self.refused('No space left', checkpoint.save, 1)
+            finally:
+                split_checkpoint.os = real
+            checkpoint.save(1)
+        self.assertEqual(self.lines(), 'x' * 1000000)
+
+    def test_a_child_does_not_write(self):
+        lines = Output('sums.txt')
+        with Checkpoint('sum', outputs=[lines]) as checkpoint:
+            checkpoint.resume()
+            child = os.fork()
+            if not child:
+                try:
+                    lines.write('x')
+                except CheckpointError:
+                    os._exit(7)
+                os._exit(0)
+            self.assertEqual(os.waitpid(child, 0)[1] >> 8, 7)
+            checkpoint.finish(1)
+        self.assertEqual(self.lines(), '')
 
 
 class Faulty:

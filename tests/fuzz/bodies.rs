@@ -362,7 +362,23 @@ struct CheckpointHeader {
     generation: u64,
     #[serde(default)]
     position: Option<u64>,
+    #[serde(default)]
+    layout: Option<Vec<String>>,
+    #[serde(default)]
+    printed: Option<u64>,
+    #[serde(default)]
+    outputs: Vec<CheckpointOutput>,
     done: bool,
+}
+
+/// What a header says of a file that the loop writes to.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "what counts is that they are there")]
+struct CheckpointOutput {
+    name: String,
+    bytes: u64,
+    checksum: u32,
 }
 
 /// The generation and the payload of a file that is a checkpoint.

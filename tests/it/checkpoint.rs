@@ -473,6 +473,66 @@ fn a_shell_that_hides_the_exit_code_makes_the_next_try_start_where_files_and_sta
     assert!(log(&dir).len() > 60 && log(&dir).ends_with(&(1..=60).collect::<Vec<_>>()), "{:?}", log(&dir));
 }
 
+/// A file that the loop writes to by the library, and that comes back.
+#[test]
+fn an_output_of_the_library_is_carried_with_its_state() {
+    let program = "import os, time
+from split_checkpoint import Output, steps
+state, lines = {'total': 0}, Output('out.txt')
+for item in steps('sum/1', range(1, 61), state, every=0.02, outputs=[lines]):
+    with open(os.environ['LOG'], 'a') as log:
+        log.write('%d\\n' % item)
+    print(item, file=lines)
+    time.sleep(0.02)
+    state['total'] += item
+print(state['total'])
+";
+    let written: String = (1..=60).map(|item| format!("{item}\n")).collect();
+    let words = |task: &str, dir: &Dir, more: &str| {
+        dir.write("write.py", program);
+        let log = dir.path("log").display().to_string();
+        let words =
+            format!("{task} --total 1..=100 --chunks 1 --checkpoint --env LOG={log} {more} -- python3 write.py");
+        words.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let dir = Dir::new();
+    dir.command(SPLIT).args(words("plan", &dir, "--eviction-every 500ms --collect out.txt")).ok();
+    let mut carries = 0;
+    sandbox(&dir, "0");
+    let done = loop {
+        let ended = job(&dir, &carries.to_string()).run();
+        if ended.code != Some(85) {
+            break ended;
+        }
+        carry(&dir, &carries.to_string(), &(carries + 1).to_string());
+        carries += 1;
+        assert!(carries < 100, "it does not come to an end: {}", ended.transcript());
+    };
+    assert!(carries > 0);
+    assert_eq!(done.code, Some(0), "{}", done.transcript());
+    let name = carries.to_string();
+    let partial = dir.names(&name).into_iter().find(|name| name.ends_with(".part")).expect("a partial");
+    fs::copy(dir.path(&name).join(&partial), dir.path("outputs").join(&partial)).expect("brought back");
+    dir.split("reduce .").answers("1830\n");
+    assert!(is_in_a_partial(&dir, &written));
+    assert_eq!(log(&dir), (1..=60).collect::<Vec<_>>(), "each item once");
+
+    // Killed with all that it has started: what was saved by itself is gone on from, and the file with it.
+    let dir = Dir::new();
+    let run = words("run", &dir, "");
+    for _ in 0..2 {
+        let at_work = dir.command(SPLIT).args(&run).start();
+        let before = log(&dir).len();
+        until("some items are done", || log(&dir).len() >= before + 14);
+        at_work.signal(Signal::KILL);
+        at_work.wait();
+        end_all_with(&dir.path("log").display().to_string());
+    }
+    assert!(dir.path("checkpoints").exists());
+    dir.command(SPLIT).args(&run).answers("1830\n");
+    assert!(log(&dir).len() < 70, "{:?}", log(&dir));
+}
+
 /// Each step waits for programs and processes that it has started: they are not told to end.
 #[test]
 fn what_a_step_has_started_goes_on_when_its_program_is_told_to_save() {

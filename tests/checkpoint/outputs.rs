@@ -1,0 +1,199 @@
+//! Files that a loop writes to: each line once, or an error by name.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+
+use split::checkpoint::{CheckpointError, IDENTITY, Output, Settings};
+
+use crate::kit::{Dir, answer, killed, said};
+
+/// What it says, without the place of the folder.
+fn text<T>(dir: &Dir, result: Result<T, CheckpointError>) -> String {
+    let error = result.map(|_| ()).expect_err("refused");
+    error.to_string().replace(&dir.path("").display().to_string(), "")
+}
+
+/// The lines of the first so many items.
+pub(crate) fn due(items: u64) -> String {
+    (1..=items).map(|item| format!("{}\n", item * (item + 1) / 2)).collect()
+}
+
+fn settings(dir: &Dir) -> (Settings<u64>, Output) {
+    let mut settings = dir.settings("sum/1").every_steps(1);
+    let sums = settings.output(dir.path("sums.txt"));
+    (settings, sums)
+}
+
+/// Adds up and writes until `last` are done, and is interrupted in the middle of the next; gives the item that it began with.
+fn run(dir: &Dir, last: u64) -> Result<Option<u64>, CheckpointError> {
+    let (settings, mut sums) = settings(dir);
+    let mut first = None;
+    let work = |total: &mut u64, item: u64| {
+        first.get_or_insert(item);
+        *total += item;
+        writeln!(sums, "{total}").expect("in its loop");
+        sums.flush().expect("room");
+        assert!(item <= last, "on purpose");
+    };
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| settings.range(1..=100, 0, work))) {
+        Ok(done) => done.map(|_| first),
+        Err(_) => Ok(first),
+    }
+}
+
+fn sums(dir: &Dir) -> String {
+    fs::read_to_string(dir.path("sums.txt")).expect("there")
+}
+
+pub(crate) fn what_was_written_after_the_last_save_is_cut_off() {
+    let dir = Dir::new();
+    for last in [0, 3, 3, 4, 50, 99] {
+        run(&dir, last).expect("saved");
+        assert_eq!(sums(&dir), due(last + 1), "the line of the item that was interrupted");
+    }
+    for _ in 0..2 {
+        run(&dir, 100).expect("saved");
+        assert_eq!(sums(&dir), due(100));
+    }
+    // After the end the file is its user's: it may be moved away and come back, and be changed.
+    fs::remove_file(dir.path("sums.txt")).expect("there");
+    assert_eq!(run(&dir, 100).expect("done"), None);
+    assert_eq!(sums(&dir), due(100));
+    fs::remove_file(dir.path("sums.txt")).expect("there");
+    fs::write(dir.path("sums.txt"), "mine").expect("written");
+    assert_eq!(run(&dir, 100).expect("done"), None);
+    assert_eq!(sums(&dir), "mine");
+}
+
+pub(crate) fn a_file_that_is_not_what_was_written_is_not_gone_on_from() {
+    let shorten = |dir: &Dir, length: u64| {
+        let file = OpenOptions::new().write(true).open(dir.path("sums.txt")).expect("there");
+        file.set_len(length).expect("cut");
+    };
+    let mut refused = Vec::new();
+    // Of four lines the last was not saved, and the third alone is newer than the older state.
+    let dir = Dir::new();
+    run(&dir, 3).expect("saved");
+    shorten(&dir, due(3).len() as u64);
+    assert_eq!(run(&dir, 4).expect("all of it is there"), Some(4));
+    shorten(&dir, due(4).len() as u64 - 1);
+    assert_eq!(run(&dir, 10).expect("as the older state has it"), Some(4));
+    assert_eq!(sums(&dir), due(11));
+    shorten(&dir, 5);
+    refused.push(text(&dir, run(&dir, 100)));
+
+    // One bit in what both states have.
+    let dir = Dir::new();
+    run(&dir, 30).expect("saved");
+    let mut bytes = sums(&dir).into_bytes();
+    bytes[7] ^= 1;
+    fs::write(dir.path("sums.txt"), bytes).expect("written");
+    refused.push(text(&dir, run(&dir, 100)));
+
+    // The first save, and the file is gone with both of its names: nothing starts anew by itself.
+    let dir = Dir::new();
+    run(&dir, 1).expect("saved");
+    assert!(!dir.path("checkpoints/sum.b.checkpoint").exists());
+    fs::remove_file(dir.path("sums.txt")).expect("there");
+    fs::remove_file(dir.path("checkpoints/sum@sums.txt.output")).expect("there");
+    refused.push(text(&dir, run(&dir, 100)));
+    insta::assert_snapshot!("outputs that are not whole", refused.join("\n"));
+}
+
+pub(crate) fn either_name_is_enough() {
+    for name in ["sums.txt", "checkpoints/sum@sums.txt.output"] {
+        let dir = Dir::new();
+        run(&dir, 30).expect("saved");
+        fs::remove_file(dir.path(name)).expect("there");
+        assert_eq!(run(&dir, 100).expect("gone on with"), Some(31), "{name}");
+        assert_eq!(sums(&dir), due(100));
+    }
+    // A copy of the folder has two files where there was one with two names.
+    let dir = Dir::new();
+    run(&dir, 30).expect("saved");
+    fs::copy(dir.path("sums.txt"), dir.path("copy")).expect("copied");
+    fs::rename(dir.path("copy"), dir.path("sums.txt")).expect("renamed");
+    assert_eq!(run(&dir, 100).expect("gone on with"), Some(31));
+    assert_eq!(sums(&dir), due(100));
+}
+
+pub(crate) fn a_file_of_another_is_not_written_over() {
+    let dir = Dir::new();
+    fs::write(dir.path("sums.txt"), "mine").expect("written");
+    let mut refused = vec![text(&dir, run(&dir, 100))];
+    assert_eq!(sums(&dir), "mine");
+    // In a job of `split`'s another item has left it.
+    let mut command = dir.worker(&["sum", "output"]);
+    command.env(IDENTITY, "plan 1f2e, chunk 3");
+    assert_eq!(answer(command), "5050");
+    assert_eq!(sums(&dir), due(100));
+
+    // Outputs that the state was saved without, or with; a higher version says that this is meant.
+    let dir = Dir::new();
+    run(&dir, 3).expect("saved");
+    let range = |settings: Settings<u64>| settings.range(1..=100, 0, |total, item| *total += item);
+    refused.push(text(&dir, range(dir.settings("sum/1"))));
+    let migrated = || dir.settings("sum/1").version(1).migrate(|_, old| old.read());
+    let mut other = migrated();
+    let _more = other.output(dir.path("more.txt"));
+    assert_eq!(range(other).expect("migrated"), 5050);
+    let dir = Dir::new();
+    let stopped = dir.settings("sum/1").every_steps(1);
+    let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        stopped.range(1..=100, 0u64, |total, item| {
+            assert!(item < 4, "on purpose");
+            *total += item;
+        })
+    }));
+    assert!(stopped.is_err());
+    refused.push(text(&dir, run(&dir, 100)));
+
+    let mut twice = dir.settings("twice/1");
+    let (_first, _second) = (twice.output("a/x"), twice.output("b/x"));
+    refused.push(text(&dir, range(twice)));
+    let mut none = dir.settings("none/1");
+    let mut sums = none.output("..");
+    refused.push(sums.write(b"x").and_then(|_| sums.flush()).expect_err("no loop").to_string());
+    refused.push(text(&dir, range(none)));
+    refused.push(sums.write(b"x").expect_err("no loop").to_string());
+    insta::assert_snapshot!("outputs that are not the loop's", refused.join("\n"));
+}
+
+pub(crate) fn a_loop_with_an_output_changes_its_language_half_way() {
+    let python = |dir: &Dir| dir.python("examples/checkpoint/sum.py", &["output"]);
+    let rust = |dir: &Dir| dir.worker(&["sum", "output"]);
+    for starts in [[&python as &dyn Fn(&Dir) -> _, &rust], [&rust, &python]] {
+        let dir = Dir::new();
+        for (turn, item) in [5, 37, 38, 90].into_iter().enumerate() {
+            let mut command = starts[turn % 2](&dir);
+            command.env("DIE_AT", item.to_string());
+            killed(command);
+        }
+        for start in starts {
+            assert_eq!(answer(start(&dir)), "5050");
+            assert_eq!(sums(&dir), due(100));
+        }
+    }
+    // Both say the same of what they refuse.
+    let dir = Dir::new();
+    let mut command = rust(&dir);
+    command.env("DIE_AT", "20");
+    killed(command);
+    fs::write(dir.path("sums.txt"), "").expect("written");
+    let refused = starts_refused(&dir, [&python, &rust]);
+    assert!(refused[0] == refused[1] && refused[0].contains("goes with"), "{refused:?}");
+}
+
+/// The last line that each says.
+fn starts_refused(dir: &Dir, starts: [&dyn Fn(&Dir) -> std::process::Command; 2]) -> Vec<String> {
+    starts
+        .iter()
+        .map(|start| {
+            let output = start(dir).output().expect("started");
+            assert!(!output.status.success());
+            let text = said(&output);
+            let start = text.rfind("the checkpoint `sum/1`").expect("refused");
+            text[start..].trim_end().to_owned()
+        })
+        .collect()
+}
