@@ -496,7 +496,7 @@ print(state['total'])
         words.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
     };
     let dir = Dir::new();
-    dir.command(SPLIT).args(words("plan", &dir, "--eviction-every 500ms --collect out.txt")).ok();
+    dir.command(SPLIT).args(words("plan", &dir, "--eviction-every 500ms --reduce sum --collect out.txt")).ok();
     let mut carries = 0;
     sandbox(&dir, "0");
     let done = loop {
@@ -504,6 +504,8 @@ print(state['total'])
         if ended.code != Some(85) {
             break ended;
         }
+        let carried = fs::read(dir.path(carries.to_string()).join("carried.checkpoints")).expect("carried");
+        assert_eq!(carried.windows(8).filter(|bytes| bytes == b"1\n2\n3\n4\n").count(), 1, "one file with two names");
         carry(&dir, &carries.to_string(), &(carries + 1).to_string());
         carries += 1;
         assert!(carries < 100, "it does not come to an end: {}", ended.transcript());
