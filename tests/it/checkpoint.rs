@@ -298,9 +298,16 @@ fn a_program_that_saves_the_same_again_and_again_is_a_failure() {
     }
 }
 
-/// Prints a line on its way to the loop and at each tenth item, and notes each item in a file.
+/// Prints a line on its way to the loop and at each tenth item, and notes each item in a file. It waits as long as there are as many in
+/// the log as `log.hold` says: so a test interrupts it where it means to, however busy the machine is.
 const TALKATIVE: &str = "import os, sys, time
 from split_checkpoint import steps
+def is_held():
+    try:
+        with open(os.environ['LOG'] + '.hold') as hold, open(os.environ['LOG']) as log:
+            return len(log.readlines()) >= int(hold.read())
+    except (OSError, ValueError):
+        return False
 print('# the sum')
 state = {'total': 0}
 for item in steps('first', range(3), {}):
@@ -312,6 +319,8 @@ for item in steps('sum/1', range(1, 61), state, every=0.02):
     with open('out.txt', 'a') as out:
         out.write('%d\\n' % item)
     time.sleep(float(os.environ['STEP']))
+    while is_held():
+        time.sleep(0.01)
     state['total'] += item
     if item % 10 == 0:
         print(item, state['total'])
@@ -337,6 +346,7 @@ while [ $next -le 60 ]; do
     echo $next >> \"$LOG\"
     echo $next >> out.txt
     sleep $STEP
+    while [ -e \"$LOG.hold\" ] && [ $(wc -l < \"$LOG\") -ge $(cat \"$LOG.hold\") ]; do sleep 0.02; done
     total=$((total + next))
     [ $((next % 10)) -gt 0 ] || echo $next $total
     next=$((next + 1))
@@ -420,13 +430,20 @@ fn what_was_printed_and_written_until_a_save_is_there_after_a_kill() {
         let dir = Dir::new();
         let run = talkative(&dir, "run", program, 0.02, &format!("--retries 2 --eviction-every 2s {collect}"));
         for (number, signal) in [Signal::TERM, Signal::KILL, Signal::KILL].into_iter().enumerate() {
+            let hold = dir.path("log.hold");
+            let limit = log(&dir).len() + 14;
+            fs::write(&hold, limit.to_string()).expect("written");
             let at_work = dir.command(SPLIT).args(&run).start();
-            let before = log(&dir).len();
-            until("some items are done", || log(&dir).len() >= before + 14);
+            until("some items are done", || log(&dir).len() >= limit);
             at_work.signal(signal);
+            // It saves after the step that it is told in.
+            if signal == Signal::TERM {
+                fs::remove_file(&hold).expect("there");
+            }
             let ended = at_work.wait();
             assert!(ended.code != Some(0), "{number}: {}", ended.transcript());
             end_all_with(&dir.path("log").display().to_string());
+            let _ = fs::remove_file(&hold);
         }
         dir.command(SPLIT).args(&run).answers(&printed);
         if !collect.is_empty() {
