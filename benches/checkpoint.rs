@@ -185,16 +185,14 @@ fn main() -> ExitCode {
     }
     let bench = Bench { folder, writer, python, missed: RefCell::default() };
     let wanted: Vec<_> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let parts: [(&str, fn(&Bench)); 5] = [
-        ("ticks", Bench::ticks),
-        ("small", Bench::small),
-        ("large", Bench::large),
-        ("background", Bench::background),
-        ("overhead", Bench::overhead),
-    ];
-    for (name, part) in parts {
-        if wanted.is_empty() || wanted.iter().any(|wanted| wanted == name) {
-            part(&bench);
+    let is_wanted = |name| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
+    for name in ["ticks", "small", "large", "background", "overhead"].into_iter().filter(|name| is_wanted(*name)) {
+        match name {
+            "ticks" => bench.ticks(),
+            "small" => bench.small(),
+            "large" => bench.large(),
+            "background" => bench.background(),
+            _ => bench.overhead(),
         }
     }
     fs::remove_dir_all(&bench.folder).expect("removed");

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
 
+use split::checkpoint::{CheckpointError, Settings};
 use split::exit::Exit;
 
 use crate::nodes;
@@ -29,7 +31,7 @@ struct Scene {
 }
 
 #[rustfmt::skip]
-const SCENES: [Scene; 23] = [
+const SCENES: [Scene; 24] = [
     Scene { name: "run", least: 25, prepare: |_| {}, command: |folder| folder.split(RUN), recover: run_again },
     Scene { name: "plan", least: 25, prepare: |_| {}, command: |folder| folder.split(PLAN), recover: plan_again },
     Scene { name: "plan-table", least: 25, prepare: a_table, command: |folder| folder.split(PLAN_TABLE), recover: plan_table_again },
@@ -53,6 +55,7 @@ const SCENES: [Scene; 23] = [
     Scene { name: "node-merges", least: 4, prepare: nodes::a_group, command: nodes::merge_group, recover: nodes::merge_group_again },
     Scene { name: "node-before", least: 4, prepare: nodes::a_segment_is_done, command: nodes::before_a_segment, recover: nodes::before_a_segment_again },
     Scene { name: "node-after", least: 1, prepare: nodes::a_chain, command: nodes::after_a_segment, recover: nodes::after_a_segment_again },
+    Scene { name: "checkpoint", least: 30, prepare: |_| {}, command: |folder| this_program(folder), recover: loop_again },
 ];
 
 /// Jobs that ask to be carried.
@@ -413,8 +416,50 @@ fn rest_again(folder: &Folder, _: &Traced) -> Vec<u8> {
     folder.ok(folder.split("run ."))
 }
 
-#[expect(clippy::print_stdout, reason = "it is the harness")]
+/// This program, as one that keeps a checkpoint and writes a file.
+fn this_program(folder: &Folder) -> Command {
+    let mut command = folder.command(std::env::current_exe().expect("this program"), ".");
+    command.arg(LOOP);
+    command
+}
+
+const LOOP: &str = "a-loop-with-an-output";
+
+/// Adds up, saves every other item, and writes each sum into a file.
+#[expect(clippy::print_stdout, reason = "the program's answer")]
+fn add_up() -> Result<(), CheckpointError> {
+    let mut settings = Settings::new("sum/1").every_steps(2);
+    let mut sums = settings.output("sums.txt");
+    let total = settings.range(1..=8, 0u64, |total, item| {
+        *total += item;
+        writeln!(sums, "{total}").expect("in its loop");
+        // Written before it is saved, as long lines are.
+        let _ = sums.flush();
+    })?;
+    println!("{total}");
+    Ok(())
+}
+
+/// What a run has told before it was stopped stays true, and the next one ends well, with each line once.
+fn loop_again(folder: &Folder, ended: &Traced) -> Vec<u8> {
+    assert!(ended.out.is_empty() || ended.out == b"36\n", "{ended:?}");
+    let answer = folder.ok(this_program(folder));
+    assert_eq!(answer, b"36\n");
+    assert_eq!(folder.ok(this_program(folder)), answer);
+    [answer, fs::read(folder.at("sums.txt")).expect("there")].concat()
+}
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "it is the harness")]
 pub(crate) fn main() -> ExitCode {
+    if std::env::args().nth(1).is_some_and(|word| word == LOOP) {
+        return match add_up() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let words: Vec<_> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let all = std::env::var("SPLIT_CRASH_POINTS").is_ok_and(|which| which == "all");
     let mut trials = 0;

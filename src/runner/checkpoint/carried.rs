@@ -101,14 +101,17 @@ fn first_line(checksum: u32, length: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-    use std::ffi::OsStr;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::ffi::{OsStr, OsString};
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
+    use std::path::PathBuf;
 
     use proptest::collection::{btree_map, vec};
     use proptest::prelude::*;
 
+    use super::super::listing::Listed;
     use super::*;
+    use crate::plan::Word;
 
     /// Files by their paths.
     type Files = BTreeMap<PathBuf, Vec<u8>>;
