@@ -23,7 +23,8 @@ use split::checkpoint::{Checkpoint, FOLDER, Settings, interval, numbers};
 /// Bytes of the large state.
 const LARGE: usize = 100_000_000;
 
-/// Writes COUNT times BYTES in place and waits for the disk; prints the median in seconds.
+/// Writes COUNT times BYTES in place (into one file, or into two by turns) or into a new file, and waits for the disk; prints the median
+/// in seconds.
 const WRITER: &str = r#"
 #include <fcntl.h>
 #include <stdio.h>
@@ -35,15 +36,21 @@ static double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t);
 static int order(const void *a, const void *b) { double x = *(double *)a, y = *(double *)b; return (x > y) - (x < y); }
 int main(int argc, char **argv) {
     size_t bytes = strtoul(argv[2], 0, 10), count = strtoul(argv[3], 0, 10);
-    int in_place = argv[4][0] == 'p';
+    int in_place = argv[4][0] == 'p', by_turns = argv[4][0] == 't', other = -1;
     char *data = malloc(bytes);
     double *took = malloc(count * sizeof *took);
     unsigned seed = 1;
     for (size_t i = 0; i < bytes; i++) data[i] = (seed = seed * 1103515245 + 12345) >> 16;
     int file = open(argv[1], O_RDWR | O_CREAT, 0666);
     if (file < 0 || pwrite(file, data, bytes, 0) != (ssize_t)bytes || fsync(file)) return 1;
+    if (by_turns) {
+        in_place = 1;
+        other = open("other", O_RDWR | O_CREAT, 0666);
+        if (other < 0 || pwrite(other, data, bytes, 0) != (ssize_t)bytes || fsync(other)) return 1;
+    }
     for (size_t i = 0; i < count; i++) {
         double start = now();
+        if (by_turns) { int next = other; other = file; file = next; }
         if (!in_place) { close(file); file = open(argv[1], O_RDWR | O_CREAT | O_TRUNC, 0666); }
         for (size_t done = 0; done < bytes;) {
             ssize_t part = pwrite(file, data + done, bytes - done, done);
@@ -229,12 +236,18 @@ impl Bench {
         let state = Small { x: 1.5, n: 3, name: "small".into() };
         let mut save = || median((0..40).map(|_| seconds(|| checkpoint.save(&state).expect("saved"))).collect());
         // In turn, so that a machine that becomes busy is so for both.
-        let rounds: Vec<_> = (0..25).map(|_| (save(), self.in_c(150, 40, "place"))).collect();
+        let (mut in_place, mut by_turns) = (Vec::new(), Vec::new());
+        for _ in 0..25 {
+            let ours = save();
+            in_place.push((ours, self.in_c(150, 40, "place")));
+            by_turns.push((ours, self.in_c(150, 40, "turns")));
+        }
         println!(
             "small save, Rust                {:8.3} ms",
-            median(rounds.iter().map(|round| round.0).collect()) * 1e3
+            median(in_place.iter().map(|round| round.0).collect()) * 1e3
         );
-        self.compare("  write + fdatasync in C", &rounds, Some(1.2));
+        self.compare("  write + fdatasync in C", &in_place, Some(1.2));
+        self.compare("  the same, two files by turns", &by_turns, None);
         if self.python {
             let rounds = self.beside_pickle("small", 7, &mut save);
             println!(
