@@ -395,9 +395,9 @@ fn table(path: &Path, columns: Option<&OsStr>) -> Result<Part, Failure> {
     let columns = columns.map(names_of_columns).transpose()?;
     let bytes = read(&what, path)?;
     let spinner = progress::spinner("reading the table");
-    let table = Table::read(&bytes, columns.as_deref());
+    let table = in_own_threads(|| Table::read(&bytes, columns.as_deref()));
     spinner.finish_and_clear();
-    let table = table.map_err(|error| {
+    let table = table?.map_err(|error| {
         let failure = usage(format!("{what}: {error}"));
         let save = "save it as UTF-8 text, comma-separated (CSV)";
         match &error {

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::access_point::in_own_threads;
 use super::failure::Failure;
 use super::request::usage;
 use crate::plan::Word;
@@ -272,7 +273,7 @@ pub(super) fn read(what: &str, path: &Path) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
         std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).map(|_| bytes)
     } else {
-        read_large(path)
+        in_own_threads(|| read_large(path))?
     };
     bytes.map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => usage(format!("{what}: there is no such file")),

@@ -50,6 +50,8 @@ enum On {
     EveryRelease,
     /// The pool whose machines share nothing.
     Transfer,
+    /// One like that whose machines are switched off now and then, with all that runs on them; of every release.
+    EveryRestless,
     /// The pool whose machines share alice's home.
     SharedHome,
     /// That, of every release.
@@ -81,8 +83,8 @@ const TESTS: [Test; 83] = tests![
     EveryRelease evictions::an_evicted_job_goes_on_where_it_was,
     EveryRelease evictions::what_is_finished_is_kept_from_a_program_that_ignores_an_eviction,
     EveryRelease chain::a_chain_is_as_a_run_in_one_go,
-    EveryRelease checkpoint::a_python_program_loses_no_more_than_the_interval,
-    EveryRelease checkpoint::a_shell_program_loses_no_more_than_the_interval,
+    EveryRestless checkpoint::a_python_program_loses_no_more_than_the_interval,
+    EveryRestless checkpoint::a_shell_program_loses_no_more_than_the_interval,
     Transfer     checkpoint::an_evicted_r_program_goes_on_where_it_was,
     EveryRelease rows::values_of_a_table_arrive_byte_for_byte,
     EveryRelease tree::groups_are_merged_on_the_way,
@@ -171,17 +173,19 @@ fn main() -> ExitCode {
     let mut trials = Vec::new();
     for (number, release) in releases.split(',').enumerate() {
         let transfer = Arc::new(Site::new(release, Setting::Transfer));
+        let restless = Arc::new(Site::new(release, Setting::Transfer));
         let shared = Arc::new(Site::new(release, Setting::SharedHome));
         let two = Arc::new(Site::new(release, Setting::TwoMachines));
         let one = Arc::new(Site::new(release, Setting::OneMachine));
         let molecules = Arc::new(Site::new(release, Setting::Molecules));
         for (on, name, test) in TESTS {
-            let is_of_first = !matches!(on, On::EveryRelease | On::EverySharedHome);
+            let is_of_first = !matches!(on, On::EveryRelease | On::EveryRestless | On::EverySharedHome);
             if number > 0 && is_of_first || on == On::Molecules && release != "trixie" {
                 continue;
             }
             let site = Arc::clone(match on {
                 On::SharedHome | On::EverySharedHome => &shared,
+                On::EveryRestless => &restless,
                 On::TwoMachines => &two,
                 On::OneMachine => &one,
                 On::Molecules => &molecules,
@@ -196,7 +200,7 @@ fn main() -> ExitCode {
                 Err(error) => Err(error.into()),
             }));
         }
-        sites.extend([transfer, shared, two, one, molecules]);
+        sites.extend([transfer, restless, shared, two, one, molecules]);
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     for site in sites {
