@@ -164,7 +164,7 @@ def table(folder):
     does. Bytes read into one record for all rows are the fastest that the crate can; that is shown, too.
     """
     rows = folder / "rows.csv"
-    # Each time a folder of its own: ext4 makes files slowly for seconds where as many were deleted.
+    # Each time a folder of its own: ext4 makes files slowly for five minutes where thousands were deleted. TMPDIR says where.
     targets = (folder / f"table-{number}" for number in itertools.count())
     with open(rows, "w") as out:
         out.write("n,rho,name\n")

@@ -28,6 +28,8 @@ pub(super) struct Slots<M: Medium = Disk> {
     medium: M,
     paths: [PathBuf; 2],
     files: [Option<M::File>; 2],
+    /// How long each is since its last save here.
+    lengths: [Option<u64>; 2],
     newest: Option<usize>,
     /// Whether the newest is known to be on the disk, and not only in the memory of this machine.
     lasting: bool,
@@ -121,7 +123,15 @@ impl<M: Medium> Slots<M> {
         key: &str,
         missing: &dyn Fn(&Header) -> Result<Option<String>, CheckpointError>,
     ) -> Result<(Self, Contents), CheckpointError> {
-        let mut slots = Self { medium, paths, files: [None, None], newest: None, lasting: false, buffer: Vec::new() };
+        let mut slots = Self {
+            medium,
+            paths,
+            files: [None, None],
+            newest: None,
+            lengths: [None; 2],
+            lasting: false,
+            buffer: Vec::new(),
+        };
         let mut contents = [slots.look(0)?, slots.look(1)?];
         let generation = |content: &Content| match content {
             Content::Whole { header, .. } => Some(header.generation),
@@ -176,7 +186,12 @@ impl<M: Medium> Slots<M> {
         let Some(file) = &self.files[target] else {
             return Err(doing("write")(io::ErrorKind::NotFound.into()));
         };
-        let before = self.medium.length(file).map_err(doing("read"))?;
+        // Once it was asked for, the kernel gives the next write a time of its own, which goes through the file system's journal and makes
+        // a small save half as long again: so it is remembered.
+        let before = match self.lengths[target].take() {
+            Some(length) => length,
+            None => self.medium.length(file).map_err(doing("read"))?,
+        };
         if before == 0 {
             // The name has to last as long as what the file will hold.
             let folder = path.parent().unwrap_or(Path::new("."));
@@ -190,10 +205,12 @@ impl<M: Medium> Slots<M> {
             Wrong::Medium(error) => doing("write")(error),
             Wrong::State(wrong) => SaveError::Encode(wrong),
         })?;
-        if before / 2 > length.saturating_add(SLACK) {
+        let is_shortened = before / 2 > length.saturating_add(SLACK);
+        if is_shortened {
             self.medium.set_length(file, length).map_err(doing("shorten"))?;
         }
         self.medium.sync(file).map_err(doing("sync"))?;
+        self.lengths[target] = Some(if is_shortened { length } else { before.max(length) });
         self.newest = Some(target);
         Ok(())
     }

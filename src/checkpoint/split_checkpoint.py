@@ -1169,6 +1169,8 @@ class _Slots:
     def __init__(self, paths, key, missing):
         self.paths = paths
         self.files = [None, None]
+        # How long each is since its last save here.
+        self.lengths = [None, None]
         self.newest = None
         # Whether the newest is known to be on the disk, and not only in the memory of this machine.
         self.lasting = False
@@ -1309,13 +1311,19 @@ class _Slots:
         if self.files[target] is None:
             self.files[target] = os.open(self.paths[target], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         file = self.files[target]
-        before = os.fstat(file).st_size
+        # Once it was asked for, the kernel gives the next write a time of its own, which goes through the file system's journal and makes
+        # a small save half as long again: so it is remembered.
+        before, self.lengths[target] = self.lengths[target], None
+        if before is None:
+            before = os.fstat(file).st_size
         if not before:
             _sync_folder(os.path.dirname(self.paths[target]) or '.')
         length = _Writer(file).write(header, state, pickled)
         if before // 2 > length + _SLACK:
             os.ftruncate(file, length)
+            before = length
         _sync(file)
+        self.lengths[target] = max(before, length)
         self.newest = target
 
     def close(self):
