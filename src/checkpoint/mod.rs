@@ -60,7 +60,7 @@
 //! step ends nothing is saved, and once the end is recorded SIGTERM ends the program as it does any other.
 //!
 //! A tick that finds nothing due reads one flag: 1.1 ns. A save waits for the disk: a small one about as long as a write and an `fdatasync` in
-//! C where these take milliseconds, and 1.5 times as long on the fastest disks; one of 100 MB of [`numbers`] about as long as a new file's write and
+//! C; one of 100 MB of [`numbers`] about as long as a new file's write and
 //! `fsync` in C (1.5 to 2.5 times those in place); where that is too long, [`Settings::in_background`] holds the loop for no longer than a copy in memory. `cargo bench --bench checkpoint` measures it.
 //!
 //! # What the environment says

@@ -165,7 +165,7 @@ impl Chaos<'_> {
                 return end.returned();
             }
             let stuck = || folder.run(["condor_q", "-nobatch", "-allusers"]).out;
-            assert!(start.elapsed() < PATIENCE, "a chunk is stuck: {}", stuck());
+            assert!(last.elapsed() < PATIENCE, "a chunk is stuck: {}", stuck());
             if last.elapsed() >= PAUSE && self.made.values().sum::<usize>() < wanted {
                 // Each kind once, and then by chance.
                 let unmade: Vec<Fault> =
