@@ -19,7 +19,7 @@ echo $SPLIT_FIRST
 
 fn run<'a>(dir: &'a Dir, script: &str) -> Split<'a> {
     let shown = dir.shown();
-    let run = dir.split("run --total 1..=6 --chunks 6 --jobs 2 -- sh -c");
+    let run = dir.split_on_a_terminal("run --total 1..=6 --chunks 6 --jobs 2 -- sh -c");
     run.arg(format!("cd '{shown}'\n{script}"))
 }
 

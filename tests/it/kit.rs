@@ -160,6 +160,11 @@ impl Dir {
         self.command(SPLIT).args(words.split_whitespace())
     }
 
+    /// `split`, which the end of its terminal ends also where whoever runs the tests ignores that (nohup).
+    pub(crate) fn split_on_a_terminal(&self, words: &str) -> Split<'_> {
+        self.command("env").args(["--default-signal=HUP", SPLIT]).args(words.split_whitespace())
+    }
+
     /// Another program, as `split` is run.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Split<'_> {
         let mut command = Command::new(program);

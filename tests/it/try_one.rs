@@ -308,7 +308,7 @@ fn children_are_gone(dir: &Dir) {
 fn waiting<'a>(dir: &'a Dir, before: &str, command: &str) -> Started<'a> {
     let script = format!("cd '{}'\n{before}\n{WAITS}", dir.shown());
     planned(dir, "", &["sh", "-c", &script.replace('{', "{{").replace('}', "}}")]);
-    let started = dir.split(command).start();
+    let started = dir.split_on_a_terminal(command).start();
     until("it waits", || children(dir).len() == 1);
     started
 }
