@@ -33,8 +33,11 @@ pub(super) fn read_gently(rules: &AccessPoint) -> Result<(), Failure> {
 }
 
 /// Does some work in threads of its own, few where this machine is an access point: before a plan is known, nothing says yet how
-/// many all the rest may use.
-pub(super) fn in_own_threads<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
+/// many all the rest may use. Where that does not pay the work is to use no threads.
+pub(super) fn in_own_threads<T: Send>(pays: bool, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
+    if !pays {
+        return Ok(work());
+    }
     let threads = if is_access_point() { AccessPoint::THREADS.into() } else { 0 };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|error| Failure::new(Exit::Machine, format!("cannot start threads: {error}")))?;

@@ -77,7 +77,7 @@ impl Cost {
             Self::Each(seconds) => Costs::even(items, *seconds),
             Self::Formula(formula) => {
                 let refuse = |error: ConditionError| usage(format!("--cost {}: {error}", formula.text()));
-                let stretches = in_own_threads(|| stretches(formula, space, rows))?;
+                let stretches = in_own_threads(true, || stretches(formula, space, rows))?;
                 Costs::of_stretches(stretches.map_err(refuse)?)
             }
         };

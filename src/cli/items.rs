@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::output::count;
 use super::progress;
 use super::request::usage;
-use super::values::{Given, Many, named, read};
+use super::values::{Given, MUCH, Many, named, read};
 use crate::exit::Exit;
 use crate::plan::{Placeholder, Plan, Slot, Word};
 use crate::rows::{self, FilesError, Separator, Table, TableError, find_files, line_of_value, read_files, read_lines};
@@ -162,7 +162,7 @@ impl Items {
             return Ok(false);
         }
         let spinner = progress::spinner("looking for the items that count");
-        let kept = in_own_threads(|| self.kept())?.map_err(fail);
+        let kept = in_own_threads(true, || self.kept())?.map_err(fail);
         spinner.finish_and_clear();
         let kept = kept?;
         if kept.is_empty() {
@@ -395,7 +395,7 @@ fn table(path: &Path, columns: Option<&OsStr>) -> Result<Part, Failure> {
     let columns = columns.map(names_of_columns).transpose()?;
     let bytes = read(&what, path)?;
     let spinner = progress::spinner("reading the table");
-    let table = in_own_threads(|| Table::read(&bytes, columns.as_deref()));
+    let table = in_own_threads(bytes.len() > MUCH, || Table::read(&bytes, columns.as_deref()));
     spinner.finish_and_clear();
     let table = table?.map_err(|error| {
         let failure = usage(format!("{what}: {error}"));
@@ -504,7 +504,7 @@ fn files(here: &Path, patterns: &[OsString]) -> Result<Part, Failure> {
     };
     let found: Vec<PathBuf> = find_files(here, patterns).map_err(fail)?;
     let bar = progress::bar(found.len() as u64, "reading the files");
-    let block = in_own_threads(|| read_files(here, &found, &|| bar.inc(1)))?;
+    let block = in_own_threads(true, || read_files(here, &found, &|| bar.inc(1)))?;
     bar.finish_and_clear();
     let block = block.map_err(fail)?;
     Ok(Part::new(listed(vec![FILE.to_owned()], &block, true), Some(block), Vec::new()))

@@ -82,7 +82,7 @@ pub(super) fn by_what_was_tried(
     let per_item = |command: &Command| command.runs_per_item(&plan.space, plan.yields.stdin_items);
     let runs_per_item = plan.chain.is_none() && plan.command.as_ref().is_some_and(per_item);
     let pacing = cost::with_budget(pacing, probe, plan.tail_rounds, &expected, runs_per_item);
-    let seen = seen(layout, gathered).or(plan.seen);
+    let seen = seen(layout, gathered);
     let (expected, target) = (Some(expected.milliseconds()), Some(probe.target));
     let mut wanted = Plan { cut, pacing, expected, target, seen, ..plan.clone() };
     let notes = [ask_for_memory(&mut wanted, probe.memory_is_said), ask_for_disk(&mut wanted, probe.disk_is_said)];
@@ -90,11 +90,8 @@ pub(super) fn by_what_was_tried(
     let asks = format!("each job asks for {memory} of memory and {disk} of disk");
     let used = match seen {
         Some(Seen { memory, disk, .. }) => {
-            format!(
-                "those that tried items used {} and {} at most, as logs/events.log says",
-                binary(memory),
-                binary(disk)
-            )
+            let and_disk = if disk > 0 { format!(" and {}", binary(disk)) } else { String::new() };
+            format!("those that tried items used {}{and_disk} at most, as logs/events.log says", binary(memory))
         }
         None => "logs/events.log does not say what those used that tried items".to_owned(),
     };

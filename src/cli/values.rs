@@ -273,7 +273,10 @@ pub(super) fn read(what: &str, path: &Path) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
         std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).map(|_| bytes)
     } else {
-        in_own_threads(|| read_large(path))?
+        // Whatever else it is, it is read from its start to its end.
+        let is_much = path.metadata().is_ok_and(|found| found.is_file() && found.len() > MUCH as u64);
+        let read = || if is_much { read_much(path) } else { std::fs::read(path) };
+        in_own_threads(is_much, read)?
     };
     bytes.map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => usage(format!("{what}: there is no such file")),
@@ -282,19 +285,21 @@ pub(super) fn read(what: &str, path: &Path) -> Result<Vec<u8>, Failure> {
     })
 }
 
-/// The bytes of a file. Of a large one most of the time goes into memory that is used for the first time, so several threads read it.
-fn read_large(path: &Path) -> io::Result<Vec<u8>> {
-    const PART: usize = 1 << 20;
+/// From so many bytes on several threads read a file, and what is in it.
+pub(super) const MUCH: usize = 1 << 20;
+
+/// The bytes of a large file. Most of the time goes into memory that is used for the first time, so several threads read it.
+fn read_much(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
-    let found = file.metadata()?;
-    let length = if found.is_file() { usize::try_from(found.len()).unwrap_or(0) } else { 0 };
-    let mut bytes = vec![0; if length > PART { length } else { 0 }];
-    let parts = bytes.par_chunks_mut(PART).enumerate();
-    parts.try_for_each(|(number, part)| file.read_exact_at(part, (number * PART) as u64))?;
-    // What is not known to be there, or has been added since.
-    if !bytes.is_empty() {
-        file.seek(SeekFrom::Start(bytes.len() as u64))?;
+    let mut bytes = vec![0; usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX)];
+    let parts = bytes.par_chunks_mut(MUCH).enumerate();
+    match parts.try_for_each(|(number, part)| file.read_exact_at(part, (number * MUCH) as u64)) {
+        // It has become shorter meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return std::fs::read(path),
+        read => read?,
     }
+    // What has been added since.
+    file.seek(SeekFrom::Start(bytes.len() as u64))?;
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
@@ -310,9 +315,9 @@ mod tests {
             let bytes: Vec<u8> = (0..length as u32).map(|place| (place % 251) as u8).collect();
             let path = folder.path().join("file");
             std::fs::write(&path, &bytes).expect("written");
-            assert!(read_large(&path).expect("read") == bytes, "{length} bytes");
+            assert!(read_much(&path).expect("read") == bytes, "{length} bytes");
         }
-        assert!(read_large(Path::new("/dev/null")).expect("read").is_empty());
+        assert!(read("--table", Path::new("/dev/null")).expect("read").is_empty());
     }
 
     fn values(text: &str) -> Result<Vec<String>, Failure> {

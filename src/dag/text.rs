@@ -38,8 +38,9 @@ const BLOCK: usize = 1 << 20;
 
 /// The folder of a chunk's partials, where these are spread over folders: condor_submit fills in the number.
 const SHARD: &str = "outputs/$INT(shard,%06d)";
-/// A chunk's rows and files, as condor_submit fills it in: `rows::chunk_place`.
+/// The folder of a segment's state, in the same way.
 const SEGMENT_FOLDER: &str = "chunk-$INT(chunk,%06d)-s$INT(segment,%04d)";
+/// A chunk's rows and files: `rows::chunk_place`.
 const CHUNK_FOLDER: &str = "$INT(thousand,%03d)/chunk-$INT(chunk,%06d)";
 
 /// Stand for the nodes and for their names in the rendered plan.dag; no template holds NUL.

@@ -44,6 +44,9 @@ pub enum Exit {
     Signal(i32),
 }
 
+/// No machine has so much, in bytes: what says so is damaged, or no honest execute point's.
+const TOO_MUCH: u64 = 16 << 40;
+
 /// What a job was seen to use, at most, in bytes; 0 where nothing is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Used {
@@ -198,9 +201,9 @@ impl<'a> Event<'a> {
     }
 }
 
-/// So many times 2 to this power, or as many as can be counted.
+/// So many times 2 to this power, but for [`TOO_MUCH`].
 fn bytes(usage: u64, power: u32) -> u64 {
-    usage.saturating_mul(1 << power)
+    usage.checked_mul(1 << power).filter(|bytes| *bytes < TOO_MUCH).unwrap_or(0)
 }
 
 /// A line for people: of bounded length, harmless for a terminal.
@@ -305,7 +308,10 @@ mod tests {
             table(&format!("{head}{disk}\t   Memory (MB)          :           1024      1024 \n")),
             used(0, 3541)
         );
-        assert_eq!(table("\t   Memory (MB)          :    99999999999999999     1024      1024 \n").memory, u64::MAX);
+        for much in ["99999999999999999", "18446744073709551615", "16777216"] {
+            let said = format!("\t   Memory (MB)          :    {much}     1024      1024 \n");
+            assert_eq!(table(&said), Used::default(), "{much} MB");
+        }
         assert_eq!(table("\t   Memory (MB)          :    -5     1024      1024 \n"), Used::default());
         let size = "006 (3.0.0) 2026-11-22 21:37:42 Image size of job updated: 3750\n\t5  -  MemoryUsage of job (MB)\n\t4908  -  ResidentSetSize of job (KB)\n";
         assert_eq!(event(size).used(), used(5, 0));

@@ -270,7 +270,9 @@ impl History {
         self.events += 1;
         self.now = self.time(event.time);
         self.pulse.advance(self.now, self.memory());
-        if matches!(event.code, 4..=6) && self.job(event.job).is_some_and(Job::counts) {
+        if matches!(event.code, 4..=6)
+            && self.job(event.job).is_some_and(|job| job.counts() && job.node != NodeName::Other)
+        {
             self.used = self.used.most(event.used());
         }
         match event.code {

@@ -64,7 +64,8 @@ pub fn keep(outputs: &Path, space: &Space, rows: &Rows) -> Result<(), StoreError
         let path = outputs.join(file_name(number));
         let mut draft = Draft::new(&path, 0o666)?;
         write_csv(&mut draft, listed, block, 0, listed.rows).map_err(StoreError::on("write", &path))?;
-        // They may be many, and can be read again from where they were: the disk is not waited for. Their identity is in the plan.
+        // As for the chunks' rows the disk is not waited for, which would take longer than all the rest of planning. If the power fails before they
+        // are there, their identity tells, and the same plan made again writes them.
         draft.commit_unsynced()?;
     }
     Ok(())

@@ -240,7 +240,9 @@ impl<'a> Records<'a> {
     fn rows(mut self, due: usize, trim: bool) -> Result<(RowBlock, Vec<Longest>), TableError> {
         let behind = usize::try_from(self.reader.position().byte()).unwrap_or(usize::MAX).min(self.text.len());
         let rest = &self.text[behind..];
-        if rest.len() >= LARGE && memchr::memchr(b'"', rest).is_none() {
+        // A mark at the start of a part would be taken for a byte order mark.
+        let has_mark = || memchr::memmem::find(rest, b"\xef\xbb\xbf").is_some();
+        if rest.len() >= LARGE && memchr::memchr(b'"', rest).is_none() && !has_mark() {
             return side_by_side(self.text, behind, self.separator, due, trim);
         }
         let mut rows = Collected::new(rest, due);
@@ -471,6 +473,22 @@ mod tests {
         let text = text.as_ref();
         let error = read(text, columns).err().unwrap_or_else(|| panic!("{} is read", text.escape_ascii()));
         assert_eq!(error.to_string(), message, "{}", text.escape_ascii());
+    }
+
+    /// Such as those of files that were put together.
+    #[test]
+    fn byte_order_marks_within_are_values_however_much_there_is() {
+        for rows in [3, 300] {
+            let row = |row: usize| format!("{}{row},0\n", if row.is_multiple_of(2) { "" } else { "\u{feff}" });
+            let table = read(format!("a,b\n{}", (0..rows).map(row).collect::<String>()), &[]).expect("a table");
+            for odd in (1..rows).step_by(2) {
+                assert_eq!(
+                    table.block.field(odd as u64, 0),
+                    Some(format!("\u{feff}{odd}").as_bytes()),
+                    "{odd} of {rows}"
+                );
+            }
+        }
     }
 
     /// A quote anywhere behind the header has it read in one go.

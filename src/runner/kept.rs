@@ -108,6 +108,7 @@ impl<'a> Kept<'a> {
             let ours: Vec<&Header> = ours.collect();
             self.was_done(ours.into_iter());
         }
+        self.before.sort_unstable_by_key(|run| run.items.start());
     }
 
     /// Takes account of records that were there before.
@@ -135,7 +136,7 @@ impl<'a> Kept<'a> {
         job.slices(chunk, items).flat_map(|slice| without(slice, &covered)).collect()
     }
 
-    /// What was computed before this run of the job, in the order in which it was recorded.
+    /// What was computed before this run of the job, in the order of the items.
     pub(super) fn before(&self) -> &[Timed] {
         &self.before
     }

@@ -48,6 +48,7 @@ struct State {
     /// Those of the programs, each with the way to tell it to save its state, if it keeps one.
     groups: HashMap<Pid, Option<Arc<Telling>>>,
     stopped: bool,
+    killed: bool,
 }
 
 /// How a program is told to save its state, and whether it was.
@@ -162,6 +163,7 @@ impl Running {
     pub fn stop(&self, signal: Signal) {
         let mut state = self.lock();
         let again = std::mem::replace(&mut state.stopped, true);
+        state.killed |= signal == Signal::KILL;
         for (&group, telling) in &state.groups {
             match telling {
                 // It is given time, unless it is told once more.
@@ -176,6 +178,11 @@ impl Running {
     #[must_use]
     pub fn stopped(&self) -> bool {
         self.lock().stopped
+    }
+
+    /// Whether what ran was killed, as it had not ended in the time that it was given.
+    pub(super) fn was_killed(&self) -> bool {
+        self.lock().killed
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

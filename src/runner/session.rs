@@ -423,7 +423,12 @@ impl<'a> Session<'a> {
         let until = limit.as_ref().map(|limit| limit.at);
         let nudge = keeper.map(Keeper::nudge);
         let process = Process { of_run: &of_run, stdin, stderr: said, until, nudge, ..process };
-        let ended = match program::run(process, running) {
+        let ended = program::run(process, running).map(|ended| {
+            // It was told, and the time that its job has left to end was over.
+            let was_unheard = ended.was_unheard || (keeper.is_some() && running.was_killed());
+            program::Ended { was_unheard, ..ended }
+        });
+        let ended = match ended {
             Ok(ended) if keeper.is_some_and(|keeper| has_saved(keeper, &ended, running)) => {
                 let whole = ended.status.code() == Some(SAVED);
                 let was_told = ended.was_nudged || running.stopped();

@@ -476,6 +476,35 @@ fn a_state_that_may_be_older_than_what_was_printed_is_not_gone_on_from() {
     dir.split("reduce .").answers(&(1..=20).map(|item| format!("{item}\n")).collect::<String>());
 }
 
+/// It saves now and then, and is at a long step when its job is evicted: what ends it then does not wait for a save.
+#[test]
+fn an_eviction_that_is_not_heard_leaves_no_state_that_is_older_than_what_was_printed() {
+    let program = "trap '' TERM\nnext=1\n[ -e $SPLIT_CHECKPOINT_DIR/state ] && next=$(cat $SPLIT_CHECKPOINT_DIR/state)\n\
+        while [ $next -le 20 ]; do\n\
+        if [ $next = 13 ] && [ ! -e \"$LOG.hung\" ]; then touch \"$LOG.hung\"; sleep 60; fi\n\
+        echo $next | tee -a \"$LOG\"\nnext=$((next + 1))\n\
+        [ $((next % 5)) -gt 0 ] || echo $next > $SPLIT_CHECKPOINT_DIR/state\ndone\n";
+    let dir = Dir::new();
+    dir.write("count.sh", program);
+    let log_is = format!("LOG={}", dir.path("log").display());
+    dir.split(&format!("plan --total 1..=100 --chunks 1 --reduce concat --checkpoint --env {log_is} -- sh count.sh"))
+        .ok();
+    sandbox(&dir, "one");
+    dir.write("machine", "MachineMaxVacateTime = 1 * 2\n");
+    let machine = format!("_CONDOR_MACHINE_AD={}", dir.path("machine").display());
+    let runner = dir.command("/usr/bin/env").args(["-i", &machine]).arg(dir.path("one/condor_exec.exe"));
+    let at_work = runner.args(["exec", "job.json", "0", "0", "100"]).within("one").start();
+    until("the long step", || dir.path("log.hung").exists());
+    at_work.signal(Signal::TERM);
+    assert_eq!(at_work.wait().says("only exit code 85 says").code, Some(130));
+    carry(&dir, "one", "two");
+    let done = job(&dir, "two").run();
+    assert_eq!(done.code, Some(0), "{}", done.transcript());
+    let partial = dir.names("two").into_iter().find(|name| name.ends_with(".part")).expect("a partial");
+    fs::copy(dir.path("two").join(&partial), dir.path("outputs").join(&partial)).expect("brought back");
+    dir.split("reduce .").answers(&(1..=20).map(|item| format!("{item}\n")).collect::<String>());
+}
+
 /// A shell ends at SIGTERM and does not say whether all is saved, so nobody knows which lines of the file belong to the state.
 #[test]
 fn a_shell_that_hides_the_exit_code_makes_the_next_try_start_where_files_and_state_agree() {

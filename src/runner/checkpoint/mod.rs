@@ -423,7 +423,7 @@ impl<'a> Keeper<'a> {
 }
 
 /// What is said of a state that is of no use.
-pub(super) const UNMATCHED: &str = "the program was ended by SIGTERM after it had printed something or written files, and only exit \
+pub(super) const UNMATCHED: &str = "the program was ended after it had printed something or written files, and only exit \
     code 85 says that its state is as far as these; starting from the beginning";
 
 /// How long a file is; 0 where there is none.
