@@ -164,15 +164,35 @@ impl Engine {
             self.phase = Phase::Going;
             return Ok(None);
         };
+        let state = match self.go_on(&found, migrate) {
+            Ok(state) => state,
+            Err(error) => {
+                // Once that is mended, it is still there to go on from.
+                self.phase = Phase::Found(Some(found));
+                return Err(error);
+            }
+        };
+        match found.header.done {
+            true => self.end(),
+            false => self.phase = Phase::Going,
+        }
+        Ok(Some((state, found.header.position)))
+    }
+
+    fn go_on<S: DeserializeOwned>(
+        &self,
+        found: &Found,
+        migrate: Option<&super::settings::Migrate<S>>,
+    ) -> Result<S, CheckpointError> {
         let old = Old { path: &found.path, payload: &found.payload };
-        if found.header.version == self.header.version && !found.header.done {
-            self.outputs.are_those_of(&found.path, &found.header.outputs)?;
+        if found.header.version == self.header.version {
+            self.outputs.are_those_of(&found.path, &found.header.outputs, found.header.done)?;
         }
         let state = match (found.header.version == self.header.version, migrate) {
             (true, _) => old.read()?,
             (false, Some(migrate)) if found.header.version < self.header.version => migrate(found.header.version, old)?,
             (false, _) => {
-                let (found, path) = (found.header.version, found.path);
+                let (found, path) = (found.header.version, found.path.clone());
                 return Err(CheckpointError::Version { path, found, expected: self.header.version });
             }
         };
@@ -180,11 +200,7 @@ impl Engine {
         if let Some(length) = found.header.printed {
             printed::go_back(length)?;
         }
-        match found.header.done {
-            true => self.end(),
-            false => self.phase = Phase::Going,
-        }
-        Ok(Some((state, found.header.position)))
+        Ok(state)
     }
 
     /// The answer, where the loop was done; an answer has no older layouts.

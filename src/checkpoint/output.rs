@@ -10,11 +10,12 @@
 //! Invariant: a checkpoint is gone on from only if all is there that had been written when it was saved. What another program has
 //! left under a file's name is not written over.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,6 +24,9 @@ use serde::{Deserialize, Serialize};
 use super::error::{CheckpointError, quoted};
 use super::key::Key;
 use crate::store::{self, StoreError};
+
+/// The outputs that this process has had, by their paths, with their names in the folder of the checkpoints.
+static OURS: Mutex<BTreeMap<PathBuf, PathBuf>> = Mutex::new(BTreeMap::new());
 
 /// So much is collected before it is written.
 const BUFFER: usize = 1 << 16;
@@ -66,6 +70,9 @@ struct Shared {
     /// In the folder of the checkpoints.
     own: PathBuf,
     phase: Phase,
+    /// Whether another file may be replaced that has its path: what other items left in the folder that the program starts in, and no
+    /// output of another loop.
+    may_replace: bool,
     /// Whether what there is to go on from has its own name; else it has the program's.
     is_own: bool,
     /// Whether the file has both names.
@@ -122,6 +129,7 @@ impl Outputs {
             name: String::new(),
             own: PathBuf::new(),
             phase: Phase::Before,
+            may_replace: false,
             is_own: true,
             is_linked: false,
             buffer: Vec::new(),
@@ -151,6 +159,10 @@ impl Outputs {
             // The program may change its working folder later on.
             let path = std::path::absolute(&output.path).map_err(StoreError::on("find", &output.path))?;
             output.own = key.output(folder, &name);
+            let is_below = std::env::current_dir().is_ok_and(|here| path.starts_with(here))
+                && !path.components().any(|part| part == Component::ParentDir);
+            let mut ours = OURS.lock().unwrap_or_else(PoisonError::into_inner);
+            output.may_replace = is_below && *ours.entry(path.clone()).or_insert(output.own.clone()) == output.own;
             output.path = path;
             output.name = name.clone();
             names.push(name);
@@ -163,6 +175,11 @@ impl Outputs {
         for output in &self.0 {
             let mut output = lock(output);
             let Some(written) = written.iter().find(|written| written.name == output.name) else { continue };
+            if written.bytes == 0 {
+                // Any file would do.
+                output.is_own = output.own.exists();
+                continue;
+            }
             let own = found(&output.own, written)?;
             output.is_own = matches!(own, Found::Whole);
             // After the end the file is its user's.
@@ -178,11 +195,11 @@ impl Outputs {
         Ok(None)
     }
 
-    /// Refuses a checkpoint that was saved with other outputs.
-    pub(super) fn are_those_of(&self, path: &Path, written: &[Written]) -> Result<(), CheckpointError> {
+    /// Refuses a checkpoint that was saved with other outputs. Where all is done, one that is not asked for any more does no harm.
+    pub(super) fn are_those_of(&self, path: &Path, written: &[Written], is_done: bool) -> Result<(), CheckpointError> {
         let names: Vec<_> = self.0.iter().map(|output| lock(output).name.clone()).collect();
         let lacking = names.iter().find(|name| written.iter().all(|written| written.name != **name));
-        let odd = written.iter().find(|written| !names.contains(&written.name));
+        let odd = written.iter().find(|written| !is_done && !names.contains(&written.name));
         let wrong = match (lacking, odd) {
             (None, None) => return Ok(()),
             (Some(name), _) => {
@@ -231,6 +248,14 @@ impl Outputs {
             let mut output = lock(output);
             output.phase = Phase::Over;
             if !output.is_linked {
+                if !output.may_replace && output.path.symlink_metadata().is_ok() {
+                    let (path, own) = (quoted(&output.path), quoted(&output.own));
+                    let wrong = format!(
+                        "is there by now, and is none of this loop's; with mv {path} {path}.other the next start puts there \
+                         what was written, which is in {own}"
+                    );
+                    return Err(CheckpointError::Output { path: output.path.clone(), wrong });
+                }
                 copy(&output.own, &output.path)?;
                 output.is_linked = true;
             }
@@ -284,6 +309,9 @@ impl Shared {
     }
 
     fn begin(&mut self, written: Option<&Written>, replaces: bool) -> Result<(), CheckpointError> {
+        self.may_replace &= replaces;
+        let goes_on = written.is_some();
+        let written = written.filter(|written| written.bytes > 0);
         if written.is_some() && !self.is_own {
             // It lost the second name, as files do that are copied by hand.
             if self.own.exists() {
@@ -293,14 +321,20 @@ impl Shared {
                 copy(&self.path, &self.own)?;
             }
         }
-        let is_copy = match written {
-            Some(written) => matches!(found(&self.path, written)?, Found::Whole),
-            None => false,
-        };
+        self.free_name(written, goes_on)?;
+        if written.is_none() && self.own.exists() {
+            // What an earlier run wrote may be its user's by now, under a third name.
+            if std::mem::take(&mut self.is_linked) {
+                fs::remove_file(&self.path).map_err(StoreError::on("replace", &self.path))?;
+            }
+            fs::remove_file(&self.own).map_err(StoreError::on("remove", &self.own))?;
+        }
         let is_new = !self.own.exists();
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&self.own);
         let file = file.map_err(StoreError::on("write", &self.own))?;
-        self.give_name(replaces || is_copy)?;
+        if !self.is_linked {
+            self.give_name()?;
+        }
         self.length = written.map_or(0, |written| written.bytes);
         self.checksum = crc32fast::Hasher::new_with_initial(written.map_or(0, |written| written.checksum));
         file.set_len(self.length).map_err(StoreError::on("shorten", &self.path))?;
@@ -314,8 +348,14 @@ impl Shared {
     /// After the end: the file is there under its name.
     fn show(&mut self, is_known: bool, replaces: bool) -> Result<(), CheckpointError> {
         self.phase = Phase::Over;
-        if is_known && self.is_own && (replaces || !self.path.exists()) {
-            self.give_name(replaces)?;
+        self.may_replace &= replaces;
+        if is_known && self.is_own && (self.may_replace || !self.path.exists()) {
+            self.free_name(None, true)?;
+            if self.is_linked {
+                // It has its name anew: whoever collects what this run leaves sees it by that.
+                fs::remove_file(&self.path).map_err(StoreError::on("replace", &self.path))?;
+            }
+            self.give_name()?;
             if !self.is_linked {
                 copy(&self.own, &self.path)?;
             }
@@ -324,24 +364,30 @@ impl Shared {
         Ok(())
     }
 
-    /// Gives the file the name that the program has for it.
-    fn give_name(&mut self, replaces: bool) -> Result<(), CheckpointError> {
+    /// Removes what else has the name that the program has for the file, if it may go: it may also where it is a copy of what was
+    /// `written`.
+    fn free_name(&mut self, written: Option<&Written>, goes_on: bool) -> Result<(), CheckpointError> {
         let number = |path: &Path| path.metadata().ok().map(|found| (found.dev(), found.ino()));
         let there = number(&self.path);
         self.is_linked = there.is_some() && there == number(&self.own);
-        if self.is_linked {
+        if self.is_linked || self.path.symlink_metadata().is_err() {
             return Ok(());
         }
-        if self.path.symlink_metadata().is_ok() {
-            if !replaces {
-                let wrong = format!(
-                    "is there already, and not as this loop left it; rm {} starts it anew, another name keeps both",
-                    quoted(&self.path)
-                );
-                return Err(CheckpointError::Output { path: self.path.clone(), wrong });
-            }
-            fs::remove_file(&self.path).map_err(StoreError::on("replace", &self.path))?;
+        let there = written.map(|written| found(&self.path, written)).transpose()?;
+        if !(self.may_replace || matches!(there, Some(Found::Whole))) {
+            let path = quoted(&self.path);
+            let help = match goes_on {
+                true => format!("with mv {path} {path}.other the loop goes on with its own"),
+                false => format!("rm {path} starts it anew, another name keeps both"),
+            };
+            let wrong = format!("is there already, and not as this loop left it; {help}");
+            return Err(CheckpointError::Output { path: self.path.clone(), wrong });
         }
+        Ok(fs::remove_file(&self.path).map_err(StoreError::on("replace", &self.path))?)
+    }
+
+    /// Gives the file the name that the program has for it, if it can have two.
+    fn give_name(&mut self) -> Result<(), CheckpointError> {
         self.is_linked = link(&self.own, &self.path)?;
         if self.is_linked { Ok(store::sync_folder(store::parent(&self.path))?) } else { Ok(()) }
     }

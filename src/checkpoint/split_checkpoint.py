@@ -427,6 +427,10 @@ _printed = _Printed()
 # What is written
 
 
+# The outputs that this process has had, by their paths, with their names in the folder of the checkpoints.
+_ours = {}
+
+
 class Output:
     """A file that a loop appends to: what is written is in it once, however often the loop is interrupted.
 
@@ -443,6 +447,8 @@ class Output:
 
     def __init__(self, path):
         self.path = self.shown = os.fspath(path)
+        if not isinstance(self.path, str):
+            raise CheckpointError('an output has a path of text, and not %r' % (self.path,))
         self.name = os.path.basename(self.path)
         # In the folder of the checkpoints; None until a loop has it.
         self.own = None
@@ -451,6 +457,9 @@ class Output:
         # The file while its loop is under way, and whether what there is to go on from has its own name; else it has the program's.
         self.file = None
         self.is_own = True
+        # Whether another file may be replaced that has its path: what other items left in the folder that the program starts in, and no
+        # output of another loop.
+        self.may_replace = False
         # Whether the file has both names.
         self.is_linked = False
         self.buffer = bytearray()
@@ -499,15 +508,21 @@ class Output:
         """Gives it its name in the folder of the checkpoints."""
         if self.own is not None:
             raise CheckpointError('%s is the output of another loop' % self.shown)
-        if not self.name or len(self.name.encode(errors='replace')) > 100 or re.search(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff]', self.name):
+        if self.name in ('', '.', '..') or len(self.name.encode(errors='replace')) > 100 or re.search(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff]', self.name):
             raise CheckpointError('%s is no output: the name of its file is one line of at most 100 bytes' % _shown(self.shown))
         # The program may change its working folder later on.
         self.path = os.path.abspath(self.path)
         self.own = os.path.join(folder, '%s@%s.output' % (name, self.name))
+        is_below = self.path.startswith(os.path.join(os.getcwd(), ''))
+        self.may_replace = is_below and _ours.setdefault(self.path, self.own) == self.own
         self.lock = lock
 
     def missing(self, written, is_done):
         """What is missing of what had been written when something was saved; decides where to take it from."""
+        if not written['bytes']:
+            # Any file would do.
+            self.is_own = os.path.exists(self.own)
+            return None
         own = _found(self.own, written)
         self.is_own = own is None
         # After the end the file is its user's.
@@ -520,17 +535,31 @@ class Output:
 
     def begin(self, written, replaces):
         """Brings it to what it was when the state was saved that the loop goes on from; empties it where there is none."""
+        if self.file is not None:
+            # It began before, and another output did not.
+            self.close()
+        self.may_replace = self.may_replace and replaces
+        goes_on = written is not None
+        if goes_on and not written['bytes']:
+            written = None
         if written is not None and not self.is_own:
             # It lost the second name, as files do that are copied by hand.
             if os.path.exists(self.own):
                 os.remove(self.own)
             if not _link(self.path, self.own):
                 _copy(self.path, self.own)
-        is_copy = written is not None and _found(self.path, written) is None
+        self.free_name(written, goes_on)
+        if written is None and os.path.exists(self.own):
+            # What an earlier run wrote may be its user's by now, under a third name.
+            if self.is_linked:
+                os.remove(self.path)
+                self.is_linked = False
+            os.remove(self.own)
         is_new = not os.path.exists(self.own)
         file = os.open(self.own, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            self.give_name(replaces or is_copy)
+            if not self.is_linked:
+                self.give_name()
             self.length, self.checksum = (0, 0) if written is None else (written['bytes'], written['checksum'])
             os.ftruncate(file, self.length)
             if is_new:
@@ -542,22 +571,33 @@ class Output:
 
     def show(self, is_known, replaces):
         """After the end: the file is there under its name."""
-        if is_known and self.is_own and (replaces or not os.path.exists(self.path)):
-            self.give_name(replaces)
+        self.may_replace = self.may_replace and replaces
+        if is_known and self.is_own and (self.may_replace or not os.path.exists(self.path)):
+            self.free_name(None, True)
+            if self.is_linked:
+                # It has its name anew: whoever collects what this run leaves sees it by that.
+                os.remove(self.path)
+            self.give_name()
             if not self.is_linked:
                 _copy(self.own, self.path)
         self.is_linked = True
         self.close()
 
-    def give_name(self, replaces):
-        self.is_linked = os.path.exists(self.path) and os.path.samefile(self.path, self.own)
-        if self.is_linked:
+    def free_name(self, written, goes_on):
+        """Removes what else has the name that the program has for the file, if it may go: also a copy of what was written."""
+        self.is_linked = os.path.exists(self.path) and os.path.exists(self.own) and os.path.samefile(self.path, self.own)
+        if self.is_linked or not os.path.lexists(self.path):
             return
-        if os.path.lexists(self.path):
-            if not replaces:
-                raise CheckpointError('%s is there already, and not as this loop left it; rm %s starts it anew, another name keeps '
-                                      'both' % (self.path, shlex.quote(self.path)))
-            os.remove(self.path)
+        if not self.may_replace and (written is None or _found(self.path, written) is not None):
+            path = shlex.quote(self.path)
+            helps = 'with mv %s %s.other the loop goes on with its own' % (path, path)
+            if not goes_on:
+                helps = 'rm %s starts it anew, another name keeps both' % path
+            raise CheckpointError('%s is there already, and not as this loop left it; %s' % (self.path, helps))
+        os.remove(self.path)
+
+    def give_name(self):
+        """Gives the file the name that the program has for it, if it can have two."""
         self.is_linked = _link(self.own, self.path)
         if self.is_linked:
             _sync_folder(os.path.dirname(self.path))
@@ -572,6 +612,10 @@ class Output:
         """Nothing more is written."""
         self.close()
         if not self.is_linked:
+            if not self.may_replace and os.path.lexists(self.path):
+                path = shlex.quote(self.path)
+                raise CheckpointError('%s is there by now, and is none of this loop\'s; with mv %s %s.other the next start puts there '
+                                      'what was written, which is in %s' % (self.path, path, path, shlex.quote(self.own)))
             _copy(self.own, self.path)
             self.is_linked = True
 
@@ -610,6 +654,9 @@ class _Outputs:
         """Refuses a checkpoint that was saved with other outputs."""
         there, here = [written['name'] for written in found.get('outputs', [])], [output.name for output in self.all]
         lacking, odd = [name for name in here if name not in there], [name for name in there if name not in here]
+        if found['done']:
+            # What is not asked for any more does no harm.
+            odd = []
         if lacking:
             wrong = 'was saved without the output %s, in which what was due until then would be missing' % lacking[0]
         elif odd:
@@ -815,11 +862,10 @@ class _Engine:
             self.outputs.begin({}, replaces)
             self.is_resumed = True
             return None, None
-        if found['version'] == self.header['version'] and not found['done']:
+        if found['version'] == self.header['version']:
             self.outputs.check(found, self.slots)
         self.check_layout(found)
         data = self.slots.payload()
-        self.slots.found = None
         try:
             state = _unpack(data, self.chosen['pickle'])
         except (_Unreadable, ValueError, TypeError, RecursionError) as error:
@@ -838,6 +884,8 @@ class _Engine:
         self.outputs.begin(found, replaces)
         if found.get('printed') is not None:
             _printed.go_back(found['printed'])
+        # Until here, once what was wrong is mended, it is still there to go on from.
+        self.slots.found = None
         self.is_resumed = True
         self.header['done'] = found['done']
         if found['done']:

@@ -50,6 +50,8 @@ fn main() -> ExitCode {
         outputs::a_file_that_is_not_what_was_written_is_not_gone_on_from,
         outputs::either_name_is_enough,
         outputs::a_file_of_another_is_not_written_over,
+        outputs::what_is_its_users_stays,
+        outputs::a_file_on_another_file_system_is_there_at_the_end,
         outputs::a_loop_with_an_output_changes_its_language_half_way,
         packages::the_library_has_few_dependencies,
         python::the_library_for_python,

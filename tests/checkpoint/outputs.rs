@@ -159,6 +159,108 @@ pub(crate) fn a_file_of_another_is_not_written_over() {
     insta::assert_snapshot!("outputs that are not the loop's", refused.join("\n"));
 }
 
+/// What somebody has under a name is not lost by what a loop does.
+pub(crate) fn what_is_its_users_stays() {
+    // A result that was renamed, and the loop starts anew.
+    let dir = Dir::new();
+    run(&dir, 100).expect("done");
+    fs::rename(dir.path("sums.txt"), dir.path("first.txt")).expect("renamed");
+    for slot in ["a", "b"] {
+        fs::remove_file(dir.path(&format!("checkpoints/sum.{slot}.checkpoint"))).expect("there");
+    }
+    run(&dir, 3).expect("saved");
+    assert_eq!(sums(&dir), due(4));
+    assert_eq!(fs::read_to_string(dir.path("first.txt")).expect("there"), due(100));
+
+    // A file that came into the way of a loop which had saved before its first line; then the loop goes on.
+    let late = |last: u64| {
+        let (settings, mut sums) = settings(&dir);
+        let work = |total: &mut u64, item: u64| {
+            assert!(item <= last, "on purpose");
+            *total += item;
+            if item > 2 {
+                writeln!(sums, "{total}").expect("in its loop");
+            }
+        };
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| settings.range(1..=100, 0, work)))
+    };
+    fs::remove_dir_all(dir.path("checkpoints")).expect("there");
+    fs::remove_file(dir.path("sums.txt")).expect("there");
+    assert!(late(2).is_err());
+    fs::remove_file(dir.path("sums.txt")).expect("there");
+    fs::write(dir.path("sums.txt"), "mine").expect("written");
+    let mut refused = vec![text(&dir, late(100).expect("no panic"))];
+    assert_eq!(sums(&dir), "mine");
+    fs::rename(dir.path("sums.txt"), dir.path("sums.txt.other")).expect("renamed");
+    assert_eq!(late(100).expect("no panic").expect("gone on with"), 5050);
+    assert_eq!(sums(&dir), (3..=100u64).map(|item| format!("{}\n", item * (item + 1) / 2)).collect::<String>());
+
+    // The same where something is there to go on from, and where the same loop tries once more.
+    let dir = Dir::new();
+    let own = || {
+        let (settings, sums) = settings(&dir);
+        (settings.open().expect("opened"), sums)
+    };
+    let (mut checkpoint, mut sums_of_own) = own();
+    assert_eq!(checkpoint.resume().expect("nothing"), None);
+    writeln!(sums_of_own, "one").expect("in its loop");
+    checkpoint.save(&1).expect("saved");
+    drop((checkpoint, sums_of_own));
+    fs::remove_file(dir.path("sums.txt")).expect("there");
+    fs::write(dir.path("sums.txt"), "mine").expect("written");
+    let (mut checkpoint, _sums) = own();
+    refused.push(text(&dir, checkpoint.resume()));
+    assert_eq!(sums(&dir), "mine");
+    fs::remove_file(dir.path("sums.txt")).expect("there");
+    assert_eq!(checkpoint.resume().expect("mended"), Some(1));
+    drop(checkpoint);
+    assert_eq!(sums(&dir), "one\n");
+
+    // A loop that was done without the output has not written it.
+    let dir = Dir::new();
+    let without = dir.settings("sum/1").every_steps(1);
+    assert_eq!(without.range(1..=100, 0u64, |total, item| *total += item).expect("done"), 5050);
+    refused.push(text(&dir, run(&dir, 100)));
+    assert!(!dir.path("sums.txt").exists());
+
+    // Two loops of a process with one file, also in a job of split's.
+    let dir = Dir::new();
+    run(&dir, 100).expect("done");
+    let mut other = dir.settings("other/1");
+    let _sums = other.output(dir.path("sums.txt"));
+    refused.push(text(&dir, other.range(1..=100, 0u64, |total, item| *total += item)));
+    assert_eq!(sums(&dir), due(100));
+    insta::assert_snapshot!("what is its user's", refused.join("\n"));
+}
+
+/// Where no second name reaches, the file is copied at the end, and over nothing that is there by then.
+pub(crate) fn a_file_on_another_file_system_is_there_at_the_end() {
+    let Ok(other) = tempfile::tempdir_in("/dev/shm") else { return };
+    let dir = Dir::new();
+    let device = |path: &std::path::Path| std::os::unix::fs::MetadataExt::dev(&path.metadata().expect("there"));
+    if device(other.path()) == device(&dir.path("")) {
+        return;
+    }
+    let path = other.path().join("sums.txt");
+    let run = |is_in_the_way: bool| {
+        let mut settings = dir.settings("sum/1").every_steps(1);
+        let mut sums = settings.output(&path);
+        settings.range(1..=100, 0, |total: &mut u64, item| {
+            *total += item;
+            writeln!(sums, "{total}").expect("in its loop");
+            if is_in_the_way && item == 50 {
+                fs::write(&path, "mine").expect("written");
+            }
+        })
+    };
+    let error = run(true).expect_err("refused").to_string();
+    assert!(error.contains("is there by now") && error.contains("sum@sums.txt.output"), "{error}");
+    assert_eq!(fs::read_to_string(&path).expect("there"), "mine");
+    fs::rename(&path, other.path().join("sums.txt.other")).expect("renamed");
+    assert_eq!(run(false).expect("done"), 5050);
+    assert_eq!(fs::read_to_string(&path).expect("there"), due(100));
+}
+
 pub(crate) fn a_loop_with_an_output_changes_its_language_half_way() {
     let python = |dir: &Dir| dir.python("examples/checkpoint/sum.py", &["output"]);
     let rust = |dir: &Dir| dir.worker(&["sum", "output"]);

@@ -662,6 +662,57 @@ class Outputs(Case):
         with open('x') as file:
             self.assertEqual(file.read(), 'x\ny\n')
 
+    def test_what_is_its_users_stays(self):
+        # A result that was renamed, and the loop starts anew.
+        self.run_until(100)
+        os.rename('sums.txt', 'first.txt')
+        for slot in 'ab':
+            os.remove(self.path(slot))
+        self.run_until(3)
+        with open('first.txt') as file:
+            self.assertEqual(file.read(), self.DUE)
+        # A file in the way, where something is there to go on from, and the same loop once more.
+        lines = Output('own.txt')
+        with Checkpoint('own', outputs=[lines]) as checkpoint:
+            checkpoint.resume()
+            lines.write('one\n')
+            checkpoint.save(1)
+        os.remove('own.txt')
+        with open('own.txt', 'w') as file:
+            file.write('mine')
+        with Checkpoint('own', outputs=[Output('own.txt')]) as checkpoint:
+            self.refused('with mv', checkpoint.resume)
+            with open('own.txt') as file:
+                self.assertEqual(file.read(), 'mine')
+            os.remove('own.txt')
+            self.assertEqual(checkpoint.resume(), 1)
+        with open('own.txt') as file:
+            self.assertEqual(file.read(), 'one\n')
+        # Saved before anything was written: any file would do, and none is the loop's.
+        with Checkpoint('early', outputs=[Output('early.txt')]) as checkpoint:
+            checkpoint.resume()
+            checkpoint.save(1)
+        os.remove('early.txt')
+        with open('early.txt', 'w') as file:
+            file.write('mine')
+        with Checkpoint('early', outputs=[Output('early.txt')]) as checkpoint:
+            self.refused('with mv', checkpoint.resume)
+        with open('early.txt') as file:
+            self.assertEqual(file.read(), 'mine')
+        # Done without the output.
+        with Checkpoint('done') as checkpoint:
+            checkpoint.resume()
+            checkpoint.finish(1)
+        with Checkpoint('done', outputs=[Output('done.txt')]) as checkpoint:
+            self.refused('was saved without the output done.txt', checkpoint.resume)
+        # Another loop's file, and odd paths.
+        os.environ['SPLIT_CHECKPOINT_KEY'] = 'plan 1f2e, chunk 3'
+        self.addCleanup(os.environ.pop, 'SPLIT_CHECKPOINT_KEY')
+        with Checkpoint('other', outputs=[Output('sums.txt')]) as checkpoint:
+            self.refused('is there already', checkpoint.resume)
+        self.refused('is no output', Checkpoint, 'odd', outputs=[Output('..')])
+        self.refused('a path of text', Output, b'x')
+
     def test_a_fault_at_every_call_of_a_save(self):
         for generation in (1, 2, 3):
             for at in range(1, 40):

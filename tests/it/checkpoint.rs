@@ -581,6 +581,40 @@ print(state['total'])
     assert!(log(&dir).len() < 70, "{:?}", log(&dir));
 }
 
+/// The run that is done has not written the file itself: the one before has, which was interrupted in a later loop.
+#[test]
+fn an_output_of_a_loop_that_was_done_before_comes_back() {
+    let program = "import os, time
+from split_checkpoint import Output, steps
+for item in steps('burn/1', range(1, 6), {}, outputs=[lines := Output('out.txt')]):
+    print(item, file=lines)
+state = {'total': 0}
+for item in steps('main/1', range(1, 61), state, every=0.02):
+    with open(os.environ['LOG'], 'a') as log:
+        log.write('%d\\n' % item)
+    state['total'] += item
+    time.sleep(0.02)
+print(state['total'])
+";
+    let dir = Dir::new();
+    dir.write("write.py", program);
+    let log_is = format!("LOG={}", dir.path("log").display());
+    let plan = "plan --total 1..=100 --chunks 1 --checkpoint --reduce sum --collect out.txt --expect out.txt --env";
+    dir.split(plan).args([&log_is, "--", "python3", "write.py"]).ok();
+    sandbox(&dir, "one");
+    let at_work = job(&dir, "one").start();
+    until("some items are done", || log(&dir).len() > 10);
+    at_work.signal(Signal::TERM);
+    assert_eq!(at_work.wait().code, Some(130));
+    assert!(log(&dir).len() < 60, "it was not interrupted");
+    let done = job(&dir, "one").run();
+    assert_eq!(done.code, Some(0), "{}", done.transcript());
+    let partial = dir.names("one").into_iter().find(|name| name.ends_with(".part")).expect("a partial");
+    fs::copy(dir.path("one").join(&partial), dir.path("outputs").join(&partial)).expect("brought back");
+    dir.split("reduce .").answers("1830\n");
+    assert!(is_in_a_partial(&dir, "1\n2\n3\n4\n5\n"));
+}
+
 /// Each step waits for programs and processes that it has started: they are not told to end.
 #[test]
 fn what_a_step_has_started_goes_on_when_its_program_is_told_to_save() {
