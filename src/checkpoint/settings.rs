@@ -195,7 +195,7 @@ impl<S> Settings<S> {
     ///
     /// It is there under this name while it grows, but where the file system of the checkpoints has no second names (hard links) that
     /// reach there: then at the end. A file that is there already and is not this loop's is an error, and is
-    /// replaced in a job of `split`'s, where another item may have left it.
+    /// replaced in a job of `split`'s below the folder that it starts in, where another item may have left it.
     #[must_use]
     pub fn output(&mut self, path: impl Into<PathBuf>) -> Output {
         self.outputs.add(path.into())

@@ -441,7 +441,7 @@ class Output:
 
     It is written to by the loop alone, from its first step to its end. It takes text, as UTF-8, and bytes. It is there under its name
     while it grows, but where the file system of the checkpoints has no second names (hard links) that reach there: then at the end. A file
-    that is there already and is not this loop's is an error, and is replaced in a job of split's, where another item may have left it.
+    that is there already and is not this loop's is an error, and is replaced in a job of split's below the folder that it starts in, where another item may have left it.
     What the disk has no room for stays in memory, and the next save says so.
     """
 
